@@ -1,0 +1,18 @@
+/** @file
+ * Everything but the interop headers (mpi.h), which need other people's headers.
+ */
+#ifndef KVSPAN_KVSPAN_H
+#define KVSPAN_KVSPAN_H
+
+#include <kvspan/cache.h>
+#include <kvspan/comm.h>
+#include <kvspan/device.h>
+#include <kvspan/digest.h>
+#include <kvspan/export.h>
+#include <kvspan/ledger.h>
+#include <kvspan/scheduler.h>
+#include <kvspan/status.h>
+#include <kvspan/token_rule.h>
+#include <kvspan/types.h>
+
+#endif

@@ -1,0 +1,49 @@
+/** @file
+ * A device as the runtime sees it: a kernel column and the memory it works on. The runtime owns no
+ * malloc of page memory.
+ */
+#ifndef KVSPAN_KERNELS_DEVICE_H
+#define KVSPAN_KERNELS_DEVICE_H
+
+#include <kvspan/device.h>
+
+#include "kernels/kernels.h"
+
+/* What is known about a device's memory. Ranks with equal domain share one memory. */
+typedef struct kvspan_device_memory {
+    uint64_t total_bytes;
+    uint64_t used_bytes;
+    uint64_t domain; /* of this machine's memory, or of this GPU */
+} kvspan_device_memory;
+
+typedef struct kvspan_device_ops {
+    const char *name;
+    kvspan_status (*memory)(kvspan_device *device, kvspan_device_memory *memory_out,
+                            kvspan_error *error);
+    /* Zeroed device memory, aligned to 2 MiB if that large, else to 4 KiB. */
+    kvspan_status (*allocate)(kvspan_device *device, uint64_t bytes, void **data_out,
+                              kvspan_error *error);
+    void (*release)(kvspan_device *device, void *data, uint64_t bytes);
+    /* Host memory that the device can copy from and to without staging. */
+    kvspan_status (*allocate_pinned)(kvspan_device *device, uint64_t bytes, void **data_out,
+                                     kvspan_error *error);
+    void (*release_pinned)(kvspan_device *device, void *data, uint64_t bytes);
+    /* Any direction; stream-ordered. */
+    kvspan_status (*copy)(kvspan_device *device, void *target, const void *source, uint64_t bytes,
+                          kvspan_stream stream, kvspan_error *error);
+    /* done_out: whether all that was enqueued on the stream is finished. */
+    kvspan_status (*query)(kvspan_device *device, kvspan_stream stream, int *done_out,
+                           kvspan_error *error);
+    void (*close)(kvspan_device *device);
+} kvspan_device_ops;
+
+/* First member of every backend's own struct. */
+struct kvspan_device {
+    const kvspan_device_ops *ops;
+    const kvspan_kernels *kernels;
+    uint32_t tile_tokens; /* query tokens of a work item */
+    uint32_t format_id;   /* layout of runs that the column's kernels want */
+    uint32_t host_memory; /* 1: the device's memory is the host's; copies may be skipped */
+};
+
+#endif

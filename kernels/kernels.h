@@ -1,0 +1,166 @@
+/** @file
+ * Work on pages: one table of operations, one column per kind of device. reference/ fills the table
+ * completely and is the meaning; other columns override entries.
+ *
+ * Arguments are plain structs of addresses and strides on the device. Operations check nothing that
+ * the runtime has checked; they return a status only for what a device can fail at.
+ */
+#ifndef KVSPAN_KERNELS_KERNELS_H
+#define KVSPAN_KERNELS_KERNELS_H
+
+#include <kvspan/token_rule.h>
+#include <kvspan/types.h>
+
+#include "kernels/work_plan.h"
+
+/* Where one plane of one layer lies: address of (page, head, token) = data + page·page_stride +
+ * head·head_stride + token·token_stride. Page-first and layer-first differ in strides only. */
+typedef struct kvspan_plane_view {
+    unsigned char *data;
+    uint64_t page_stride;  /* bytes */
+    uint64_t head_stride;  /* bytes */
+    uint64_t token_stride; /* bytes */
+    kvspan_dtype dtype;
+    uint32_t heads; /* local kv heads */
+    uint32_t dim;
+} kvspan_plane_view;
+
+/* The rows of a step and the page table they use; all arrays on the device. */
+typedef struct kvspan_step_arrays {
+    uint32_t row_count;
+    uint32_t token_count;
+    const uint32_t *row_starts; /* [row_count + 1] */
+    const uint32_t *row_slots;  /* [row_count] */
+    const int32_t *positions;   /* [token_count] global position of each new token */
+    const uint32_t *page_table; /* [slot][column] page ids */
+    uint32_t page_table_stride; /* columns */
+    kvspan_token_rule rule;     /* which tokens this rank holds */
+} kvspan_step_arrays;
+
+/* Writes, for every new token this member holds, source[token][head][dim] into its page. */
+typedef struct kvspan_append_tokens_args {
+    kvspan_plane_view plane;
+    kvspan_step_arrays rows;
+    kvspan_tensor source; /* dtype of the plane, heads and dim of the plane */
+} kvspan_append_tokens_args;
+
+/* For every new token t and query head h: softmax(scale · q·k) v over the tokens of its sequence
+ * that this member holds, at positions in (position − window, position]. q head q_first + i uses kv
+ * head (q_first + i) / group_size, local index that − kv_first. A query that sees no token here
+ * gets (0, −inf). Tokens are folded in ascending order; borders are absolute positions. */
+typedef struct kvspan_attend_pages_args {
+    kvspan_plane_view keys;
+    kvspan_plane_view values;
+    kvspan_step_arrays rows;
+    kvspan_work_plan plan; /* of these rows */
+    kvspan_tensor q;       /* [token][head][K dim] */
+    kvspan_tensor out;     /* [token][head][V dim]; dtype of q, or f32 for partial results */
+    float *lse;            /* [token][lse_stride], one per q head, natural log; may be NULL */
+    uint64_t lse_stride;   /* floats */
+    uint32_t q_first;      /* global index of q's first head */
+    uint32_t kv_first;     /* global index of the planes' first head */
+    uint32_t group_size;   /* g: query heads per kv head */
+    uint32_t window;       /* 0 = all */
+    float scale;
+    float soft_cap; /* 0 = none: c · tanh(s / c) after the scale */
+} kvspan_attend_pages_args;
+
+/* Merges partial results in order of parts, by log-sum-exp in f32 (facts: m = max LSE; out =
+ * Σ e^(LSE_i − m) O_i / Σ e^(LSE_i − m)); an empty part is (0, −inf). A sink logit adds e^(sink −
+ * m) to the denominator, here and only here. All parts empty: out 0, LSE −inf (sinks count as
+ * none). */
+typedef struct kvspan_merge_partials_args {
+    uint32_t part_count;
+    uint32_t tokens;
+    uint32_t heads;
+    uint32_t dim;
+    const unsigned char *parts; /* part i at parts + i·part_stride: f32 O then f32 LSE */
+    uint64_t part_stride;       /* bytes */
+    uint64_t lse_offset;        /* bytes from O to LSE within a part */
+    /* O: [token][head][dim], LSE: [token][head], both contiguous */
+    const float *sinks; /* [heads], or NULL */
+    kvspan_tensor out;  /* bf16 or f32 */
+    float *lse;         /* [token][lse_stride] merged, sink included; may be NULL */
+    uint64_t lse_stride;
+} kvspan_merge_partials_args;
+
+/* Copies whole pages within the arena: (source, target) pairs. */
+typedef struct kvspan_copy_pages_args {
+    unsigned char *data;
+    uint64_t page_stride;  /* bytes from a page to the next */
+    uint64_t copy_bytes;   /* bytes of one page at each of its parts */
+    uint32_t part_count;   /* 1 page-first, layers layer-first */
+    uint64_t part_stride;  /* bytes */
+    const uint32_t *pairs; /* [pair_count][2], host */
+    uint32_t pair_count;
+} kvspan_copy_pages_args;
+
+/* Fills whole pages with one byte. */
+typedef struct kvspan_fill_pages_args {
+    unsigned char *data;
+    uint64_t page_stride;
+    uint64_t fill_bytes;
+    uint32_t part_count;
+    uint64_t part_stride;
+    const uint32_t *pages; /* [page_count], host */
+    uint32_t page_count;
+    uint8_t value;
+} kvspan_fill_pages_args;
+
+/* One change of a device page table: table[slot][column] = page. */
+typedef struct kvspan_table_patch {
+    uint32_t slot;
+    uint32_t column;
+    uint32_t page;
+} kvspan_table_patch;
+
+typedef struct kvspan_patch_table_args {
+    uint32_t *table;
+    uint32_t stride; /* columns */
+    const kvspan_table_patch *patches;
+    uint32_t patch_count;
+} kvspan_patch_table_args;
+
+/* Places gathered blocks: block i holds [token_count][head_count][dim] and goes to rows
+ * first_token …, heads first_head … of out. Blocks are block_stride bytes apart. */
+typedef struct kvspan_head_block {
+    uint64_t first_token; /* row of out */
+    uint64_t token_count;
+    uint32_t first_head;   /* head of out */
+    uint32_t head_count;   /* heads to place */
+    uint32_t source_heads; /* heads in the block, at least source_first + head_count */
+    uint32_t source_first; /* the first of them to place */
+} kvspan_head_block;
+
+typedef struct kvspan_place_heads_args {
+    const unsigned char *blocks; /* element type of out */
+    uint64_t block_stride;       /* bytes */
+    const kvspan_head_block *places;
+    uint32_t block_count;
+    kvspan_tensor out;
+} kvspan_place_heads_args;
+
+/* A column. Every entry is filled. All are stream-ordered. */
+typedef struct kvspan_kernels {
+    const char *name;
+    kvspan_status (*append_tokens)(const kvspan_append_tokens_args *args, kvspan_stream stream,
+                                   kvspan_error *error);
+    kvspan_status (*attend_pages)(const kvspan_attend_pages_args *args, kvspan_stream stream,
+                                  kvspan_error *error);
+    kvspan_status (*merge_partials)(const kvspan_merge_partials_args *args, kvspan_stream stream,
+                                    kvspan_error *error);
+    kvspan_status (*copy_pages)(const kvspan_copy_pages_args *args, kvspan_stream stream,
+                                kvspan_error *error);
+    kvspan_status (*fill_pages)(const kvspan_fill_pages_args *args, kvspan_stream stream,
+                                kvspan_error *error);
+    kvspan_status (*patch_table)(const kvspan_patch_table_args *args, kvspan_stream stream,
+                                 kvspan_error *error);
+    kvspan_status (*place_heads)(const kvspan_place_heads_args *args, kvspan_stream stream,
+                                 kvspan_error *error);
+    /* Whether q/k/v/out of this type and a plane of this type can be worked on. */
+    int (*has_dtype)(kvspan_dtype tensor, kvspan_dtype plane);
+} kvspan_kernels;
+
+extern const kvspan_kernels kvspan_kernels_reference;
+
+#endif

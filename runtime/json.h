@@ -1,0 +1,48 @@
+/** @file
+ * JSON: the one place that knows the library that parses it. Readers name what is wrong (field,
+ * value, limit); writers keep the order of keys.
+ */
+#ifndef KVSPAN_RUNTIME_JSON_H
+#define KVSPAN_RUNTIME_JSON_H
+
+#include <stdbool.h>
+
+#include <kvspan/types.h>
+
+typedef struct kvspan_json kvspan_json; /* a value; owned by the document it is part of */
+
+/* Parses one document of `length` bytes; duplicate keys and trailing bytes are refused. ARGUMENT
+ * names line, column and what was expected. Freed with kvspan_json_free(). */
+kvspan_status kvspan_json_parse(const char *text, size_t length, kvspan_json **json_out,
+                                kvspan_error *error);
+void kvspan_json_free(kvspan_json *json);
+
+bool kvspan_json_is_object(const kvspan_json *json);
+bool kvspan_json_is_array(const kvspan_json *json);
+bool kvspan_json_is_null(const kvspan_json *json);
+/* NULL if absent or not an object. */
+kvspan_json *kvspan_json_member(const kvspan_json *json, const char *key);
+/* i-th key of an object in document order, NULL past the last; its value in *value_out. */
+const char *kvspan_json_key(const kvspan_json *json, size_t index, kvspan_json **value_out);
+size_t kvspan_json_length(const kvspan_json *json);                      /* elements of an array */
+kvspan_json *kvspan_json_element(const kvspan_json *json, size_t index); /* NULL past the end */
+/* NULL if not a string. */
+const char *kvspan_json_text(const kvspan_json *json);
+
+/* A whole number of the object's member `key` in [low, high]. ARGUMENT names key, value and limits;
+ * absent: ARGUMENT if required, else value_out is untouched. */
+kvspan_status kvspan_json_integer(const kvspan_json *object, const char *key, int64_t low,
+                                  int64_t high, bool is_required, int64_t *value_out,
+                                  kvspan_error *error);
+kvspan_status kvspan_json_real(const kvspan_json *object, const char *key, bool is_required,
+                               double *value_out, kvspan_error *error);
+
+/* Building: a new empty object, members in the order of adding, and its compact text (freed with
+ * free()). Adding fails only for lack of memory, which kvspan_json_write then reports by NULL. */
+kvspan_json *kvspan_json_object(void);
+void kvspan_json_add_integer(kvspan_json *object, const char *key, int64_t value);
+void kvspan_json_add_real(kvspan_json *object, const char *key, double value);
+void kvspan_json_add_text(kvspan_json *object, const char *key, const char *value);
+char *kvspan_json_write(const kvspan_json *json);
+
+#endif
