@@ -6,6 +6,7 @@
 #ifndef KVSPAN_SCHEDULER_H
 #define KVSPAN_SCHEDULER_H
 
+#include <kvspan/cache.h>
 #include <kvspan/ledger.h>
 
 #ifdef __cplusplus
@@ -90,6 +91,20 @@ KVSPAN_API kvspan_status kvspan_scheduler_submit(kvspan_scheduler *scheduler,
  * @return KVSPAN_OK, KVSPAN_ERR_ARGUMENT
  */
 KVSPAN_API kvspan_status kvspan_scheduler_plan(kvspan_scheduler *scheduler, kvspan_step **step_out,
+                                               kvspan_error *error);
+
+/**
+ * Tells what the planned step will do, before or after it has begun: for rehearsals and logs.
+ *
+ * @param scheduler  a live scheduler with a planned step
+ * @param[out] rows_out  [row_count] in step order, slot and flags 0; valid until the step is
+ *                       completed
+ * @param[out] row_count_out  at least 1
+ * @param[out] error  may be NULL
+ * @return KVSPAN_OK, KVSPAN_ERR_ARGUMENT (no step is planned)
+ */
+KVSPAN_API kvspan_status kvspan_scheduler_rows(const kvspan_scheduler *scheduler,
+                                               const kvspan_row **rows_out, uint32_t *row_count_out,
                                                kvspan_error *error);
 
 /**
