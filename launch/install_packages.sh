@@ -1,0 +1,53 @@
+#!/bin/sh
+# Installs what is missing of the Debian or Ubuntu packages that kvspan needs. Touches neither the
+# network nor root's rights if all of them are there.
+#
+# usage: launch/install_packages.sh [build] [lint]
+#   build  to compile, test and run
+#   lint   to check format and style
+set -eu
+
+packages=
+for set in "$@"; do
+    case $set in
+    build)
+        packages="$packages build-essential cmake ninja-build pkg-config libopenmpi-dev openmpi-bin
+            libjansson-dev libxxhash-dev check"
+        ;;
+    lint) packages="$packages clang-format-14 clang-tidy-14" ;;
+    *)
+        echo "install_packages: no such set of packages: $set (build, lint)" >&2
+        exit 2
+        ;;
+    esac
+done
+
+if ! command -v dpkg-query >/dev/null 2>&1 || ! command -v apt-get >/dev/null 2>&1; then
+    echo "install_packages: not a Debian or Ubuntu; going on as if these were there:" $packages >&2
+    exit 0
+fi
+
+missing=
+for package in $packages; do
+    state=$(dpkg-query --show --showformat='${db:Status-Status}' "$package" 2>/dev/null) || state=
+    if [ "$state" != installed ]; then
+        missing="$missing $package"
+    fi
+done
+if [ -z "$missing" ]; then
+    exit 0
+fi
+
+as_root=
+if [ "$(id -u)" -ne 0 ]; then
+    if ! command -v sudo >/dev/null 2>&1; then
+        echo "install_packages: these packages are missing, and installing them needs root or" \
+            "sudo:$missing" >&2
+        exit 1
+    fi
+    as_root=sudo
+fi
+echo "install_packages: installing$missing"
+$as_root apt-get update -qq
+$as_root env DEBIAN_FRONTEND=noninteractive \
+    apt-get install -qq -y --no-install-recommends $missing >/dev/null

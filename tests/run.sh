@@ -1,0 +1,163 @@
+#!/bin/sh
+# Installs what is needed, builds, and runs every test and check; docs/testing.md tells them all.
+# The last line says how many passed, failed and were skipped; the exit code is 0 if none failed.
+#
+# usage: tests/run.sh [format] [release] [asan] [tsan] [tidy]    (nothing named: all of them)
+#
+# KVSPAN_TEST_DATA     folder with recorded traces; tests that need one are skipped without it
+# KVSPAN_REQUIRE_DATA  1: a skipped test counts as failed
+set -eu
+cd "$(dirname "$0")/.."
+jobs=$(nproc)
+passed=0
+failed=0
+skipped=0
+durations=
+wrapper=
+
+# count COMMAND...: runs one check and sums it up.
+count() {
+    if "$@"; then
+        passed=$((passed + 1))
+    else
+        echo "FAILED: $*"
+        failed=$((failed + 1))
+    fi
+}
+
+# build PRESET: a broken build counts as one failure, a good one shows in its tests.
+build() {
+    if ! cmake --preset "$1" || ! cmake --build --preset "$1" --parallel "$jobs"; then
+        echo "FAILED: build $1"
+        failed=$((failed + 1))
+        return 1
+    fi
+}
+
+# cases REPORT PATTERN: how many test cases of a JUnit report match.
+cases() {
+    grep -c "$2" "$1" || true
+}
+
+# run_tests PRESET CTEST-ARGUMENT...: runs tests and sums up what CTest reports of them.
+run_tests() {
+    preset=$1
+    shift
+    report=$PWD/build/$preset/report.xml
+    rm -f "$report"
+    status=0
+    # shellcheck disable=SC2086 # a command and its options, or nothing
+    $wrapper ctest --preset "$preset" --parallel "$jobs" --output-junit "$report" "$@" || status=$?
+    if [ ! -f "$report" ]; then
+        echo "FAILED: ctest $preset $* left no report"
+        failed=$((failed + 1))
+        return
+    fi
+    run_passed=$(cases "$report" '<testcase .*status="run"')
+    run_total=$(cases "$report" '<testcase ')
+    run_skipped=$(cases "$report" '<skipped message="SKIP_RETURN_CODE')
+    run_failed=$((run_total - run_passed - run_skipped))
+    if [ "$status" -ne 0 ] && [ "$run_failed" -eq 0 ]; then
+        run_failed=1
+    fi
+    if [ "${KVSPAN_REQUIRE_DATA:-0}" = 1 ] && [ "$run_skipped" -gt 0 ]; then
+        echo "FAILED: $run_skipped skipped although KVSPAN_REQUIRE_DATA is 1"
+        run_failed=$((run_failed + run_skipped))
+        run_skipped=0
+    fi
+    passed=$((passed + run_passed))
+    failed=$((failed + run_failed))
+    skipped=$((skipped + run_skipped))
+}
+
+stage_release() {
+    build release || return 0
+    run_tests release
+}
+
+# Open MPI leaks from plugins that it has unloaded by exit, so no suppression can name them.
+stage_asan() {
+    build asan || return 0
+    export UBSAN_OPTIONS=print_stacktrace=1
+    run_tests asan --label-regex '^(unit|ranks)$'
+    export ASAN_OPTIONS=detect_leaks=0
+    run_tests asan --label-regex '^mpi$'
+    unset ASAN_OPTIONS UBSAN_OPTIONS
+}
+
+# The run-time library of gcc 12 cannot live with all layouts of randomised addresses.
+stage_tsan() {
+    build tsan || return 0
+    if setarch --addr-no-randomize true 2>/dev/null; then
+        wrapper='setarch --addr-no-randomize'
+    fi
+    run_tests tsan --label-regex '^ranks$'
+    wrapper=
+}
+
+check_format() {
+    find include sharding kernels comm runtime launch tests docs -name '*.[ch]' -o -name '*.cpp' |
+        sort | xargs clang-format-14 --dry-run -Werror
+}
+
+stage_format() {
+    count check_format
+}
+
+# One process per file; only what a file is blamed for is shown.
+check_tidy() {
+    sed -n 's/^ *"file": "\(.*\)",\{0,1\}$/\1/p' build/debug/compile_commands.json |
+        grep -v "^$PWD/build/" | grep '\.c$' | sort -u |
+        xargs -P "$jobs" -n 1 sh -c \
+            'report=$(clang-tidy-14 --quiet -p build/debug "$0" 2>&1) || { echo "$report"; exit 1; }'
+}
+
+# With the assertions in, which tell the analyser what cannot be.
+stage_tidy() {
+    if ! cmake --preset debug >/dev/null; then
+        failed=$((failed + 1))
+        return
+    fi
+    count check_tidy
+}
+
+# run_stage NAME: runs a stage and notes how long it took.
+run_stage() {
+    printf '\n==== %s\n' "$1"
+    start=$(date +%s)
+    "stage_$1"
+    durations="$durations$(printf '%-8s %5d s' "$1" $(($(date +%s) - start)))
+"
+}
+
+[ $# -gt 0 ] || set -- format release asan tsan tidy
+packages=build
+for stage in "$@"; do
+    case $stage in
+    release | asan | tsan) ;;
+    format | tidy) packages='build lint' ;;
+    *)
+        echo "tests/run.sh: no such stage: $stage (format, release, asan, tsan, tidy)" >&2
+        exit 2
+        ;;
+    esac
+done
+if [ -n "${KVSPAN_TEST_DATA:-}" ]; then
+    KVSPAN_TEST_DATA=$(cd "$KVSPAN_TEST_DATA" && pwd) # tests run in folders of their own
+    export KVSPAN_TEST_DATA
+fi
+
+# Word splitting is meant: a list of names without spaces.
+# shellcheck disable=SC2086
+launch/install_packages.sh $packages
+for stage in "$@"; do
+    run_stage "$stage"
+done
+
+printf '\n==== durations\n%s\n' "$durations"
+if [ "$skipped" -gt 0 ]; then
+    echo "$passed passed, $failed failed, $skipped skipped"
+else
+    echo "$passed passed, $failed failed"
+fi
+[ "$failed" -eq 0 ]
