@@ -1,0 +1,324 @@
+#include <kvspan/ledger.h>
+
+#include <inttypes.h>
+#include <string.h>
+
+#include "runtime/ledger/ledger_state.h"
+
+static kvspan_status fail_closed(kvspan_error *error)
+{
+    return kvspan_fail(error, KVSPAN_ERR_ARGUMENT, "the step is not open");
+}
+
+kvspan_status kvspan_step_open(kvspan_ledger *ledger, kvspan_step **step_out, kvspan_error *error)
+{
+    if (!ledger) {
+        return kvspan_fail(error, KVSPAN_ERR_ARGUMENT,
+                           "the ledger is NULL: only the coordinator has one");
+    }
+    if (ledger->step.is_open) {
+        return kvspan_fail(error, KVSPAN_ERR_ARGUMENT,
+                           "a step is open already: epoch %" PRIu64 " with %u rows",
+                           ledger->epoch + 1, ledger->step.row_count);
+    }
+    ledger->step.is_open = true;
+    *step_out = &ledger->step;
+    return KVSPAN_OK;
+}
+
+/* Empties the step; what its rows did stays done. */
+static void close_step(kvspan_step *step)
+{
+    for (uint32_t row = 0; row < step->row_count; row++) {
+        step->ledger->slots[step->rows[row].slot].has_row = false;
+    }
+    step->is_open = false;
+    step->row_count = 0;
+    step->token_count = 0;
+    step->page_run_count = 0;
+    step->payload_bytes = 0;
+}
+
+static kvspan_status check_row(const kvspan_step *step, kvspan_sequence sequence,
+                               uint32_t new_tokens, kvspan_error *error)
+{
+    const kvspan_ledger *ledger = step->ledger;
+    const kvspan_ledger_config *config = &ledger->config;
+    const kvspan_slot *slot = NULL;
+
+    if (new_tokens == 0) {
+        return kvspan_fail(error, KVSPAN_ERR_ARGUMENT, "new_tokens is 0, not at least 1");
+    }
+    if (!kvspan_ledger_has(ledger, sequence)) {
+        return kvspan_ledger_fail_stale(ledger, sequence, error);
+    }
+    slot = &ledger->slots[(uint32_t)sequence];
+    if (slot->has_row) {
+        return kvspan_fail(error, KVSPAN_ERR_ARGUMENT,
+                           "slot %u (tag %" PRIu64 ") has a row in this step already",
+                           (uint32_t)sequence, slot->tag);
+    }
+    if (slot->token_count + new_tokens > config->max_sequence_tokens) {
+        return kvspan_fail(error, KVSPAN_ERR_NEVER_FITS,
+                           "slot %u (tag %" PRIu64 ") has %" PRIu64 " tokens, %u more are beyond "
+                           "max_sequence_tokens %" PRIu64,
+                           (uint32_t)sequence, slot->tag, slot->token_count, new_tokens,
+                           config->max_sequence_tokens);
+    }
+    if (step->row_count == config->max_step_rows) {
+        return kvspan_fail(error, KVSPAN_ERR_ARGUMENT, "the step has %u rows, max_step_rows is %u",
+                           step->row_count, config->max_step_rows);
+    }
+    if (new_tokens > config->max_step_tokens - step->token_count) {
+        return kvspan_fail(error, KVSPAN_ERR_ARGUMENT,
+                           "the step has %u tokens, %u more are beyond max_step_tokens %u",
+                           step->token_count, new_tokens, config->max_step_tokens);
+    }
+    return KVSPAN_OK;
+}
+
+/* The pages that a slot of `tokens` tokens lacks in every group together. */
+static uint64_t missing_pages(const kvspan_ledger *ledger, uint32_t slot, uint64_t tokens)
+{
+    uint64_t missing = 0;
+
+    for (uint32_t group = 0; group < ledger->config.group_count; group++) {
+        const uint32_t held = ledger->page_counts[kvspan_ledger_row(ledger, group, slot)];
+
+        /* Most rows of a decode step need none: no division for them. */
+        if (tokens > (uint64_t)held * ledger->stretch_tokens) {
+            missing += kvspan_token_pages(&ledger->rule, tokens) - held;
+        }
+    }
+    return missing;
+}
+
+static kvspan_status check_pages(const kvspan_ledger *ledger, uint32_t slot, uint64_t tokens,
+                                 uint64_t missing, kvspan_error *error)
+{
+    const uint32_t page_total = ledger->config.page_count - 1;
+    const uint64_t needed = kvspan_token_pages(&ledger->rule, tokens) * ledger->config.group_count;
+
+    if (needed > page_total) {
+        return kvspan_fail(error, KVSPAN_ERR_NEVER_FITS,
+                           "slot %u (tag %" PRIu64 ") needs %" PRIu64 " pages for %" PRIu64
+                           " tokens, there are %u",
+                           slot, ledger->slots[slot].tag, needed, tokens, page_total);
+    }
+    if (missing > ledger->pool.free_count) {
+        return kvspan_fail(error, KVSPAN_ERR_NO_PAGES,
+                           "slot %u (tag %" PRIu64 ") needs %" PRIu64 " more pages, %u of %u are "
+                           "free",
+                           slot, ledger->slots[slot].tag, missing, ledger->pool.free_count,
+                           page_total);
+    }
+    return KVSPAN_OK;
+}
+
+/* Adds the pages that one row of a page table lacks. There are enough. */
+static void add_pages(kvspan_step *step, uint32_t group, uint32_t slot, uint64_t tokens)
+{
+    kvspan_ledger *ledger = step->ledger;
+    uint32_t *held = &ledger->page_counts[kvspan_ledger_row(ledger, group, slot)];
+    const uint32_t count = (uint32_t)kvspan_token_pages(&ledger->rule, tokens) - *held;
+    uint32_t *pages = kvspan_ledger_columns(ledger, group, slot) + *held;
+    kvspan_status status;
+
+    if (count == 0) {
+        return;
+    }
+    status =
+        kvspan_page_pool_take(&ledger->pool, count, slot, ledger->slots[slot].tag, pages, NULL);
+    assert(status == KVSPAN_OK);
+    (void)status;
+    ledger->digest += kvspan_ledger_entries_digest(ledger, group, slot, *held, count);
+    step->page_runs[step->page_run_count++] = (kvspan_page_run){
+        .group = group, .slot = slot, .first_column = *held, .page_count = count, .pages = pages
+    };
+    *held += count;
+}
+
+/* Changes the length of a live sequence, and the sums that contain it. */
+static void set_length(kvspan_ledger *ledger, uint32_t slot_index, uint64_t tokens)
+{
+    kvspan_slot *slot = &ledger->slots[slot_index];
+
+    ledger->digest += kvspan_digest_sequence(slot_index, slot->tag, tokens) -
+                      kvspan_digest_sequence(slot_index, slot->tag, slot->token_count);
+    ledger->token_count += tokens - slot->token_count;
+    slot->token_count = tokens;
+}
+
+kvspan_status kvspan_step_add(kvspan_step *step, kvspan_sequence sequence, uint32_t new_tokens,
+                              const int32_t *tree_parents, kvspan_error *error)
+{
+    const uint32_t slot = (uint32_t)sequence;
+    kvspan_ledger *ledger = NULL;
+    kvspan_status status;
+    uint64_t tokens = 0;
+    uint64_t missing = 0;
+
+    if (!step || !step->is_open) {
+        return fail_closed(error);
+    }
+    if (tree_parents) {
+        return kvspan_fail(error, KVSPAN_ERR_UNSUPPORTED,
+                           "tree_parents: token trees are not supported");
+    }
+    status = check_row(step, sequence, new_tokens, error);
+    if (status != KVSPAN_OK) {
+        return status;
+    }
+    ledger = step->ledger;
+    tokens = ledger->slots[slot].token_count + new_tokens;
+    missing = missing_pages(ledger, slot, tokens);
+    if (missing > 0) {
+        status = check_pages(ledger, slot, tokens, missing, error);
+        if (status != KVSPAN_OK) {
+            return status;
+        }
+        for (uint32_t group = 0; group < ledger->config.group_count; group++) {
+            add_pages(step, group, slot, tokens);
+        }
+    }
+    set_length(ledger, slot, tokens);
+    ledger->slots[slot].has_row = true;
+    step->rows[step->row_count++] = (kvspan_row_change){ .slot = slot, .token_count = new_tokens };
+    step->token_count += new_tokens;
+    return KVSPAN_OK;
+}
+
+kvspan_status kvspan_step_attach(kvspan_step *step, const void *payload, size_t payload_bytes,
+                                 kvspan_error *error)
+{
+    if (!step || !step->is_open) {
+        return fail_closed(error);
+    }
+    if (payload_bytes > step->ledger->config.max_payload_bytes) {
+        return kvspan_fail(error, KVSPAN_ERR_ARGUMENT,
+                           "payload_bytes is %zu, max_payload_bytes is %u", payload_bytes,
+                           step->ledger->config.max_payload_bytes);
+    }
+    if (payload_bytes > 0 && !payload) {
+        return kvspan_fail(error, KVSPAN_ERR_ARGUMENT, "the payload of %zu bytes is NULL",
+                           payload_bytes);
+    }
+    if (payload_bytes > 0) {
+        memcpy(step->payload, payload, payload_bytes);
+    }
+    step->payload_bytes = (uint32_t)payload_bytes;
+    return KVSPAN_OK;
+}
+
+uint32_t kvspan_step_row_count(const kvspan_step *step)
+{
+    return step->row_count;
+}
+
+uint32_t kvspan_step_token_count(const kvspan_step *step)
+{
+    return step->token_count;
+}
+
+/* Takes back one run of pages; it is the newest that is left. */
+static void drop_run(kvspan_ledger *ledger, const kvspan_page_run *run)
+{
+    uint32_t *columns = kvspan_ledger_columns(ledger, run->group, run->slot);
+
+    ledger->digest -= kvspan_ledger_entries_digest(ledger, run->group, run->slot, run->first_column,
+                                                   run->page_count);
+    kvspan_page_pool_untake(&ledger->pool, run->pages, run->page_count);
+    memset(columns + run->first_column, 0, run->page_count * sizeof(columns[0]));
+    ledger->page_counts[kvspan_ledger_row(ledger, run->group, run->slot)] = run->first_column;
+}
+
+void kvspan_step_cancel(kvspan_step *step)
+{
+    if (!step || !step->is_open) {
+        return;
+    }
+    for (uint32_t run = step->page_run_count; run-- > 0;) {
+        drop_run(step->ledger, &step->page_runs[run]);
+    }
+    for (uint32_t i = 0; i < step->row_count; i++) {
+        const kvspan_row_change *row = &step->rows[i];
+
+        set_length(step->ledger, row->slot,
+                   step->ledger->slots[row->slot].token_count - row->token_count);
+    }
+    close_step(step);
+}
+
+static void list_admitted(kvspan_step *step)
+{
+    const kvspan_ledger *ledger = step->ledger;
+    uint32_t slot = 0;
+
+    for (uint32_t i = 0; i < ledger->admitted.count; i++, slot++) {
+        slot = kvspan_slot_set_next(&ledger->admitted, slot);
+        step->admitted[i] = (kvspan_admit){ .slot = slot, .tag = ledger->slots[slot].tag };
+    }
+}
+
+static void list_released(kvspan_step *step)
+{
+    const kvspan_ledger *ledger = step->ledger;
+    uint32_t slot = 0;
+
+    for (uint32_t i = 0; i < ledger->released.count; i++, slot++) {
+        slot = kvspan_slot_set_next(&ledger->released, slot);
+        step->released[i] = slot;
+    }
+}
+
+kvspan_changes kvspan_step_changes(kvspan_step *step)
+{
+    const kvspan_ledger *ledger = step->ledger;
+
+    assert(step->is_open);
+    list_released(step);
+    list_admitted(step);
+    return (kvspan_changes){ .epoch = ledger->epoch + 1,
+                             .table_digest = ledger->digest,
+                             .released = step->released,
+                             .released_count = ledger->released.count,
+                             .admitted = step->admitted,
+                             .admitted_count = ledger->admitted.count,
+                             .page_runs = step->page_runs,
+                             .page_run_count = step->page_run_count,
+                             .rows = step->rows,
+                             .row_count = step->row_count,
+                             .token_count = step->token_count,
+                             .payload = step->payload,
+                             .payload_bytes = step->payload_bytes };
+}
+
+void kvspan_step_seal(kvspan_step *step)
+{
+    kvspan_ledger *ledger = step->ledger;
+
+    assert(step->is_open);
+    ledger->epoch++;
+    kvspan_slot_set_clear(&ledger->released);
+    kvspan_slot_set_clear(&ledger->admitted);
+    close_step(step);
+}
+
+kvspan_status kvspan_step_rehearse(kvspan_step *step, kvspan_error *error)
+{
+    if (!step || !step->is_open) {
+        return fail_closed(error);
+    }
+    if (step->ledger->is_adopted) {
+        return kvspan_fail(error, KVSPAN_ERR_ARGUMENT,
+                           "the ledger of epoch %" PRIu64 " belongs to a cache: begin its step",
+                           step->ledger->epoch);
+    }
+    kvspan_step_seal(step);
+    return KVSPAN_OK;
+}
+
+kvspan_ledger *kvspan_step_ledger(const kvspan_step *step)
+{
+    return step->ledger;
+}
