@@ -20,7 +20,7 @@ typedef struct kvspan_device_ops {
     const char *name;
     kvspan_status (*memory)(kvspan_device *device, kvspan_device_memory *memory_out,
                             kvspan_error *error);
-    /* Zeroed device memory, aligned to 2 MiB if that large, else to 4 KiB. */
+    /* Zeroed device memory, aligned to 2 MiB if that large, else to 4 KiB. 0 bytes: NULL. */
     kvspan_status (*allocate)(kvspan_device *device, uint64_t bytes, void **data_out,
                               kvspan_error *error);
     void (*release)(kvspan_device *device, void *data, uint64_t bytes);

@@ -13,6 +13,7 @@
 
 enum {
     KVSPAN_PAGE_ALIGNMENT = 4096,
+    KVSPAN_SCALE_BYTES = 4,     /* a scale is an f32; scales follow their head's [token][dim] */
     KVSPAN_FORMAT_CANONICAL = 1 /* id of the layout that reference, checkpoints and peers use */
 };
 

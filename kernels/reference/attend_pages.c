@@ -1,0 +1,262 @@
+#include "kernels/reference/reference.h"
+
+#include <math.h>
+#include <stdbool.h>
+
+#include "kernels/reference/rows.h"
+
+/* Tokens are folded tile by tile; a tile begins where the local index is a multiple of
+ * TILE_TOKENS, whatever page, chunk or batch it is in. That and the order within a tile are all
+ * that a result's bits depend on. */
+enum {
+    TILE_TOKENS = 16,
+    LANE_COUNT = 8,   /* queries that share the tiles they read */
+    VECTOR_FLOATS = 8 /* partial sums of a dot product */
+};
+
+/* A lane is one query: one head of one token. */
+struct lane {
+    uint32_t token;       /* of the step */
+    uint32_t head;        /* of q */
+    uint64_t index_begin; /* local tokens [begin, end) it sees */
+    uint64_t index_end;
+    float maximum; /* of the logits folded so far */
+    float sum;     /* of e^(logit − maximum) */
+};
+
+/* Keys and queries are padded with zeros to key_pitch. */
+struct workspace {
+    struct lane lanes[LANE_COUNT];
+    float queries[LANE_COUNT * KVSPAN_MAX_DIM];
+    float outputs[LANE_COUNT * KVSPAN_MAX_DIM];
+    float keys[TILE_TOKENS * KVSPAN_MAX_DIM];
+    float values[TILE_TOKENS * KVSPAN_MAX_DIM];
+    float partial[KVSPAN_MAX_DIM];
+};
+
+static size_t key_pitch(const kvspan_attend_pages_args *args)
+{
+    return ((size_t)args->keys.dim + VECTOR_FLOATS - 1) / VECTOR_FLOATS * VECTOR_FLOATS;
+}
+
+static uint64_t later(uint64_t a, uint64_t b)
+{
+    return a > b ? a : b;
+}
+
+static uint64_t earlier(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
+/* `pitch` is a multiple of VECTOR_FLOATS. */
+static float dot(const float *restrict a, const float *restrict b, size_t pitch)
+{
+    float sums[VECTOR_FLOATS] = { 0 };
+
+    for (size_t i = 0; i < pitch; i += VECTOR_FLOATS) {
+        for (size_t lane = 0; lane < VECTOR_FLOATS; lane++) {
+            sums[lane] += a[i + lane] * b[i + lane];
+        }
+    }
+    for (size_t half = VECTOR_FLOATS / 2; half > 0; half /= 2) {
+        for (size_t lane = 0; lane < half; lane++) {
+            sums[lane] += sums[lane + half];
+        }
+    }
+    return sums[0];
+}
+
+static void load_padded(kvspan_dtype dtype, const void *source, uint32_t dim, size_t pitch,
+                        float *target)
+{
+    kvspan_row_load(dtype, source, dim, target);
+    memset(target + dim, 0, (pitch - dim) * sizeof(float));
+}
+
+static void init_lane(const kvspan_attend_pages_args *args, const kvspan_work_item *item,
+                      uint32_t item_token, uint32_t head, uint32_t number, struct workspace *work)
+{
+    const uint64_t position = item->position + item_token;
+    const uint64_t lowest =
+        args->window == 0 || position < args->window ? 0 : position - args->window + 1;
+    const size_t pitch = key_pitch(args);
+    struct lane *lane = &work->lanes[number];
+
+    *lane = (struct lane){ .token = item->first_token + item_token,
+                           .head = head,
+                           .index_begin = kvspan_token_count(&args->rows.rule, lowest),
+                           .index_end = kvspan_token_count(&args->rows.rule, position + 1),
+                           .maximum = -INFINITY,
+                           .sum = 0.0f };
+    assert(lane->index_begin >= item->index_begin);
+    assert(lane->index_end <= item->index_end);
+    load_padded(args->q.dtype, kvspan_row_address(&args->q, lane->token, head), args->keys.dim,
+                pitch, work->queries + number * pitch);
+    memset(work->outputs + (size_t)number * args->values.dim, 0, args->values.dim * sizeof(float));
+}
+
+/* Reads local tokens [begin, end) of one kv head as f32. */
+static void load_tile(const kvspan_attend_pages_args *args, const uint32_t *table, uint32_t kv_head,
+                      uint64_t begin, uint64_t end, struct workspace *work)
+{
+    const uint32_t page_tokens = args->rows.rule.page_tokens;
+    const size_t pitch = key_pitch(args);
+
+    for (uint64_t index = begin; index < end; index++) {
+        const size_t place = index % TILE_TOKENS;
+
+        load_padded(args->keys.dtype,
+                    kvspan_plane_address(&args->keys, table, page_tokens, kv_head, index),
+                    args->keys.dim, pitch, work->keys + place * pitch);
+        kvspan_row_load(args->values.dtype,
+                        kvspan_plane_address(&args->values, table, page_tokens, kv_head, index),
+                        args->values.dim, work->values + place * args->values.dim);
+    }
+}
+
+static float logit(const kvspan_attend_pages_args *args, const float *query, const float *key)
+{
+    const float scaled = args->scale * dot(query, key, key_pitch(args));
+
+    return args->soft_cap == 0.0f ? scaled : args->soft_cap * tanhf(scaled / args->soft_cap);
+}
+
+/* partial = Σ weights · values over places [first, last) of the tile. */
+static void weigh_values(const float *weights, const float *values, size_t first, size_t last,
+                         uint32_t dim, float *restrict partial)
+{
+    memset(partial, 0, dim * sizeof(float));
+    for (size_t place = first; place < last; place++) {
+        const float weight = weights[place];
+        const float *value = values + place * dim;
+
+        for (size_t i = 0; i < dim; i++) {
+            partial[i] += weight * value[i];
+        }
+    }
+}
+
+/* Folds places [first, last) of the tile into a lane: what a query does not see is not touched. */
+static void fold_tile(const kvspan_attend_pages_args *args, size_t first, size_t last,
+                      uint32_t number, struct workspace *work)
+{
+    const size_t pitch = key_pitch(args);
+    const uint32_t dim = args->values.dim;
+    struct lane *lane = &work->lanes[number];
+    float *restrict output = work->outputs + (size_t)number * dim;
+    float weights[TILE_TOKENS];
+    float maximum = lane->maximum;
+    float sum = 0.0f;
+    float shift;
+    float factor;
+
+    for (size_t place = first; place < last; place++) {
+        weights[place] = logit(args, work->queries + number * pitch, work->keys + place * pitch);
+        maximum = fmaxf(maximum, weights[place]);
+    }
+    /* Nothing but −inf so far must stay weight 0, not become e^(−inf + inf). */
+    shift = maximum == -INFINITY ? 0.0f : maximum;
+    for (size_t place = first; place < last; place++) {
+        weights[place] = expf(weights[place] - shift);
+        sum += weights[place];
+    }
+    factor = expf(lane->maximum - shift);
+    weigh_values(weights, work->values, first, last, dim, work->partial);
+    for (size_t i = 0; i < dim; i++) {
+        output[i] = output[i] * factor + work->partial[i];
+    }
+    lane->sum = lane->sum * factor + sum;
+    lane->maximum = maximum;
+}
+
+/* Folds all tiles of [begin, end) into the first `lane_count` lanes. */
+static void fold_tokens(const kvspan_attend_pages_args *args, const uint32_t *table,
+                        uint32_t kv_head, uint64_t begin, uint64_t end, uint32_t lane_count,
+                        struct workspace *work)
+{
+    for (uint64_t tile = begin / TILE_TOKENS * TILE_TOKENS; tile < end; tile += TILE_TOKENS) {
+        const uint64_t tile_end = tile + TILE_TOKENS;
+
+        load_tile(args, table, kv_head, later(tile, begin), earlier(tile_end, end), work);
+        for (uint32_t number = 0; number < lane_count; number++) {
+            const uint64_t first = later(tile, work->lanes[number].index_begin);
+            const uint64_t last = earlier(tile_end, work->lanes[number].index_end);
+
+            if (first < last) {
+                fold_tile(args, (size_t)(first - tile), (size_t)(last - tile), number, work);
+            }
+        }
+    }
+}
+
+static void store_lane(const kvspan_attend_pages_args *args, uint32_t number,
+                       struct workspace *work)
+{
+    const struct lane *lane = &work->lanes[number];
+    float *output = work->outputs + (size_t)number * args->values.dim;
+    const bool is_empty = lane->sum == 0.0f;
+
+    for (size_t i = 0; i < args->values.dim; i++) {
+        output[i] = is_empty ? 0.0f : output[i] / lane->sum;
+    }
+    kvspan_row_store(args->out.dtype, output, args->values.dim,
+                     kvspan_row_address(&args->out, lane->token, lane->head));
+    if (args->lse) {
+        args->lse[lane->token * args->lse_stride + lane->head] =
+            is_empty ? -INFINITY : lane->maximum + logf(lane->sum);
+    }
+}
+
+/* Attends the tokens of an item with some q heads, all of one kv head. */
+static void attend_heads(const kvspan_attend_pages_args *args, const kvspan_work_item *item,
+                         uint32_t kv_head, kvspan_range heads, struct workspace *work)
+{
+    const uint32_t *table =
+        args->rows.page_table + (uint64_t)item->slot * args->rows.page_table_stride;
+    const uint64_t query_count = (uint64_t)item->token_count * heads.count;
+
+    for (uint64_t first = 0; first < query_count; first += LANE_COUNT) {
+        const uint32_t lane_count = (uint32_t)earlier(LANE_COUNT, query_count - first);
+        uint64_t begin = item->index_end;
+        uint64_t end = item->index_begin;
+
+        for (uint32_t number = 0; number < lane_count; number++) {
+            const uint64_t query = first + number;
+
+            init_lane(args, item, (uint32_t)(query / heads.count),
+                      heads.first + (uint32_t)(query % heads.count), number, work);
+            begin = earlier(begin, work->lanes[number].index_begin);
+            end = later(end, work->lanes[number].index_end);
+        }
+        fold_tokens(args, table, kv_head, begin, end, lane_count, work);
+        for (uint32_t number = 0; number < lane_count; number++) {
+            store_lane(args, number, work);
+        }
+    }
+}
+
+kvspan_status kvspan_reference_attend_pages(const kvspan_attend_pages_args *args,
+                                            kvspan_stream stream, kvspan_error *error)
+{
+    struct workspace work;
+
+    (void)stream;
+    (void)error;
+    assert(args->keys.dim <= KVSPAN_MAX_DIM);
+    assert(args->values.dim <= KVSPAN_MAX_DIM);
+    for (uint32_t i = 0; i < args->plan.item_count; i++) {
+        uint32_t head = 0;
+
+        while (head < args->q.heads) {
+            const uint32_t kv_head = (args->q_first + head) / args->group_size;
+            const uint32_t next = (kv_head + 1) * args->group_size - args->q_first;
+            const uint32_t end = next < args->q.heads ? next : args->q.heads;
+
+            attend_heads(args, &args->plan.items[i], kv_head - args->kv_first,
+                         (kvspan_range){ .first = head, .count = end - head }, &work);
+            head = end;
+        }
+    }
+    return KVSPAN_OK;
+}

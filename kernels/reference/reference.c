@@ -1,0 +1,23 @@
+#include "kernels/reference/reference.h"
+
+static int is_wide(kvspan_dtype dtype)
+{
+    return dtype == KVSPAN_BF16 || dtype == KVSPAN_F32;
+}
+
+static int has_dtype(kvspan_dtype tensor, kvspan_dtype plane)
+{
+    return is_wide(tensor) && is_wide(plane);
+}
+
+const kvspan_kernels kvspan_kernels_reference = {
+    .name = "reference",
+    .append_tokens = kvspan_reference_append_tokens,
+    .attend_pages = kvspan_reference_attend_pages,
+    .merge_partials = kvspan_reference_merge_partials,
+    .copy_pages = kvspan_reference_copy_pages,
+    .fill_pages = kvspan_reference_fill_pages,
+    .patch_table = kvspan_reference_patch_table,
+    .place_heads = kvspan_reference_place_heads,
+    .has_dtype = has_dtype,
+};
