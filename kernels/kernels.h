@@ -77,7 +77,9 @@ typedef struct kvspan_merge_partials_args {
     const unsigned char *parts; /* part i at parts + i·part_stride: f32 O then f32 LSE */
     uint64_t part_stride;       /* bytes */
     uint64_t lse_offset;        /* bytes from O to LSE within a part */
-    /* O: [token][head][dim], LSE: [token][head], both contiguous */
+    uint64_t token_stride;      /* bytes from a token's O to the next; 0 = heads · dim floats */
+    uint64_t lse_token_stride;  /* bytes from a token's LSE to the next; 0 = heads floats */
+    /* O: [token][head][dim], LSE: [token][head]; heads and dim contiguous */
     const float *sinks; /* [heads], or NULL */
     kvspan_tensor out;  /* bf16 or f32 */
     float *lse;         /* [token][lse_stride] merged, sink included; may be NULL */

@@ -22,12 +22,29 @@ static void add_part(const unsigned char *source, uint32_t dim, float weight, fl
     }
 }
 
+/* Where a token's O begins within a part. */
+static uint64_t output_offset(const kvspan_merge_partials_args *args, uint64_t token)
+{
+    const uint64_t contiguous = (uint64_t)args->heads * args->dim * sizeof(float);
+
+    return token * (args->token_stride ? args->token_stride : contiguous);
+}
+
+static uint64_t lse_offset(const kvspan_merge_partials_args *args, uint64_t token)
+{
+    const uint64_t contiguous = args->heads * sizeof(float);
+
+    return args->lse_offset +
+           token * (args->lse_token_stride ? args->lse_token_stride : contiguous);
+}
+
 /* Merges row [token][head] of every part; returns its LSE. */
-static float merge_row(const kvspan_merge_partials_args *args, uint64_t row, uint32_t head,
+static float merge_row(const kvspan_merge_partials_args *args, uint64_t token, uint32_t head,
                        float *merged)
 {
-    const unsigned char *lse = args->parts + args->lse_offset + row * sizeof(float);
-    const unsigned char *outputs = args->parts + row * args->dim * sizeof(float);
+    const unsigned char *lse = args->parts + lse_offset(args, token) + head * sizeof(float);
+    const unsigned char *outputs =
+        args->parts + output_offset(args, token) + (uint64_t)head * args->dim * sizeof(float);
     float maximum = -INFINITY;
     float denominator = 0.0f;
     bool is_empty = true;
@@ -75,7 +92,7 @@ kvspan_status kvspan_reference_merge_partials(const kvspan_merge_partials_args *
     assert(args->dim <= KVSPAN_MAX_DIM);
     for (uint64_t token = 0; token < args->tokens; token++) {
         for (uint32_t head = 0; head < args->heads; head++) {
-            const float lse = merge_row(args, token * args->heads + head, head, merged);
+            const float lse = merge_row(args, token, head, merged);
 
             kvspan_row_store(args->out.dtype, merged, args->dim,
                              kvspan_row_address(&args->out, token, head));

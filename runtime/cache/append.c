@@ -1,0 +1,57 @@
+#include "runtime/cache/cache_parts.h"
+
+/* One plane's tensor against the plane and the step. */
+static kvspan_status check_source(const kvspan_cache *cache, const kvspan_plane *plane,
+                                  uint32_t index, uint32_t heads, const kvspan_tensor *source,
+                                  kvspan_error *error)
+{
+    if (source->heads != heads || source->dim != plane->dim) {
+        return kvspan_fail(error, KVSPAN_ERR_ARGUMENT,
+                           "planes[%u] is [%u heads][%u dim], this rank holds [%u heads][%u dim]",
+                           index, source->heads, source->dim, heads, plane->dim);
+    }
+    if (source->dtype != plane->dtype) {
+        return kvspan_fail(error, KVSPAN_ERR_ARGUMENT, "planes[%u] is of type %s, its plane of %s",
+                           index, kvspan_dtype_name(source->dtype),
+                           kvspan_dtype_name(plane->dtype));
+    }
+    if (source->tokens != cache->result.token_count) {
+        return kvspan_fail(error, KVSPAN_ERR_ARGUMENT, "planes[%u] has %llu tokens, the step %u",
+                           index, (unsigned long long)source->tokens, cache->result.token_count);
+    }
+    if (!source->data && source->tokens > 0) {
+        return kvspan_fail(error, KVSPAN_ERR_ARGUMENT, "planes[%u].data is NULL for %llu tokens",
+                           index, (unsigned long long)source->tokens);
+    }
+    return KVSPAN_OK;
+}
+
+kvspan_status kvspan_cache_append(kvspan_cache *cache, uint32_t layer, const kvspan_tensor *planes,
+                                  kvspan_stream stream, kvspan_error *error)
+{
+    uint32_t group = 0;
+    uint32_t index = 0;
+    kvspan_status status = kvspan_cache_enter(cache, true, error);
+
+    if (status == KVSPAN_OK) {
+        status = kvspan_cache_find_layer(cache, layer, &group, &index, error);
+    }
+    if (status == KVSPAN_OK && !planes) {
+        status = kvspan_fail(error, KVSPAN_ERR_ARGUMENT, "planes is NULL for layer %u", layer);
+    }
+    for (uint32_t i = 0; status == KVSPAN_OK && i < cache->format.plane_count; i++) {
+        status = check_source(cache, &cache->settings.groups[group].planes[i], i,
+                              cache->format.planes[i].heads, &planes[i], error);
+    }
+    for (uint32_t i = 0; status == KVSPAN_OK && i < cache->format.plane_count; i++) {
+        const kvspan_append_tokens_args args = {
+            .plane = kvspan_page_format_view(&cache->format, cache->arena, index, i),
+            .rows = kvspan_device_table_arrays(&cache->table, group, cache->result.row_count,
+                                               cache->result.token_count, &cache->geometry.rule),
+            .source = planes[i]
+        };
+
+        status = cache->device->kernels->append_tokens(&args, stream, error);
+    }
+    return status;
+}

@@ -1,0 +1,134 @@
+#include "runtime/cache/capacity.h"
+
+#include <kvspan/token_rule.h>
+
+#include "kernels/page_format.h"
+
+void kvspan_local_heads(const kvspan_layer_group *group, const kvspan_head_shard *shard,
+                        uint32_t *local_heads_out)
+{
+    for (uint32_t i = 0; i < KVSPAN_MAX_PLANES; i++) {
+        local_heads_out[i] = i < group->plane_count ? shard->kv.count : 0;
+    }
+}
+
+/* Bytes of a page on a rank: that of its widest group; 0 on a rank without heads. */
+static kvspan_status rank_page_bytes(const kvspan_settings *settings,
+                                     const kvspan_axis_roles *roles, uint32_t rank,
+                                     uint64_t *page_bytes_out, kvspan_error *error)
+{
+    uint64_t widest = 0;
+
+    for (uint32_t i = 0; i < settings->config.group_count; i++) {
+        uint32_t local_heads[KVSPAN_MAX_PLANES];
+        kvspan_head_shard shard;
+        uint64_t page_bytes = 0;
+        kvspan_status status = kvspan_axis_roles_heads(roles, settings, i, rank, &shard, error);
+
+        if (status != KVSPAN_OK) {
+            return status;
+        }
+        kvspan_local_heads(&settings->groups[i], &shard, local_heads);
+        status = kvspan_page_format_bytes(&settings->groups[i], local_heads,
+                                          settings->config.page_tokens, &page_bytes, error);
+        if (status != KVSPAN_OK) {
+            return status;
+        }
+        widest = page_bytes > widest ? page_bytes : widest;
+    }
+    *page_bytes_out = widest;
+    return KVSPAN_OK;
+}
+
+/* The fewest pages of any rank, and whose they are. */
+static kvspan_status find_limit(const kvspan_settings *settings, const kvspan_axis_roles *roles,
+                                const uint64_t *usable_bytes, kvspan_plan *plan,
+                                kvspan_error *error)
+{
+    plan->page_count = UINT64_MAX;
+    for (uint32_t rank = 0; rank < roles->mesh.rank_count; rank++) {
+        uint64_t page_bytes = 0;
+        const kvspan_status status = rank_page_bytes(settings, roles, rank, &page_bytes, error);
+
+        if (status != KVSPAN_OK) {
+            return status;
+        }
+        if (page_bytes > 0 && usable_bytes[rank] / page_bytes < plan->page_count) {
+            plan->page_count = usable_bytes[rank] / page_bytes;
+            plan->page_bytes = page_bytes;
+            plan->limiting_rank = rank;
+        }
+    }
+    if (plan->page_count > KVSPAN_MAX_PAGES) {
+        plan->page_count = KVSPAN_MAX_PAGES;
+    }
+    return KVSPAN_OK;
+}
+
+kvspan_status kvspan_capacity_plan(const kvspan_settings *settings, const kvspan_axis_roles *roles,
+                                   const uint64_t *usable_bytes, kvspan_plan *plan_out,
+                                   kvspan_error *error)
+{
+    const kvspan_cache_config *const config = &settings->config;
+    const kvspan_token_rule rule = { .page_tokens = config->page_tokens,
+                                     .member_count =
+                                         kvspan_axis_set_size(&roles->mesh, &roles->tokens) };
+    const uint64_t page_tokens = (uint64_t)rule.page_tokens * rule.member_count;
+    const uint64_t longest = kvspan_token_pages(&rule, config->max_sequence_tokens);
+    kvspan_plan plan = { .page_count = config->page_count };
+
+    if (usable_bytes) {
+        const kvspan_status status = find_limit(settings, roles, usable_bytes, &plan, error);
+
+        if (status != KVSPAN_OK) {
+            return status;
+        }
+        if (plan.page_count < 2 || plan.page_count < config->page_count) {
+            return kvspan_fail_rank(
+                error, KVSPAN_ERR_NEVER_FITS, plan.limiting_rank, 0,
+                "%u pages of %llu bytes are wanted, %llu fit in the %llu usable bytes of rank %u",
+                config->page_count ? config->page_count : 2, (unsigned long long)plan.page_bytes,
+                (unsigned long long)plan.page_count,
+                (unsigned long long)usable_bytes[plan.limiting_rank], plan.limiting_rank);
+        }
+        if (config->page_count) {
+            plan.page_count = config->page_count;
+        }
+    }
+    if (longest > plan.page_count - 1) {
+        return kvspan_fail_rank(
+            error, KVSPAN_ERR_NEVER_FITS, plan.limiting_rank, 0,
+            "max_sequence_tokens %llu needs %llu pages, rank %u has %llu to hand out: "
+            "%llu tokens would fit",
+            (unsigned long long)config->max_sequence_tokens, (unsigned long long)longest,
+            plan.limiting_rank, (unsigned long long)plan.page_count - 1,
+            (unsigned long long)((plan.page_count - 1) * page_tokens));
+    }
+    plan.arena_bytes = plan.page_bytes * plan.page_count;
+    plan.sequences_of_max_tokens = (plan.page_count - 1) / longest;
+    *plan_out = plan;
+    return KVSPAN_OK;
+}
+
+kvspan_status kvspan_plan_capacity(const kvspan_cache_config *config, const uint64_t *usable_bytes,
+                                   uint32_t rank_count, kvspan_plan *plan_out, kvspan_error *error)
+{
+    kvspan_settings settings;
+    kvspan_axis_roles roles;
+    kvspan_status status;
+
+    if (!usable_bytes || rank_count == 0) {
+        return kvspan_fail(error, KVSPAN_ERR_ARGUMENT, "usable_bytes is %s for %u ranks",
+                           usable_bytes ? "given" : "NULL", rank_count);
+    }
+    status = kvspan_settings_init(&settings, config, error);
+    if (status != KVSPAN_OK) {
+        return status;
+    }
+    status = kvspan_axis_roles_make(&settings, rank_count, &roles, error);
+    if (status == KVSPAN_OK) {
+        status = kvspan_capacity_plan(&settings, &roles, usable_bytes, plan_out, error);
+    }
+    kvspan_settings_fini(&settings);
+    return status;
+}

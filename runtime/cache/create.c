@@ -1,0 +1,262 @@
+#include "runtime/cache/cache_parts.h"
+
+#include <stdlib.h>
+
+#include "comm/agree.h"
+#include "runtime/cache/agreement.h"
+#include "runtime/cache/capacity.h"
+
+/* What needs no peer. */
+static kvspan_status prepare_locally(kvspan_cache *cache, const kvspan_cache_config *config,
+                                     kvspan_error *error)
+{
+    kvspan_status status = kvspan_settings_init(&cache->settings, config, error);
+
+    if (status == KVSPAN_OK) {
+        status =
+            kvspan_geometry_init(&cache->geometry, &cache->settings, kvspan_comm_rank(cache->comm),
+                                 kvspan_comm_rank_count(cache->comm), error);
+    }
+    return status;
+}
+
+static void set_limits(kvspan_cache *cache)
+{
+    const kvspan_cache_config *const config = &cache->settings.config;
+    const kvspan_token_rule *const rule = &cache->geometry.rule;
+
+    cache->limits = (kvspan_step_limits){ .group_count = config->group_count,
+                                          .slot_count = config->slot_count,
+                                          .column_count = (uint32_t)kvspan_token_pages(
+                                              rule, config->max_sequence_tokens),
+                                          .page_count = (uint32_t)cache->plan.page_count,
+                                          .page_tokens = rule->page_tokens * rule->member_count,
+                                          .max_rows = config->max_step_rows,
+                                          .max_tokens = config->max_step_tokens,
+                                          .max_payload_bytes = config->max_payload_bytes,
+                                          .max_sequence_tokens = config->max_sequence_tokens };
+}
+
+static kvspan_status create_ledger(kvspan_cache *cache, kvspan_error *error)
+{
+    const kvspan_cache_config *const config = &cache->settings.config;
+    const kvspan_ledger_config ledger = { .size = sizeof(ledger),
+                                          .group_count = config->group_count,
+                                          .page_count = (uint32_t)cache->plan.page_count,
+                                          .slot_count = config->slot_count,
+                                          .page_tokens = config->page_tokens,
+                                          .token_members = cache->geometry.rule.member_count,
+                                          .max_step_rows = config->max_step_rows,
+                                          .max_step_tokens = config->max_step_tokens,
+                                          .max_payload_bytes = config->max_payload_bytes,
+                                          .max_sequence_tokens = config->max_sequence_tokens };
+    kvspan_status status;
+
+    if (kvspan_comm_rank(cache->comm) != cache->geometry.coordinator_rank) {
+        return KVSPAN_OK;
+    }
+    status = kvspan_ledger_create(&ledger, &cache->ledger, error);
+    if (status == KVSPAN_OK) {
+        kvspan_ledger_adopt(cache->ledger);
+    }
+    return status;
+}
+
+static kvspan_status create_control(kvspan_cache *cache, kvspan_error *error)
+{
+    const kvspan_cache_config *const config = &cache->settings.config;
+    kvspan_status status;
+
+    set_limits(cache);
+    status = create_ledger(cache, error);
+    if (status == KVSPAN_OK) {
+        status = kvspan_step_message_init(&cache->message, &cache->limits, error);
+    }
+    if (status == KVSPAN_OK) {
+        status = kvspan_replica_init(&cache->replica, &cache->limits, error);
+    }
+    if (status == KVSPAN_OK) {
+        cache->result.rows = calloc(config->max_step_rows, sizeof(*cache->result.rows));
+        cache->result.patches =
+            calloc(kvspan_replica_max_patches(&cache->limits), sizeof(*cache->result.patches));
+        if (!cache->result.rows || !cache->result.patches) {
+            status = kvspan_fail(error, KVSPAN_ERR_MEMORY, "no memory for the rows of a step");
+        }
+    }
+    if (status == KVSPAN_OK) {
+        status = kvspan_broadcast_init(&cache->broadcast, cache->comm, &cache->geometry.step,
+                                       config->coordinator, kvspan_step_max_bytes(&cache->limits),
+                                       config->run_ahead_steps, config->deadline_ms, error);
+    }
+    if (status == KVSPAN_OK) {
+        kvspan_comm_set_progress(cache->comm, kvspan_broadcast_progress, &cache->broadcast);
+    }
+    return status;
+}
+
+static kvspan_status create_arena(kvspan_cache *cache, kvspan_error *error)
+{
+    const kvspan_cache_config *const config = &cache->settings.config;
+    uint32_t local_heads[KVSPAN_MAX_PLANES];
+    void *arena = NULL;
+    kvspan_status status;
+
+    kvspan_local_heads(&cache->settings.groups[0], &cache->geometry.head_shards[0], local_heads);
+    status = kvspan_page_format_make(&cache->settings.groups[0], local_heads, config->page_tokens,
+                                     (uint32_t)cache->plan.page_count,
+                                     (kvspan_layout)config->layout, &cache->format, error);
+    if (status == KVSPAN_OK) {
+        status =
+            cache->device->ops->allocate(cache->device, cache->format.arena_bytes, &arena, error);
+        cache->arena = arena;
+    }
+    return status;
+}
+
+static kvspan_status create_data(kvspan_cache *cache, kvspan_error *error)
+{
+    const kvspan_cache_config *const config = &cache->settings.config;
+    const uint32_t items = kvspan_work_plan_capacity(config->max_step_rows, config->max_step_tokens,
+                                                     cache->device->tile_tokens);
+    kvspan_status status;
+
+    if (config->flags & KVSPAN_CACHE_NO_ARENA) {
+        return KVSPAN_OK;
+    }
+    status = create_arena(cache, error);
+    if (status == KVSPAN_OK) {
+        status = kvspan_device_table_init(&cache->table, cache->device, &cache->limits, error);
+    }
+    if (status == KVSPAN_OK) {
+        status = kvspan_staging_init(&cache->staging, cache->device, &cache->settings,
+                                     &cache->geometry, error);
+    }
+    if (status == KVSPAN_OK) {
+        status =
+            kvspan_exchange_init(&cache->exchange, cache->comm, cache->staging.max_members, error);
+    }
+    if (status == KVSPAN_OK) {
+        cache->work_rows = calloc(config->max_step_rows, sizeof(*cache->work_rows));
+        cache->work_items = calloc(items, sizeof(*cache->work_items));
+        if (!cache->work_rows || !cache->work_items) {
+            status = kvspan_fail(error, KVSPAN_ERR_MEMORY, "no memory for %u work items", items);
+        }
+    }
+    return status;
+}
+
+/* All ranks: the same phases, and an agreement after each that can fail on one rank alone. */
+static kvspan_status create_together(kvspan_cache *cache, const kvspan_cache_config *config,
+                                     kvspan_error *error)
+{
+    kvspan_comm *const comm = cache->comm;
+    uint32_t *ranks = calloc(kvspan_comm_rank_count(comm), sizeof(*ranks));
+    kvspan_group world = { .ranks = ranks,
+                           .count = kvspan_comm_rank_count(comm),
+                           .member = kvspan_comm_rank(comm) };
+    kvspan_error local;
+    uint32_t deadline_ms;
+    kvspan_status status;
+
+    if (!ranks) {
+        return kvspan_fail(error, KVSPAN_ERR_MEMORY, "no memory for %u ranks", world.count);
+    }
+    for (uint32_t i = 0; i < world.count; i++) {
+        ranks[i] = i;
+    }
+    status = prepare_locally(cache, config, &local);
+    deadline_ms = status == KVSPAN_OK ? cache->settings.config.deadline_ms : 60000;
+    status = kvspan_agree_status(comm, &world, status, &local, deadline_ms, error);
+    if (status == KVSPAN_OK) {
+        status =
+            kvspan_agree_on_settings(comm, &world, &cache->settings, &cache->geometry.roles, error);
+    }
+    if (status == KVSPAN_OK) {
+        status = kvspan_agree_on_capacity(comm, &world, &cache->settings, &cache->geometry.roles,
+                                          cache->device, &cache->plan, &local);
+        if (status == KVSPAN_OK) {
+            status = kvspan_comm_watch(comm, &cache->geometry.step, &local);
+        }
+        if (status == KVSPAN_OK) {
+            status = create_control(cache, &local);
+        }
+        if (status == KVSPAN_OK) {
+            status = create_data(cache, &local);
+        }
+        status = kvspan_agree_status(comm, &world, status, &local, deadline_ms, error);
+    }
+    free(ranks);
+    return status;
+}
+
+/* A cache without peers is one rank of one: it gets a communicator of its own. */
+static kvspan_status stand_alone(kvspan_cache *cache, kvspan_error *error)
+{
+    kvspan_status status = kvspan_local_hub_create(1, &cache->lone_hub, error);
+
+    if (status == KVSPAN_OK) {
+        status = kvspan_comm_create_local(cache->lone_hub, 0, &cache->comm, error);
+    }
+    return status;
+}
+
+kvspan_status kvspan_cache_create(const kvspan_cache_config *config, kvspan_device *device,
+                                  kvspan_comm *comm, kvspan_cache **cache_out, kvspan_error *error)
+{
+    kvspan_cache *cache;
+    kvspan_status status = KVSPAN_OK;
+
+    if (!device || !cache_out) {
+        return kvspan_fail(error, KVSPAN_ERR_ARGUMENT, "device is %s and cache_out is %s",
+                           device ? "given" : "NULL", cache_out ? "given" : "NULL");
+    }
+    cache = calloc(1, sizeof(*cache));
+    if (!cache) {
+        return kvspan_fail(error, KVSPAN_ERR_MEMORY, "no memory for the cache handle");
+    }
+    cache->device = device;
+    cache->comm = comm;
+    if (!comm) {
+        status = stand_alone(cache, error);
+    }
+    if (status == KVSPAN_OK) {
+        status = create_together(cache, config, error);
+    }
+    if (status != KVSPAN_OK) {
+        kvspan_cache_destroy(cache);
+        return status;
+    }
+    *cache_out = cache;
+    return KVSPAN_OK;
+}
+
+void kvspan_cache_destroy(kvspan_cache *cache)
+{
+    if (!cache) {
+        return;
+    }
+    if (cache->comm) {
+        kvspan_comm_set_progress(cache->comm, NULL, NULL);
+    }
+    free(cache->work_items);
+    free(cache->work_rows);
+    kvspan_exchange_fini(&cache->exchange);
+    kvspan_staging_fini(&cache->staging, cache->comm && kvspan_comm_abandoned(cache->comm) > 0);
+    kvspan_device_table_fini(&cache->table);
+    if (cache->arena) {
+        cache->device->ops->release(cache->device, cache->arena, cache->format.arena_bytes);
+    }
+    kvspan_broadcast_fini(&cache->broadcast);
+    free(cache->result.patches);
+    free(cache->result.rows);
+    kvspan_replica_fini(&cache->replica);
+    kvspan_step_message_fini(&cache->message);
+    kvspan_ledger_destroy(cache->ledger);
+    kvspan_geometry_fini(&cache->geometry);
+    kvspan_settings_fini(&cache->settings);
+    if (cache->lone_hub) {
+        kvspan_comm_destroy(cache->comm);
+        kvspan_local_hub_destroy(cache->lone_hub);
+    }
+    free(cache);
+}

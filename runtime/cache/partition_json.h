@@ -1,0 +1,14 @@
+/** @file
+ * The partition axis as text: a JSON object of fields, {"kv_head_axis": "tp", "batch_axis":
+ * ["fsdp", "dp"], "sequence_axis": null}.
+ */
+#ifndef KVSPAN_CACHE_PARTITION_JSON_H
+#define KVSPAN_CACHE_PARTITION_JSON_H
+
+#include "sharding/partition_axis.h"
+
+/* NULL or "": the defaults. ARGUMENT names the field and what is wrong with its value. */
+kvspan_status kvspan_partition_axis_read(const char *text, kvspan_partition_axis *axis_out,
+                                         kvspan_error *error);
+
+#endif
