@@ -4,183 +4,29 @@
 #include "runtime/step/bit_set.h"
 #include "runtime/step/checksum.h"
 #include "runtime/step/message.h"
+#include "runtime/step/reader.h"
 #include "runtime/step/wire.h"
 
-/* Where the next byte comes from. */
-typedef struct reader {
-    const unsigned char *bytes;
-    size_t end;
-    size_t offset;
-    const kvspan_step_limits *limits;
-    kvspan_error *error;
-} reader;
-
-/* How a section tells its stretches. */
-typedef struct stretch_rule {
-    const char *what;    /* what `first` is: a slot, a page */
-    const char *value;   /* what the value is */
-    uint32_t flag_bits;  /* of the code */
-    uint64_t end;        /* first is below */
-    uint64_t max_value;  /* of each member */
-    uint32_t left;       /* members still to come */
-    uint64_t value_left; /* Σ of their values is at most this */
-} stretch_rule;
-
-/* Equal members in a row, told as one. */
-typedef struct stretch {
-    uint32_t first;
-    uint32_t count;
-    uint32_t value;
-    uint32_t group;
-} stretch;
-
-static kvspan_status read_varint(reader *reader, const char *what, uint64_t *value_out)
-{
-    const size_t begin = reader->offset;
-    uint64_t value = 0;
-
-    for (uint32_t i = 0; i < KVSPAN_VARINT_MAX_BYTES; i++) {
-        unsigned char digit;
-
-        if (reader->offset == reader->end) {
-            return kvspan_fail(reader->error, KVSPAN_ERR_CORRUPT,
-                               "byte %zu: the message ends inside a %s", reader->offset, what);
-        }
-        digit = reader->bytes[reader->offset++];
-        if (i == KVSPAN_VARINT_MAX_BYTES - 1 && digit > 1) {
-            break;
-        }
-        value |= (uint64_t)(digit & 0x7f) << 7 * i;
-        if (digit < 0x80) {
-            if (digit == 0 && i > 0) {
-                return kvspan_fail(reader->error, KVSPAN_ERR_CORRUPT,
-                                   "byte %zu: the %s has a digit too many", begin, what);
-            }
-            *value_out = value;
-            return KVSPAN_OK;
-        }
-    }
-    return kvspan_fail(reader->error, KVSPAN_ERR_CORRUPT, "byte %zu: the %s does not fit 64 bits",
-                       begin, what);
-}
-
-static kvspan_status read_bounded(reader *reader, const char *what, uint64_t end,
-                                  uint32_t *value_out)
-{
-    const size_t begin = reader->offset;
-    uint64_t value = 0;
-    kvspan_status status = read_varint(reader, what, &value);
-
-    if (status) {
-        return status;
-    }
-    if (value >= end) {
-        return kvspan_fail(reader->error, KVSPAN_ERR_CORRUPT,
-                           "byte %zu: the %s %" PRIu64 " is not below %" PRIu64, begin, what, value,
-                           end);
-    }
-    *value_out = (uint32_t)value;
-    return KVSPAN_OK;
-}
-
-/* Reads the number of members of a stretch beyond the first two. */
-static kvspan_status read_count(reader *reader, const stretch_rule *rule, uint32_t first,
-                                uint32_t *count_out)
-{
-    const uint64_t room = rule->end - first;
-    const uint64_t most = room < rule->left ? room : rule->left;
-    uint32_t more = 0;
-    kvspan_status status =
-        read_bounded(reader, "stretch's count - 2", most < 2 ? 0 : most - 1, &more);
-
-    if (!status) {
-        *count_out = more + 2;
-    }
-    return status;
-}
-
-static kvspan_status read_value(reader *reader, const stretch_rule *rule, uint32_t *value_out)
-{
-    uint32_t more = 0;
-    kvspan_status status =
-        read_bounded(reader, rule->value, rule->max_value < 2 ? 0 : rule->max_value - 1, &more);
-
-    if (!status) {
-        *value_out = more + 2;
-    }
-    return status;
-}
-
-/* Finds the first member from how far it is from the expected one. */
-static kvspan_status place_first(reader *reader, const stretch_rule *rule, uint32_t expected,
-                                 size_t begin, uint64_t code, uint32_t *first_out)
-{
-    const uint64_t distance = code >> rule->flag_bits;
-    const int64_t first = (int64_t)expected + kvspan_unzigzag(distance);
-
-    if (distance > 2 * rule->end + 1 || first < 0 || (uint64_t)first >= rule->end) {
-        return kvspan_fail(reader->error, KVSPAN_ERR_CORRUPT,
-                           "byte %zu: zigzag distance %" PRIu64 " from %s %" PRIu32
-                           " leads out of [0, %" PRIu64 ")",
-                           begin, distance, rule->what, expected, rule->end);
-    }
-    *first_out = (uint32_t)first;
-    return KVSPAN_OK;
-}
-
-/* Reads a stretch whose first member is told by its zigzag distance from the expected one. `found`
- * brings the group in force. */
-static kvspan_status read_stretch(reader *reader, const stretch_rule *rule, uint32_t expected,
-                                  stretch *found)
-{
-    const size_t begin = reader->offset;
-    uint64_t code = 0;
-    kvspan_status status = read_varint(reader, rule->what, &code);
-
-    if (!status) {
-        status = place_first(reader, rule, expected, begin, code, &found->first);
-    }
-    found->count = 1;
-    if (!status && code & KVSPAN_STRETCH_IS_LONG) {
-        status = read_count(reader, rule, found->first, &found->count);
-    }
-    if (!status && rule->flag_bits >= KVSPAN_PAGE_RUN_FLAG_BITS &&
-        code & KVSPAN_STRETCH_CHANGES_GROUP) {
-        status = read_bounded(reader, "layer group", reader->limits->group_count, &found->group);
-    }
-    found->value = 1;
-    if (!status && rule->flag_bits >= KVSPAN_ROW_FLAG_BITS && code & KVSPAN_STRETCH_HAS_VALUE) {
-        status = read_value(reader, rule, &found->value);
-    }
-    if (!status && (uint64_t)found->count * found->value > rule->value_left) {
-        status = kvspan_fail(reader->error, KVSPAN_ERR_CORRUPT,
-                             "byte %zu: %" PRIu32 " × %" PRIu32 " is more than the %" PRIu64
-                             " left of all %ss",
-                             begin, found->count, found->value, rule->value_left, rule->value);
-    }
-    return status;
-}
-
-static kvspan_status read_released(reader *reader, kvspan_step_message *message)
+static kvspan_status read_released(kvspan_reader *reader, kvspan_step_message *message)
 {
     const uint32_t total = message->header.released_count;
     const uint32_t slot_count = reader->limits->slot_count;
     uint32_t expected = 0;
 
     for (uint32_t i = 0; i < total;) {
-        const stretch_rule rule = { .end = slot_count, .left = total - i };
+        const kvspan_stretch_rule rule = { .end = slot_count, .left = total - i };
         uint32_t code = 0;
         uint32_t count = 1;
-        kvspan_status status =
-            read_bounded(reader, "released slot",
-                         (uint64_t)(slot_count - expected) << KVSPAN_RELEASE_FLAG_BITS, &code);
+        kvspan_status status = kvspan_read_bounded(
+            reader, "released slot", (uint64_t)(slot_count - expected) << KVSPAN_RELEASE_FLAG_BITS,
+            &code);
 
         if (status) {
             return status;
         }
         expected += code >> KVSPAN_RELEASE_FLAG_BITS;
         if (code & KVSPAN_STRETCH_IS_LONG) {
-            status = read_count(reader, &rule, expected, &count);
+            status = kvspan_read_count(reader, &rule, expected, &count);
             if (status) {
                 return status;
             }
@@ -192,17 +38,17 @@ static kvspan_status read_released(reader *reader, kvspan_step_message *message)
     return KVSPAN_OK;
 }
 
-static kvspan_status read_admitted(reader *reader, kvspan_step_message *message)
+static kvspan_status read_admitted(kvspan_reader *reader, kvspan_step_message *message)
 {
     uint32_t expected = 0;
 
     for (uint32_t i = 0; i < message->header.admitted_count; i++) {
         uint32_t gap = 0;
-        kvspan_status status =
-            read_bounded(reader, "admitted slot", reader->limits->slot_count - expected, &gap);
+        kvspan_status status = kvspan_read_bounded(reader, "admitted slot",
+                                                   reader->limits->slot_count - expected, &gap);
 
         if (!status) {
-            status = read_varint(reader, "tag", &message->admitted[i].tag);
+            status = kvspan_read_varint(reader, "tag", &message->admitted[i].tag);
         }
         if (status) {
             return status;
@@ -213,7 +59,8 @@ static kvspan_status read_admitted(reader *reader, kvspan_step_message *message)
     return KVSPAN_OK;
 }
 
-static void forget_seen(const reader *reader, kvspan_step_message *message, uint32_t group_count)
+static void forget_seen(const kvspan_reader *reader, kvspan_step_message *message,
+                        uint32_t group_count)
 {
     const uint64_t bits = (uint64_t)group_count * reader->limits->slot_count;
 
@@ -221,8 +68,9 @@ static void forget_seen(const reader *reader, kvspan_step_message *message, uint
 }
 
 /* Notes the runs of a stretch; `seen` refuses a second run of the same row. */
-static kvspan_status add_page_runs(reader *reader, kvspan_step_message *message, uint32_t first_run,
-                                   uint32_t first_page, const stretch *found)
+static kvspan_status add_page_runs(kvspan_reader *reader, kvspan_step_message *message,
+                                   uint32_t first_run, uint32_t first_page,
+                                   const kvspan_stretch *found)
 {
     for (uint32_t i = 0; i < found->count; i++) {
         const uint32_t slot = found->first + i;
@@ -243,17 +91,17 @@ static kvspan_status add_page_runs(reader *reader, kvspan_step_message *message,
     return KVSPAN_OK;
 }
 
-static kvspan_status read_page_runs(reader *reader, kvspan_step_message *message)
+static kvspan_status read_page_runs(kvspan_reader *reader, kvspan_step_message *message)
 {
     const kvspan_step_header *header = &message->header;
-    stretch found = { .group = 0 };
+    kvspan_stretch found = { .group = 0 };
     uint32_t expected = 0;
     uint32_t run_count = 0;
     uint32_t page_count = 0;
 
     forget_seen(reader, message, reader->limits->group_count);
     while (run_count < header->page_run_count) {
-        const stretch_rule rule = {
+        const kvspan_stretch_rule rule = {
             .what = "page run's slot",
             .value = "page count",
             .flag_bits = KVSPAN_PAGE_RUN_FLAG_BITS,
@@ -262,7 +110,7 @@ static kvspan_status read_page_runs(reader *reader, kvspan_step_message *message
             .left = header->page_run_count - run_count,
             .value_left = header->page_count - page_count,
         };
-        kvspan_status status = read_stretch(reader, &rule, expected, &found);
+        kvspan_status status = kvspan_read_stretch(reader, &rule, expected, &found);
 
         if (!status) {
             status = add_page_runs(reader, message, run_count, page_count, &found);
@@ -283,15 +131,15 @@ static kvspan_status read_page_runs(reader *reader, kvspan_step_message *message
     return KVSPAN_OK;
 }
 
-static kvspan_status read_pages(reader *reader, kvspan_step_message *message)
+static kvspan_status read_pages(kvspan_reader *reader, kvspan_step_message *message)
 {
     const uint32_t total = message->header.page_count;
-    stretch found = { .group = 0 };
+    kvspan_stretch found = { .group = 0 };
     uint32_t expected = 1;
 
     for (uint32_t i = 0; i < total;) {
         const size_t begin = reader->offset;
-        const stretch_rule rule = {
+        const kvspan_stretch_rule rule = {
             .what = "page",
             .value = "page",
             .flag_bits = KVSPAN_PAGE_FLAG_BITS,
@@ -300,7 +148,7 @@ static kvspan_status read_pages(reader *reader, kvspan_step_message *message)
             .left = total - i,
             .value_left = total - i,
         };
-        kvspan_status status = read_stretch(reader, &rule, expected, &found);
+        kvspan_status status = kvspan_read_stretch(reader, &rule, expected, &found);
 
         if (status) {
             return status;
@@ -317,16 +165,16 @@ static kvspan_status read_pages(reader *reader, kvspan_step_message *message)
     return KVSPAN_OK;
 }
 
-static kvspan_status read_rows(reader *reader, kvspan_step_message *message)
+static kvspan_status read_rows(kvspan_reader *reader, kvspan_step_message *message)
 {
     const uint32_t total = message->header.row_count;
-    stretch found = { .group = 0 };
+    kvspan_stretch found = { .group = 0 };
     uint64_t tokens_left = reader->limits->max_tokens;
     uint32_t expected = 0;
 
     forget_seen(reader, message, 1);
     for (uint32_t i = 0; i < total;) {
-        const stretch_rule rule = {
+        const kvspan_stretch_rule rule = {
             .what = "row's slot",
             .value = "token count",
             .flag_bits = KVSPAN_ROW_FLAG_BITS,
@@ -335,7 +183,7 @@ static kvspan_status read_rows(reader *reader, kvspan_step_message *message)
             .left = total - i,
             .value_left = tokens_left,
         };
-        kvspan_status status = read_stretch(reader, &rule, expected, &found);
+        kvspan_status status = kvspan_read_stretch(reader, &rule, expected, &found);
 
         if (status) {
             return status;
@@ -354,7 +202,7 @@ static kvspan_status read_rows(reader *reader, kvspan_step_message *message)
 }
 
 /* The payload is the rest, behind zero bytes up to its alignment; without one nothing is left. */
-static kvspan_status read_payload(reader *reader, kvspan_step_message *message)
+static kvspan_status read_payload(kvspan_reader *reader, kvspan_step_message *message)
 {
     const uint32_t payload_bytes = message->header.payload_bytes;
 
@@ -397,7 +245,7 @@ kvspan_status kvspan_step_decode(const unsigned char *bytes, size_t byte_count,
                                  const kvspan_step_limits *limits, kvspan_step_message *message,
                                  kvspan_error *error)
 {
-    reader reader = { bytes, byte_count, KVSPAN_STEP_HEADER_BYTES, limits, error };
+    kvspan_reader reader = { bytes, byte_count, KVSPAN_STEP_HEADER_BYTES, limits, error };
     kvspan_status status =
         kvspan_step_decode_header(bytes, byte_count, limits, &message->header, error);
 

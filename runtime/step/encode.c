@@ -7,21 +7,21 @@
 #include "runtime/step/wire.h"
 
 /* Where the next byte goes. What does not fit is counted but not written. */
-typedef struct writer {
+struct writer {
     unsigned char *bytes;
     size_t capacity;
     size_t offset;
-} writer;
+};
 
 /* Equal members in a row, told as one. */
-typedef struct stretch {
+struct stretch {
     uint32_t first; /* slot or page id */
     uint32_t count;
     uint32_t value; /* of each: pages of a run, tokens of a row */
     uint32_t group;
-} stretch;
+};
 
-static void put_varint(writer *writer, uint64_t value)
+static void put_varint(struct writer *writer, uint64_t value)
 {
     unsigned char digits[KVSPAN_VARINT_MAX_BYTES];
     size_t count = 0;
@@ -39,7 +39,7 @@ static void put_varint(writer *writer, uint64_t value)
     writer->offset += count;
 }
 
-static void put_bytes(writer *writer, const void *bytes, size_t count)
+static void put_bytes(struct writer *writer, const void *bytes, size_t count)
 {
     if (count > 0 && writer->offset + count <= writer->capacity) {
         memcpy(writer->bytes + writer->offset, bytes, count);
@@ -52,7 +52,7 @@ static uint64_t moved(uint32_t first, uint32_t expected)
     return kvspan_zigzag((int64_t)first - (int64_t)expected);
 }
 
-static void put_released(writer *writer, const kvspan_changes *changes)
+static void put_released(struct writer *writer, const kvspan_changes *changes)
 {
     const uint32_t *slots = changes->released;
     uint32_t expected = 0;
@@ -72,7 +72,7 @@ static void put_released(writer *writer, const kvspan_changes *changes)
     }
 }
 
-static void put_admitted(writer *writer, const kvspan_changes *changes)
+static void put_admitted(struct writer *writer, const kvspan_changes *changes)
 {
     uint32_t expected = 0;
 
@@ -86,10 +86,10 @@ static void put_admitted(writer *writer, const kvspan_changes *changes)
     }
 }
 
-static stretch page_run_stretch(const kvspan_changes *changes, uint32_t begin)
+static struct stretch page_run_stretch(const kvspan_changes *changes, uint32_t begin)
 {
     const kvspan_page_run *runs = changes->page_runs;
-    stretch stretch = {
+    struct stretch stretch = {
         .first = runs[begin].slot,
         .count = 1,
         .value = runs[begin].page_count,
@@ -106,13 +106,13 @@ static stretch page_run_stretch(const kvspan_changes *changes, uint32_t begin)
     return stretch;
 }
 
-static void put_page_runs(writer *writer, const kvspan_changes *changes)
+static void put_page_runs(struct writer *writer, const kvspan_changes *changes)
 {
     uint32_t expected = 0;
     uint32_t group = 0;
 
     for (uint32_t i = 0; i < changes->page_run_count;) {
-        const stretch stretch = page_run_stretch(changes, i);
+        const struct stretch stretch = page_run_stretch(changes, i);
         const uint32_t flags = (stretch.count > 1 ? KVSPAN_STRETCH_IS_LONG : 0u) |
                                (stretch.value > 1 ? KVSPAN_STRETCH_HAS_VALUE : 0u) |
                                (stretch.group != group ? KVSPAN_STRETCH_CHANGES_GROUP : 0u);
@@ -134,7 +134,8 @@ static void put_page_runs(writer *writer, const kvspan_changes *changes)
     }
 }
 
-static void put_page_stretch(writer *writer, const stretch *stretch, uint32_t expected)
+static void put_page_stretch(struct writer *writer, const struct stretch *stretch,
+                             uint32_t expected)
 {
     put_varint(writer,
                moved(stretch->first, expected) << KVSPAN_PAGE_FLAG_BITS | (stretch->count > 1));
@@ -144,9 +145,9 @@ static void put_page_stretch(writer *writer, const stretch *stretch, uint32_t ex
 }
 
 /* The pages of all runs are one list: a stretch of ascending ids may span runs. */
-static uint32_t put_pages(writer *writer, const kvspan_changes *changes)
+static uint32_t put_pages(struct writer *writer, const kvspan_changes *changes)
 {
-    stretch open = { .first = 1, .count = 0 };
+    struct stretch open = { .first = 1, .count = 0 };
     uint32_t expected = 1;
     uint32_t page_count = 0;
 
@@ -173,10 +174,12 @@ static uint32_t put_pages(writer *writer, const kvspan_changes *changes)
     return page_count;
 }
 
-static stretch row_stretch(const kvspan_changes *changes, uint32_t begin)
+static struct stretch row_stretch(const kvspan_changes *changes, uint32_t begin)
 {
     const kvspan_row_change *rows = changes->rows;
-    stretch stretch = { .first = rows[begin].slot, .count = 1, .value = rows[begin].token_count };
+    struct stretch stretch = { .first = rows[begin].slot,
+                               .count = 1,
+                               .value = rows[begin].token_count };
 
     for (uint32_t i = begin + 1; i < changes->row_count; i++) {
         if (rows[i].slot != rows[i - 1].slot + 1 || rows[i].token_count != stretch.value) {
@@ -187,12 +190,12 @@ static stretch row_stretch(const kvspan_changes *changes, uint32_t begin)
     return stretch;
 }
 
-static void put_rows(writer *writer, const kvspan_changes *changes)
+static void put_rows(struct writer *writer, const kvspan_changes *changes)
 {
     uint32_t expected = 0;
 
     for (uint32_t i = 0; i < changes->row_count;) {
-        const stretch stretch = row_stretch(changes, i);
+        const struct stretch stretch = row_stretch(changes, i);
         const uint32_t flags = (stretch.count > 1 ? KVSPAN_STRETCH_IS_LONG : 0u) |
                                (stretch.value > 1 ? KVSPAN_STRETCH_HAS_VALUE : 0u);
 
@@ -209,7 +212,7 @@ static void put_rows(writer *writer, const kvspan_changes *changes)
     }
 }
 
-static void put_payload(writer *writer, const kvspan_changes *changes)
+static void put_payload(struct writer *writer, const kvspan_changes *changes)
 {
     static const unsigned char zeros[KVSPAN_PAYLOAD_ALIGNMENT];
 
@@ -246,7 +249,7 @@ kvspan_status kvspan_step_encode(const kvspan_changes *changes, uint32_t next_fi
                                  unsigned char *message, size_t capacity, size_t *bytes_out,
                                  kvspan_error *error)
 {
-    writer writer = { message, capacity, KVSPAN_STEP_HEADER_BYTES };
+    struct writer writer = { message, capacity, KVSPAN_STEP_HEADER_BYTES };
     uint32_t page_count;
 
     put_released(&writer, changes);

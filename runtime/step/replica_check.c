@@ -6,14 +6,14 @@
 #include "runtime/step/replica.h"
 
 /* What the walk has found so far. */
-typedef struct walk {
+struct walk {
     const kvspan_replica *replica;
     uint64_t *pages; /* bits [page] seen in an entry */
     uint64_t digest;
     kvspan_error *error;
-} walk;
+};
 
-static kvspan_status check_entry(walk *walk, uint32_t group, uint32_t slot, uint32_t column,
+static kvspan_status check_entry(struct walk *walk, uint32_t group, uint32_t slot, uint32_t column,
                                  uint32_t page)
 {
     const uint32_t page_count = walk->replica->limits.page_count;
@@ -34,7 +34,7 @@ static kvspan_status check_entry(walk *walk, uint32_t group, uint32_t slot, uint
     return KVSPAN_OK;
 }
 
-static kvspan_status check_row(walk *walk, uint32_t group, uint32_t slot)
+static kvspan_status check_row(struct walk *walk, uint32_t group, uint32_t slot)
 {
     const kvspan_replica *replica = walk->replica;
     const kvspan_step_limits *limits = &replica->limits;
@@ -64,7 +64,7 @@ static kvspan_status check_row(walk *walk, uint32_t group, uint32_t slot)
     return status;
 }
 
-static kvspan_status check_slot(walk *walk, uint32_t slot)
+static kvspan_status check_slot(struct walk *walk, uint32_t slot)
 {
     const kvspan_replica *replica = walk->replica;
     kvspan_status status = KVSPAN_OK;
@@ -87,7 +87,7 @@ static kvspan_status check_slot(walk *walk, uint32_t slot)
     return status;
 }
 
-static kvspan_status check_owned_pages(const walk *walk)
+static kvspan_status check_owned_pages(const struct walk *walk)
 {
     for (uint32_t page = 0; page < walk->replica->limits.page_count; page++) {
         if (kvspan_bit_has(walk->pages, page) != kvspan_bit_has(walk->replica->owned_pages, page)) {
@@ -102,7 +102,7 @@ static kvspan_status check_owned_pages(const walk *walk)
 
 kvspan_status kvspan_replica_check(const kvspan_replica *replica, kvspan_error *error)
 {
-    walk walk = { .replica = replica, .error = error };
+    struct walk walk = { .replica = replica, .error = error };
     kvspan_status status = KVSPAN_OK;
 
     walk.pages = calloc(kvspan_bit_words(replica->limits.page_count), sizeof(*walk.pages));
