@@ -23,7 +23,7 @@ for set in "$@"; do
 done
 
 if ! command -v dpkg-query >/dev/null 2>&1 || ! command -v apt-get >/dev/null 2>&1; then
-    echo "install_packages: not a Debian or Ubuntu; going on as if these were there:" $packages >&2
+    echo "install_packages: not a Debian or Ubuntu; going on as if it had the set: $*" >&2
     exit 0
 fi
 
@@ -49,5 +49,6 @@ if [ "$(id -u)" -ne 0 ]; then
 fi
 echo "install_packages: installing$missing"
 $as_root apt-get update -qq
+# shellcheck disable=SC2086 # a list of names without spaces
 $as_root env DEBIAN_FRONTEND=noninteractive \
     apt-get install -qq -y --no-install-recommends $missing >/dev/null

@@ -104,6 +104,7 @@ stage_format() {
     count check_format
 }
 
+# shellcheck disable=SC2016 # the inner shell is to expand it
 # One process per file; only what a file is blamed for is shown.
 check_tidy() {
     sed -n 's/^ *"file": "\(.*\)",\{0,1\}$/\1/p' build/debug/compile_commands.json |

@@ -1,0 +1,71 @@
+#!/bin/sh
+# Checks that each public header compiles alone, as C11 and as C++17, and each internal header
+# alone, as C11; then that headers which cannot are refused.
+#
+# usage: headers.sh SOURCE-FOLDER C-COMPILER C++-COMPILER [MPI-FLAG...]
+set -eu
+source=$1 cc=$2 cxx=$3
+shift 3
+scratch=$(mktemp -d)
+trap 'rm -rf "$scratch"' EXIT
+
+# alone HEADER COMPILER OPTION...: includes it first, and twice, so that its guard is tried too.
+alone() {
+    header=$1
+    shift
+    printf '#include "%s"\n#include "%s"\n' "$header" "$header" >"$scratch/alone.source"
+    if ! "$@" -Wall -Wextra -Wshadow -Wpointer-arith -pedantic-errors -Werror -fsyntax-only \
+        "$scratch/alone.source"; then
+        echo "headers: $header does not compile alone with: $*" >&2
+        return 1
+    fi
+}
+
+# check_public INCLUDE-FOLDER OPTION...: every header that is there.
+check_public() {
+    folder=$1
+    shift
+    verdict=0
+    for header in "$folder"/kvspan/*.h; do
+        name=${header#"$folder"/}
+        alone "$name" "$cc" -std=c11 -Wstrict-prototypes -I "$folder" "$@" -x c || verdict=1
+        alone "$name" "$cxx" -std=c++17 -I "$folder" "$@" -x c++ || verdict=1
+        count=$((count + 1))
+    done
+    return $verdict
+}
+
+# The interop headers of what is not built have nothing to include.
+mkdir -p "$scratch/include/kvspan"
+cp "$source"/include/kvspan/*.h "$scratch/include/kvspan"
+if [ $# -eq 0 ]; then
+    rm -f "$scratch/include/kvspan/mpi.h"
+fi
+
+count=0
+broken=0
+check_public "$scratch/include" "$@" || broken=1
+for header in $(cd "$source" && find sharding kernels comm runtime launch -name '*.h'); do
+    alone "$header" "$cc" -std=c11 -D_POSIX_C_SOURCE=200809L -I "$source/include" -I "$source" \
+        "$@" -x c || broken=1
+    count=$((count + 1))
+done
+[ $broken -eq 0 ]
+
+# refuse TEXT: a public header of this text has to fail.
+refuse() {
+    rm -rf "$scratch/planted"
+    mkdir -p "$scratch/planted/kvspan"
+    printf '%s\n' "$1" >"$scratch/planted/kvspan/planted.h"
+    if check_public "$scratch/planted" 2>/dev/null; then
+        echo "headers: not refused: $1" >&2
+        exit 1
+    fi
+}
+
+refuse 'static inline uint32_t planted(void) { return 0; }'
+refuse 'typedef struct planted { int x; } planted; struct planted_twice { int x; };'
+refuse 'static inline int *planted(void) { return (void *)0; }' # C, but not C++
+refuse 'struct planted; static inline int planted(struct planted &p);' # C++, but not C
+
+echo "headers: $count compile alone"
