@@ -9,6 +9,10 @@
 
 #include <kvspan/types.h>
 
+enum {
+    KVSPAN_JSON_MAX_BYTES = 64 << 20 /* of one document; a parsed one takes some 20 times that */
+};
+
 typedef struct kvspan_json kvspan_json; /* a value; owned by the document it is part of */
 
 /* Parses one document of `length` bytes; duplicate keys and trailing bytes are refused. ARGUMENT
@@ -22,7 +26,8 @@ bool kvspan_json_is_array(const kvspan_json *json);
 bool kvspan_json_is_null(const kvspan_json *json);
 /* NULL if absent or not an object. */
 kvspan_json *kvspan_json_member(const kvspan_json *json, const char *key);
-/* i-th key of an object in document order, NULL past the last; its value in *value_out. */
+/* i-th key of an object in document order, NULL past the last; its value in *value_out. Takes i
+ * steps: for small objects. */
 const char *kvspan_json_key(const kvspan_json *json, size_t index, kvspan_json **value_out);
 size_t kvspan_json_length(const kvspan_json *json);                      /* elements of an array */
 kvspan_json *kvspan_json_element(const kvspan_json *json, size_t index); /* NULL past the end */
@@ -37,12 +42,14 @@ kvspan_status kvspan_json_integer(const kvspan_json *object, const char *key, in
 kvspan_status kvspan_json_real(const kvspan_json *object, const char *key, bool is_required,
                                double *value_out, kvspan_error *error);
 
-/* Building: a new empty object, members in the order of adding, and its compact text (freed with
- * free()). Adding fails only for lack of memory, which kvspan_json_write then reports by NULL. */
+/* Building: a new empty object (NULL: no memory), members in the order of adding. Adding is false
+ * for lack of memory or to NULL; a number that is not finite becomes null, bytes that are not UTF-8
+ * become '?'. */
 kvspan_json *kvspan_json_object(void);
-void kvspan_json_add_integer(kvspan_json *object, const char *key, int64_t value);
-void kvspan_json_add_real(kvspan_json *object, const char *key, double value);
-void kvspan_json_add_text(kvspan_json *object, const char *key, const char *value);
+bool kvspan_json_add_integer(kvspan_json *object, const char *key, int64_t value);
+bool kvspan_json_add_real(kvspan_json *object, const char *key, double value);
+bool kvspan_json_add_text(kvspan_json *object, const char *key, const char *value);
+/* Its compact text, freed with free(); NULL for lack of memory or of an object. */
 char *kvspan_json_write(const kvspan_json *json);
 
 #endif

@@ -18,11 +18,13 @@ typedef struct kvspan_scheduler kvspan_scheduler;
 
 /** Settings. Zero means default where there is one. */
 typedef struct kvspan_scheduler_config {
-    size_t size;              /**< sizeof(kvspan_scheduler_config) as the caller compiled it */
-    uint32_t token_budget;    /**< new tokens of a step, at most the ledger's; required */
-    uint32_t page_tokens;     /**< tokens that one page id stands for (P·n); required */
-    uint32_t reserve_percent; /**< pages kept free at admission, of all; 0 = 1 % */
-    uint32_t request_count;   /**< the most requests that will be submitted; required */
+    size_t size;                  /**< sizeof(kvspan_scheduler_config) as the caller compiled it */
+    uint32_t token_budget;        /**< new tokens of a step, at most the ledger's; required */
+    uint32_t page_tokens;         /**< tokens that one page id stands for (P·n); required */
+    uint32_t reserve_percent;     /**< pages kept free at admission, of all; 0 = 1 % */
+    uint32_t request_count;       /**< the most requests that will be submitted; required */
+    uint64_t max_sequence_tokens; /**< of the ledger, so that a longer request is refused at once;
+                                       0 = what the pages hold: it is refused when it gets there */
 } kvspan_scheduler_config;
 
 /** A request: a prompt, and how many tokens are to be generated. */
