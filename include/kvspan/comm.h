@@ -20,13 +20,16 @@ typedef struct kvspan_transport {
     uint32_t rank;
     uint32_t rank_count;
     void *context; /**< handed to every verb */
-    /** Starts a send. @p data must stay as it is until the request is done or cancelled. */
+    /** Starts a send. @p data must stay as it is until the request is done or cancelled. A NULL
+     * request says that the send is finished already (the transport has copied the bytes). */
     kvspan_status (*send)(void *context, uint32_t to, uint32_t tag, const void *data, size_t bytes,
                           void **request_out);
-    /** Starts a receive of at most @p bytes; a longer message is TRANSPORT at its test. */
+    /** Starts a receive of at most @p bytes; a shorter message leaves the rest as it is, a longer
+     * one is TRANSPORT at its test. A NULL request: finished already. */
     kvspan_status (*receive)(void *context, uint32_t from, uint32_t tag, void *data, size_t bytes,
                              void **request_out);
-    /** Sets *done_out to 1 once finished, and gives the request back to the transport then. */
+    /** Sets *done_out to 1 once finished, and gives the request back to the transport then. A
+     * failure gives it back, too. */
     kvspan_status (*test)(void *context, void *request, uint32_t *done_out);
     /** Ends an unfinished request. OK: the memory is the caller's again. TIMEOUT: the transport
      * may still read it, so it must live as long as the process (a send to a dead rank). */

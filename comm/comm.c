@@ -1,0 +1,264 @@
+#include "comm/comm.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "comm/alarm.h"
+#include "comm/state.h"
+#include "comm/watch.h"
+
+static const char *channel_name(uint32_t channel)
+{
+    static const char *const names[KVSPAN_CHANNEL_END] = {
+        "?", "step", "acknowledgement", "exchange", "agreement", "alarm"
+    };
+
+    return channel < KVSPAN_CHANNEL_END ? names[channel] : names[0];
+}
+
+/* A transport of the caller's may answer anything. */
+static kvspan_status verb_status(kvspan_status status)
+{
+    return status == KVSPAN_ERR_MEMORY ? KVSPAN_ERR_MEMORY : KVSPAN_ERR_TRANSPORT;
+}
+
+kvspan_status kvspan_verb_send(kvspan_comm *comm, kvspan_channel channel, uint32_t to,
+                               const void *data, size_t bytes, kvspan_request *request_out,
+                               kvspan_error *error)
+{
+    void *handle = NULL;
+    kvspan_status status;
+
+    assert(to < comm->transport.rank_count);
+    assert(channel > 0);
+    assert(channel < KVSPAN_CHANNEL_END);
+    status =
+        comm->transport.send(comm->transport.context, to, (uint32_t)channel, data, bytes, &handle);
+    if (status != KVSPAN_OK) {
+        return kvspan_fail_rank(error, verb_status(status), to, comm->epoch,
+                                "the transport cannot send %zu bytes to rank %u (%s): %s", bytes,
+                                to, channel_name(channel), kvspan_status_name(status));
+    }
+    comm->sent_bytes[channel] += bytes;
+    comm->sent_messages[channel]++;
+    *request_out = (kvspan_request){ .handle = handle, .peer = to, .channel = channel };
+    return KVSPAN_OK;
+}
+
+kvspan_status kvspan_verb_receive(kvspan_comm *comm, kvspan_channel channel, uint32_t from,
+                                  void *data, size_t bytes, kvspan_request *request_out,
+                                  kvspan_error *error)
+{
+    void *handle = NULL;
+    kvspan_status status;
+
+    assert(from < comm->transport.rank_count);
+    assert(channel > 0);
+    assert(channel < KVSPAN_CHANNEL_END);
+    status = comm->transport.receive(comm->transport.context, from, (uint32_t)channel, data, bytes,
+                                     &handle);
+    if (status != KVSPAN_OK) {
+        return kvspan_fail_rank(error, verb_status(status), from, comm->epoch,
+                                "the transport cannot receive %zu bytes from rank %u (%s): %s",
+                                bytes, from, channel_name(channel), kvspan_status_name(status));
+    }
+    *request_out =
+        (kvspan_request){ .handle = handle, .peer = from, .channel = channel, .is_receive = true };
+    return KVSPAN_OK;
+}
+
+kvspan_status kvspan_verb_test(kvspan_comm *comm, kvspan_request *request, bool *done_out,
+                               kvspan_error *error)
+{
+    uint32_t done = 1;
+    kvspan_status status = KVSPAN_OK;
+
+    if (request->handle) {
+        status = comm->transport.test(comm->transport.context, request->handle, &done);
+    }
+    if (status != KVSPAN_OK) {
+        request->handle = NULL; /* a request that failed is finished */
+        return kvspan_fail_rank(error, verb_status(status), request->peer, comm->epoch,
+                                "the message %s rank %u (%s) failed: %s",
+                                request->is_receive ? "from" : "to", request->peer,
+                                channel_name(request->channel), kvspan_status_name(status));
+    }
+    if (done) {
+        request->handle = NULL;
+    }
+    *done_out = done != 0;
+    return KVSPAN_OK;
+}
+
+static kvspan_status check_transport(const kvspan_transport *transport, kvspan_error *error)
+{
+    const size_t known_bytes = sizeof(kvspan_transport);
+
+    if (transport->size < sizeof(transport->size) ||
+        transport->size < offsetof(kvspan_transport, destroy) + sizeof(transport->destroy)) {
+        return kvspan_fail(error, KVSPAN_ERR_ARGUMENT,
+                           "the transport's size is %zu, every verb needs %zu", transport->size,
+                           known_bytes);
+    }
+    for (size_t i = known_bytes; i < transport->size; i++) {
+        if (((const unsigned char *)transport)[i] != 0) {
+            return kvspan_fail(error, KVSPAN_ERR_UNSUPPORTED,
+                               "the transport sets byte %zu of %zu, this library knows %zu", i,
+                               transport->size, known_bytes);
+        }
+    }
+    if (!transport->send || !transport->receive || !transport->test || !transport->cancel ||
+        !transport->destroy) {
+        return kvspan_fail(error, KVSPAN_ERR_ARGUMENT, "the transport lacks the verb %s",
+                           !transport->send      ? "send"
+                           : !transport->receive ? "receive"
+                           : !transport->test    ? "test"
+                           : !transport->cancel  ? "cancel"
+                                                 : "destroy");
+    }
+    if (transport->rank >= transport->rank_count || transport->rank_count > INT32_MAX) {
+        return kvspan_fail(error, KVSPAN_ERR_ARGUMENT, "rank %u is not in [0, %u)", transport->rank,
+                           transport->rank_count);
+    }
+    return KVSPAN_OK;
+}
+
+kvspan_status kvspan_comm_create(const kvspan_transport *transport, kvspan_comm **comm_out,
+                                 kvspan_error *error)
+{
+    kvspan_comm *comm;
+    kvspan_status status;
+
+    if (!transport || !comm_out) {
+        return kvspan_fail(error, KVSPAN_ERR_ARGUMENT, "%s is NULL",
+                           transport ? "comm_out" : "transport");
+    }
+    status = check_transport(transport, error);
+    if (status != KVSPAN_OK) {
+        return status;
+    }
+    comm = calloc(1, sizeof(*comm));
+    if (!comm) {
+        return kvspan_fail(error, KVSPAN_ERR_MEMORY, "no memory for a communicator");
+    }
+    memcpy(&comm->transport, transport, sizeof(comm->transport));
+    status = kvspan_watch_neighbours(comm, error);
+    if (status != KVSPAN_OK) {
+        kvspan_watch_end(comm);
+        free(comm);
+        return status;
+    }
+    *comm_out = comm;
+    return KVSPAN_OK;
+}
+
+void kvspan_comm_destroy(kvspan_comm *comm)
+{
+    if (!comm) {
+        return;
+    }
+    kvspan_watch_end(comm);
+    comm->transport.destroy(comm->transport.context);
+    free(comm);
+}
+
+uint32_t kvspan_comm_rank(const kvspan_comm *comm)
+{
+    return comm->transport.rank;
+}
+
+uint32_t kvspan_comm_rank_count(const kvspan_comm *comm)
+{
+    return comm->transport.rank_count;
+}
+
+kvspan_status kvspan_comm_send(kvspan_comm *comm, kvspan_channel channel, uint32_t to,
+                               const void *data, size_t bytes, kvspan_request *request_out,
+                               kvspan_error *error)
+{
+    kvspan_error why = { 0 };
+
+    if (comm->verdict.status == KVSPAN_OK &&
+        kvspan_verb_send(comm, channel, to, data, bytes, request_out, &why) != KVSPAN_OK) {
+        kvspan_comm_raise(comm, &why);
+    }
+    return kvspan_comm_verdict(comm, error);
+}
+
+kvspan_status kvspan_comm_receive(kvspan_comm *comm, kvspan_channel channel, uint32_t from,
+                                  void *data, size_t bytes, kvspan_request *request_out,
+                                  kvspan_error *error)
+{
+    kvspan_error why = { 0 };
+
+    if (comm->verdict.status == KVSPAN_OK &&
+        kvspan_verb_receive(comm, channel, from, data, bytes, request_out, &why) != KVSPAN_OK) {
+        kvspan_comm_raise(comm, &why);
+    }
+    return kvspan_comm_verdict(comm, error);
+}
+
+kvspan_status kvspan_comm_test(kvspan_comm *comm, kvspan_request *request, bool *done_out,
+                               kvspan_error *error)
+{
+    kvspan_error why = { 0 };
+
+    if (comm->verdict.status == KVSPAN_OK &&
+        kvspan_verb_test(comm, request, done_out, &why) != KVSPAN_OK) {
+        kvspan_comm_raise(comm, &why);
+    }
+    return kvspan_comm_verdict(comm, error);
+}
+
+void kvspan_comm_cancel(kvspan_comm *comm, kvspan_request *request)
+{
+    if (request->handle &&
+        comm->transport.cancel(comm->transport.context, request->handle) != KVSPAN_OK) {
+        comm->abandoned++;
+    }
+    request->handle = NULL;
+}
+
+void kvspan_comm_cancel_all(kvspan_comm *comm, kvspan_request *requests, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        kvspan_comm_cancel(comm, &requests[i]);
+    }
+}
+
+void kvspan_comm_set_epoch(kvspan_comm *comm, uint64_t epoch)
+{
+    comm->epoch = epoch;
+}
+
+void kvspan_comm_set_progress(kvspan_comm *comm, kvspan_progress progress, void *context)
+{
+    comm->progress = progress;
+    comm->progress_context = context;
+}
+
+uint64_t kvspan_comm_sent_bytes(const kvspan_comm *comm, kvspan_channel channel)
+{
+    assert(channel < KVSPAN_CHANNEL_END);
+    return comm->sent_bytes[channel];
+}
+
+uint64_t kvspan_comm_sent_messages(const kvspan_comm *comm, kvspan_channel channel)
+{
+    assert(channel < KVSPAN_CHANNEL_END);
+    return comm->sent_messages[channel];
+}
+
+uint64_t kvspan_comm_abandoned(const kvspan_comm *comm)
+{
+    return comm->abandoned;
+}
+
+kvspan_status kvspan_comm_verdict(const kvspan_comm *comm, kvspan_error *error)
+{
+    if (comm->verdict.status != KVSPAN_OK && error) {
+        *error = comm->verdict;
+    }
+    return comm->verdict.status;
+}
