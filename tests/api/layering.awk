@@ -12,7 +12,7 @@ BEGIN {
     law["runtime/step"] = "include/ runtime/ledger/ runtime/step/"
     law["runtime/cache"] = "include/ sharding/ kernels/ comm/ runtime/ledger/ runtime/step/" \
         " runtime/cache/ runtime/json.h"
-    law["runtime/scheduler"] = "include/"
+    law["runtime/scheduler"] = "include/ runtime/scheduler/"
     law["launch"] = "include/ launch/ runtime/json.h"
     law["tests"] = "include/ sharding/ kernels/ comm/ runtime/ launch/ tests/"
     law["docs"] = "include/"

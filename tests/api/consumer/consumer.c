@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-#define TEXT_OF(value)      #value
+#define TEXT_OF(value)        #value
 #define VERSION_TEXT(a, b, c) TEXT_OF(a) "." TEXT_OF(b) "." TEXT_OF(c)
 
 int main(void)
