@@ -55,6 +55,7 @@ static void deal_tokens(naive_map *map, const kvspan_holding *holding, uint32_t 
         }
         ck_assert_uint_lt(held[turn], MAP_SLOTS);
         map->value[ranks[turn]][head][held[turn]++] = (uint32_t)(1 + head * tokens + token);
+        map->has[ranks[turn]][head][token] = true;
     }
 }
 
@@ -87,7 +88,7 @@ void naive_map_fill(naive_map *map, const kvspan_holding *holding, uint64_t toke
 {
     head_holders holders;
 
-    ck_assert_uint_le(holding->head_members * holding->token_members, MAP_RANKS);
+    ck_assert(holding->head_members * holding->token_members <= MAP_RANKS);
     ck_assert_uint_le(holding->kv_heads, MAP_HEADS);
     memset(map, 0, sizeof(*map));
     deal_heads(holding, &holders);

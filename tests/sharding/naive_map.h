@@ -5,6 +5,8 @@
 #ifndef KVSPAN_TESTS_SHARDING_NAIVE_MAP_H
 #define KVSPAN_TESTS_SHARDING_NAIVE_MAP_H
 
+#include <stdbool.h>
+
 #include "sharding/moves.h"
 
 enum {
@@ -14,9 +16,9 @@ enum {
     MAP_NOTHING = 0
 };
 
-/* Bytes of all ranks, one value per (head, token): 1 + head * tokens + token, or MAP_NOTHING. */
 typedef struct naive_map {
-    uint32_t value[MAP_RANKS][MAP_HEADS][MAP_SLOTS];
+    uint32_t value[MAP_RANKS][MAP_HEADS][MAP_SLOTS]; /* 1 + head * tokens + token, or MAP_NOTHING */
+    bool has[MAP_RANKS][MAP_HEADS][MAP_SLOTS];       /* [rank][head][token] */
 } naive_map;
 
 void naive_map_fill(naive_map *map, const kvspan_holding *holding, uint64_t tokens);
