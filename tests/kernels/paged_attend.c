@@ -1,0 +1,199 @@
+#include "paged_case.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "support/suite.h"
+
+enum {
+    POISON = 0xff, /* bytes of NaN in every type */
+    CANARY = 0xa5
+};
+
+/* A tensor with gaps between heads and tokens. */
+static kvspan_tensor make_tensor(kvspan_dtype dtype, uint32_t tokens, uint32_t heads, uint32_t dim,
+                                 int fill, size_t *bytes_out)
+{
+    const int64_t head_stride = (int64_t)dim + 3;
+    const int64_t token_stride = heads * head_stride + 5;
+    const size_t item_bytes = dtype == KVSPAN_F32 ? 4 : 2;
+    const size_t bytes = (size_t)tokens * (size_t)token_stride * item_bytes;
+    kvspan_tensor tensor = { .data = paged_take_memory(1, bytes + 1),
+                             .dtype = dtype,
+                             .heads = heads,
+                             .dim = dim,
+                             .tokens = tokens,
+                             .token_stride = token_stride,
+                             .head_stride = head_stride };
+
+    memset(tensor.data, fill, bytes + 1);
+    *bytes_out = bytes + 1;
+    return tensor;
+}
+
+static unsigned char *element_address(const kvspan_tensor *tensor, uint32_t token, uint32_t head,
+                                      uint32_t i)
+{
+    const int64_t element = token * tensor->token_stride + head * tensor->head_stride + i;
+
+    return (unsigned char *)tensor->data + element * (tensor->dtype == KVSPAN_F32 ? 4 : 2);
+}
+
+static kvspan_tensor make_queries(const paged_case *paged)
+{
+    const uint32_t heads = paged_case_q_heads(paged);
+    const uint32_t dim = paged->shape.key_dim;
+    size_t bytes;
+    const kvspan_tensor tensor =
+        make_tensor(paged->shape.tensor_dtype, paged->token_count, heads, dim, POISON, &bytes);
+
+    for (uint32_t row = 0; row < paged->token_count * heads; row++) {
+        for (uint32_t i = 0; i < dim; i++) {
+            oracle_store(tensor.dtype, element_address(&tensor, row / heads, row % heads, i),
+                         paged->queries[(size_t)row * dim + i]);
+        }
+    }
+    return tensor;
+}
+
+/* Takes the rows out of a tensor, then expects nothing but canaries to be left. */
+static double *take_rows(kvspan_tensor *tensor, size_t bytes)
+{
+    const size_t item_bytes = tensor->dtype == KVSPAN_F32 ? 4 : 2;
+    double *rows = paged_take_memory(tensor->tokens * tensor->heads * tensor->dim, sizeof(*rows));
+    double *next = rows;
+
+    for (uint32_t token = 0; token < tensor->tokens; token++) {
+        for (uint32_t head = 0; head < tensor->heads; head++) {
+            for (uint32_t i = 0; i < tensor->dim; i++) {
+                *next++ = oracle_load(tensor->dtype, element_address(tensor, token, head, i));
+            }
+            memset(element_address(tensor, token, head, 0), CANARY, tensor->dim * item_bytes);
+        }
+    }
+    for (size_t i = 0; i < bytes; i++) {
+        ck_assert_msg(((unsigned char *)tensor->data)[i] == CANARY, "byte %zu of out is not a row",
+                      i);
+    }
+    free(tensor->data);
+    return rows;
+}
+
+static kvspan_work_plan make_plan(const paged_case *paged, const kvspan_token_rule *rule,
+                                  kvspan_work_item *items)
+{
+    const paged_shape *shape = &paged->shape;
+    kvspan_work_row rows[PAGED_MAX_ROWS];
+
+    for (uint32_t row = 0; row < shape->row_count; row++) {
+        rows[row] = (kvspan_work_row){ .position = shape->rows[row].position,
+                                       .slot = paged->row_slots[row],
+                                       .first_token = paged->row_starts[row],
+                                       .token_count = shape->rows[row].token_count };
+    }
+    return kvspan_work_plan_make(rows, shape->row_count, rule, shape->window, PAGED_TILE_TOKENS,
+                                 items);
+}
+
+paged_result paged_case_attend(const paged_case *paged, uint32_t member, kvspan_dtype out_dtype)
+{
+    const paged_shape *shape = &paged->shape;
+    const kvspan_token_rule rule = { .page_tokens = shape->page_tokens,
+                                     .member_count = shape->member_count,
+                                     .member = member };
+    const uint32_t heads = paged_case_q_heads(paged);
+    kvspan_work_item *items = paged_take_memory(paged->token_count, sizeof(*items));
+    paged_result result = { .dtype = out_dtype,
+                            .lse = paged_take_memory((size_t)paged->token_count * heads,
+                                                     sizeof(*result.lse)) };
+    kvspan_tensor queries = make_queries(paged);
+    size_t out_bytes;
+    kvspan_tensor out =
+        make_tensor(out_dtype, paged->token_count, heads, shape->value_dim, CANARY, &out_bytes);
+    const kvspan_attend_pages_args args = {
+        .keys = paged_case_view(paged, member, true),
+        .values = paged_case_view(paged, member, false),
+        .rows = { .row_count = shape->row_count,
+                  .token_count = paged->token_count,
+                  .row_starts = paged->row_starts,
+                  .row_slots = paged->row_slots,
+                  .positions = paged->positions,
+                  .page_table = paged->page_table,
+                  .page_table_stride = paged->columns,
+                  .rule = rule },
+        .plan = make_plan(paged, &rule, items),
+        .q = queries,
+        .out = out,
+        .lse = result.lse,
+        .lse_stride = heads,
+        .q_first = paged_first_q_head(shape),
+        .kv_first = shape->kv_first,
+        .group_size = shape->group_size,
+        .window = shape->window,
+        .scale = shape->scale,
+        .soft_cap = shape->soft_cap,
+    };
+
+    ck_assert_int_eq(kvspan_kernels_reference.attend_pages(&args, NULL, NULL), KVSPAN_OK);
+    result.out = take_rows(&out, out_bytes);
+    free(queries.data);
+    free(items);
+    return result;
+}
+
+/* Lays a member's result out as merge_partials reads it. */
+static void write_part(const paged_result *partial, size_t out_count, size_t lse_count,
+                       unsigned char *part)
+{
+    for (size_t i = 0; i < out_count; i++) {
+        const float value = (float)partial->out[i];
+
+        memcpy(part + i * sizeof(value), &value, sizeof(value));
+    }
+    memcpy(part + out_count * sizeof(float), partial->lse, lse_count * sizeof(float));
+}
+
+paged_result paged_case_attend_all(const paged_case *paged, kvspan_dtype out_dtype,
+                                   const float *sinks)
+{
+    const paged_shape *shape = &paged->shape;
+    const uint32_t heads = paged_case_q_heads(paged);
+    const size_t lse_count = (size_t)paged->token_count * heads;
+    const size_t out_count = lse_count * shape->value_dim;
+    const size_t part_stride = (out_count + lse_count) * sizeof(float) + 12;
+    unsigned char *parts = paged_take_memory(shape->member_count, part_stride);
+    paged_result result = { .dtype = out_dtype,
+                            .lse = paged_take_memory(lse_count, sizeof(float)) };
+    size_t out_bytes;
+    kvspan_tensor out =
+        make_tensor(out_dtype, paged->token_count, heads, shape->value_dim, CANARY, &out_bytes);
+    const kvspan_merge_partials_args args = { .part_count = shape->member_count,
+                                              .tokens = paged->token_count,
+                                              .heads = heads,
+                                              .dim = shape->value_dim,
+                                              .parts = parts,
+                                              .part_stride = part_stride,
+                                              .lse_offset = out_count * sizeof(float),
+                                              .sinks = sinks,
+                                              .out = out,
+                                              .lse = result.lse,
+                                              .lse_stride = heads };
+
+    for (uint32_t member = 0; member < shape->member_count; member++) {
+        paged_result partial = paged_case_attend(paged, member, KVSPAN_F32);
+
+        write_part(&partial, out_count, lse_count, parts + member * part_stride);
+        paged_result_destroy(&partial);
+    }
+    ck_assert_int_eq(kvspan_kernels_reference.merge_partials(&args, NULL, NULL), KVSPAN_OK);
+    result.out = take_rows(&out, out_bytes);
+    free(parts);
+    return result;
+}
+
+void paged_result_destroy(paged_result *result)
+{
+    free(result->out);
+    free(result->lse);
+    *result = (paged_result){ 0 };
+}

@@ -1,0 +1,260 @@
+#include "paged_case.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "support/suite.h"
+
+enum {
+    LAYER_COUNT = 2,
+    LAYER = 1,     /* the other one is NaN */
+    PAGE_PAD = 48, /* bytes between pages, page-first */
+    SPARE_SLOTS = 2,
+    SPARE_PAGES = 3,
+    POISON = 0xff, /* bytes of NaN in every type */
+    NO_PAGE = 0x7fffffff
+};
+
+enum what {
+    QUERY = 1,
+    KEY = 2,
+    VALUE = 3
+};
+
+void *paged_take_memory(size_t count, size_t bytes)
+{
+    void *data = calloc(count > 0 ? count : 1, bytes);
+
+    ck_assert_ptr_nonnull(data);
+    return data;
+}
+
+/* About normal: the sum of four uniform numbers, variance 1. */
+static double content(enum what what, uint64_t sequence, uint64_t position, uint64_t head,
+                      uint64_t element)
+{
+    const uint64_t place = (position * 4 + (uint64_t)what) << 32 | head << 16 | element;
+    uint64_t bits = random_mix(random_mix(place) + sequence);
+    double sum = 0.0;
+
+    for (int i = 0; i < 4; i++) {
+        sum += (double)(bits % 65536) / 65536.0 - 0.5;
+        bits /= 65536;
+    }
+    return sum * sqrt(3.0);
+}
+
+static uint32_t length_of(const paged_row *row)
+{
+    return row->position + row->token_count;
+}
+
+uint32_t paged_case_q_heads(const paged_case *paged)
+{
+    const paged_shape *shape = &paged->shape;
+
+    return shape->q_heads > 0 ? shape->q_heads : shape->kv_heads * shape->group_size;
+}
+
+uint32_t paged_first_q_head(const paged_shape *shape)
+{
+    return shape->q_heads > 0 ? shape->q_first : shape->kv_first * shape->group_size;
+}
+
+paged_shape paged_shape_default(void)
+{
+    return (paged_shape){ .tensor_dtype = KVSPAN_BF16,
+                          .plane_dtype = KVSPAN_BF16,
+                          .kv_heads = 2,
+                          .group_size = 2,
+                          .key_dim = 64,
+                          .value_dim = 48,
+                          .page_tokens = 16,
+                          .member_count = 1,
+                          .scale = 0.125f,
+                          .row_count = 5,
+                          .rows = { { .sequence = 1, .position = 37, .token_count = 1 },
+                                    { .sequence = 2, .position = 13, .token_count = 9 },
+                                    { .sequence = 3, .position = 0, .token_count = 20 },
+                                    { .sequence = 4, .position = 0, .token_count = 1 },
+                                    { .sequence = 5, .position = 79, .token_count = 1 } } };
+}
+
+static double *make_plane(const paged_shape *shape, const paged_row *row, enum what what,
+                          uint32_t dim)
+{
+    const uint32_t length = length_of(row);
+    double *plane = paged_take_memory((size_t)length * shape->kv_heads * dim, sizeof(*plane));
+    double *next = plane;
+
+    for (uint32_t position = 0; position < length; position++) {
+        for (uint32_t head = 0; head < shape->kv_heads; head++) {
+            for (uint32_t i = 0; i < dim; i++) {
+                *next++ = oracle_round(shape->plane_dtype, content(what, row->sequence, position,
+                                                                   shape->kv_first + head, i));
+            }
+        }
+    }
+    return plane;
+}
+
+static void make_contents(paged_case *paged)
+{
+    const paged_shape *shape = &paged->shape;
+    const uint32_t q_heads = paged_case_q_heads(paged);
+    double *next;
+
+    for (uint32_t row = 0; row < shape->row_count; row++) {
+        paged->row_starts[row + 1] = paged->row_starts[row] + shape->rows[row].token_count;
+        paged->keys[row] = make_plane(shape, &shape->rows[row], KEY, shape->key_dim);
+        paged->values[row] = make_plane(shape, &shape->rows[row], VALUE, shape->value_dim);
+    }
+    paged->token_count = paged->row_starts[shape->row_count];
+    paged->positions = paged_take_memory(paged->token_count, sizeof(*paged->positions));
+    paged->queries = paged_take_memory((size_t)paged->token_count * q_heads * shape->key_dim,
+                                       sizeof(*paged->queries));
+    next = paged->queries;
+    for (uint32_t row = 0; row < shape->row_count; row++) {
+        for (uint32_t i = 0; i < shape->rows[row].token_count; i++) {
+            const uint32_t position = shape->rows[row].position + i;
+
+            paged->positions[paged->row_starts[row] + i] = (int32_t)position;
+            for (uint32_t element = 0; element < q_heads * shape->key_dim; element++) {
+                const uint32_t head = paged_first_q_head(shape) + element / shape->key_dim;
+
+                *next++ = oracle_round(shape->tensor_dtype,
+                                       content(QUERY, shape->rows[row].sequence, position, head,
+                                               element % shape->key_dim));
+            }
+        }
+    }
+}
+
+/* Gives random slots and random pages; only the columns that hold tokens name a page. */
+static void make_page_table(paged_case *paged, random_source *source)
+{
+    const paged_shape *shape = &paged->shape;
+    const uint32_t stretch = shape->page_tokens * shape->member_count;
+    const uint32_t slot_count = shape->row_count + SPARE_SLOTS;
+    uint32_t slots[PAGED_MAX_ROWS + SPARE_SLOTS];
+    uint32_t used = 0;
+    uint32_t *pages;
+
+    paged->page_count = 1 + SPARE_PAGES;
+    for (uint32_t row = 0; row < shape->row_count; row++) {
+        const uint32_t columns = (length_of(&shape->rows[row]) + stretch - 1) / stretch;
+
+        paged->page_count += columns;
+        paged->columns = columns > paged->columns ? columns : paged->columns;
+    }
+    paged->columns++;
+    paged->page_table =
+        paged_take_memory((size_t)slot_count * paged->columns, sizeof(*paged->page_table));
+    pages = paged_take_memory(paged->page_count, sizeof(*pages));
+    for (uint32_t i = 0; i < slot_count * paged->columns; i++) {
+        paged->page_table[i] = NO_PAGE;
+    }
+    for (uint32_t i = 0; i < paged->page_count - 1; i++) {
+        pages[i] = i + 1;
+    }
+    for (uint32_t i = 0; i < slot_count; i++) {
+        slots[i] = i;
+    }
+    random_shuffle(source, pages, paged->page_count - 1);
+    random_shuffle(source, slots, slot_count);
+    for (uint32_t row = 0; row < shape->row_count; row++) {
+        paged->row_slots[row] = slots[row];
+        for (uint32_t begin = 0; begin < length_of(&shape->rows[row]); begin += stretch) {
+            paged->page_table[slots[row] * paged->columns + begin / stretch] = pages[used++];
+        }
+    }
+    free(pages);
+}
+
+paged_case *paged_case_create(const paged_shape *shape, random_source *source)
+{
+    paged_case *paged = paged_take_memory(1, sizeof(*paged));
+
+    paged->shape = *shape;
+    make_contents(paged);
+    make_page_table(paged, source);
+    return paged;
+}
+
+void paged_case_destroy(paged_case *paged)
+{
+    for (uint32_t row = 0; row < PAGED_MAX_ROWS; row++) {
+        free(paged->keys[row]);
+        free(paged->values[row]);
+    }
+    for (uint32_t member = 0; member < PAGED_MAX_MEMBERS; member++) {
+        free(paged->arenas[member]);
+    }
+    free(paged->queries);
+    free(paged->positions);
+    free(paged->page_table);
+    free(paged);
+}
+
+kvspan_plane_view paged_case_view(const paged_case *paged, uint32_t member, bool is_key)
+{
+    const paged_shape *shape = &paged->shape;
+    const uint64_t item_bytes = shape->plane_dtype == KVSPAN_F32 ? 4 : 2;
+    const uint64_t vectors = (uint64_t)shape->kv_heads * shape->page_tokens;
+    const uint64_t key_bytes = vectors * shape->key_dim * item_bytes;
+    const uint64_t run_bytes = key_bytes + vectors * shape->value_dim * item_bytes;
+    const uint64_t dim = is_key ? shape->key_dim : shape->value_dim;
+    const uint64_t layer_stride = shape->is_layer_first ? run_bytes * paged->page_count : run_bytes;
+
+    return (kvspan_plane_view){
+        .data = paged->arenas[member] + LAYER * layer_stride + (is_key ? 0 : key_bytes),
+        .page_stride = shape->is_layer_first ? run_bytes : LAYER_COUNT * run_bytes + PAGE_PAD,
+        .head_stride = shape->page_tokens * dim * item_bytes,
+        .token_stride = dim * item_bytes,
+        .dtype = shape->plane_dtype,
+        .heads = shape->kv_heads,
+        .dim = (uint32_t)dim
+    };
+}
+
+static void store_token(const paged_case *paged, uint32_t row, uint32_t position, bool is_key)
+{
+    const paged_shape *shape = &paged->shape;
+    const oracle_place place = oracle_find(shape->page_tokens, shape->member_count, position);
+    const kvspan_plane_view plane = paged_case_view(paged, place.member, is_key);
+    const uint64_t page = paged->page_table[paged->row_slots[row] * paged->columns + place.column];
+    const uint64_t item_bytes = plane.token_stride / plane.dim;
+    const double *source = (is_key ? paged->keys[row] : paged->values[row]) +
+                           (size_t)position * shape->kv_heads * plane.dim;
+
+    for (uint32_t head = 0; head < shape->kv_heads; head++) {
+        unsigned char *target = plane.data + page * plane.page_stride + head * plane.head_stride +
+                                place.offset * plane.token_stride;
+
+        for (uint32_t i = 0; i < plane.dim; i++) {
+            oracle_store(plane.dtype, target + i * item_bytes, source[head * plane.dim + i]);
+        }
+    }
+}
+
+void paged_case_store(paged_case *paged)
+{
+    const paged_shape *shape = &paged->shape;
+    const uint64_t item_bytes = shape->plane_dtype == KVSPAN_F32 ? 4 : 2;
+    const uint64_t run_bytes = (uint64_t)shape->kv_heads * shape->page_tokens *
+                               (shape->key_dim + shape->value_dim) * item_bytes;
+
+    paged->arena_bytes = paged->page_count * (LAYER_COUNT * run_bytes + PAGE_PAD);
+    for (uint32_t member = 0; member < shape->member_count; member++) {
+        free(paged->arenas[member]);
+        paged->arenas[member] = paged_take_memory(1, paged->arena_bytes);
+        memset(paged->arenas[member], POISON, paged->arena_bytes);
+    }
+    for (uint32_t row = 0; row < shape->row_count; row++) {
+        for (uint32_t position = 0; position < length_of(&shape->rows[row]); position++) {
+            store_token(paged, row, position, true);
+            store_token(paged, row, position, false);
+        }
+    }
+}

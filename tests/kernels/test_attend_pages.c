@@ -1,0 +1,227 @@
+#include "support/suite.h"
+
+#include "paged_case.h"
+
+static void attend_and_check(const paged_shape *shape, random_source *source)
+{
+    paged_case *paged = paged_case_create(shape, source);
+
+    paged_case_store(paged);
+    for (uint32_t member = 0; member < shape->member_count; member++) {
+        paged_result partial = paged_case_attend(paged, member, KVSPAN_F32);
+
+        paged_case_check(paged, &partial, (int)member);
+        paged_result_destroy(&partial);
+    }
+    if (shape->member_count == 1) {
+        paged_result result = paged_case_attend(paged, 0, shape->tensor_dtype);
+
+        paged_case_check(paged, &result, ORACLE_ALL_MEMBERS);
+        paged_result_destroy(&result);
+    } else {
+        paged_result result = paged_case_attend_all(paged, shape->tensor_dtype, NULL);
+
+        paged_case_check(paged, &result, ORACLE_ALL_MEMBERS);
+        paged_result_destroy(&result);
+    }
+    paged_case_destroy(paged);
+}
+
+static const kvspan_dtype dtypes[] = { KVSPAN_BF16, KVSPAN_F32 };
+
+START_TEST(every_head_dim_is_within_the_bound)
+{
+    static const uint32_t dims[][2] = { { 1, 1 },   { 8, 8 },     { 64, 64 },
+                                        { 80, 80 }, { 128, 128 }, { 256, 256 },
+                                        { 13, 70 }, { 96, 64 },   { 1024, 3 } };
+    random_source source = random_start("head dims", 1);
+
+    for (uint32_t type = 0; type < 2; type++) {
+        paged_shape shape = paged_shape_default();
+
+        shape.tensor_dtype = dtypes[type];
+        shape.plane_dtype = dtypes[type];
+        shape.key_dim = dims[_i][0];
+        shape.value_dim = dims[_i][1];
+        attend_and_check(&shape, &source);
+    }
+}
+END_TEST
+
+START_TEST(every_group_size_is_within_the_bound)
+{
+    static const uint32_t groups[] = { 1, 2, 3, 4, 7, 8, 16 };
+    random_source source = random_start("group sizes", 2);
+
+    for (uint32_t kv_heads = 1; kv_heads <= 3; kv_heads += 2) {
+        paged_shape shape = paged_shape_default();
+
+        shape.key_dim = 16;
+        shape.value_dim = 24;
+        shape.kv_heads = kv_heads;
+        shape.group_size = groups[_i];
+        attend_and_check(&shape, &source);
+    }
+}
+END_TEST
+
+START_TEST(every_page_size_member_count_and_layout_is_within_the_bound)
+{
+    static const uint32_t page_tokens[] = { 1, 5, 16, 32, 256 };
+    random_source source = random_start("page sizes", 3);
+
+    for (uint32_t member_count = 1; member_count <= PAGED_MAX_MEMBERS; member_count++) {
+        for (uint32_t layout = 0; layout < 2; layout++) {
+            paged_shape shape = paged_shape_default();
+
+            shape.key_dim = 16;
+            shape.value_dim = 8;
+            shape.page_tokens = page_tokens[_i];
+            shape.member_count = member_count;
+            shape.is_layer_first = layout == 1;
+            attend_and_check(&shape, &source);
+        }
+    }
+}
+END_TEST
+
+/* 0 = all; 1 = itself; below, equal to and across pages of 16 and tiles of 16. */
+START_TEST(every_window_is_within_the_bound)
+{
+    static const uint32_t windows[] = { 0, 1, 7, 15, 16, 17, 33, 64, 1000 };
+    random_source source = random_start("windows", 4);
+
+    for (uint32_t member_count = 1; member_count <= 3; member_count++) {
+        paged_shape shape = paged_shape_default();
+
+        shape.key_dim = 16;
+        shape.value_dim = 8;
+        shape.member_count = member_count;
+        shape.page_tokens = member_count == 2 ? 5 : 16;
+        shape.window = windows[_i];
+        attend_and_check(&shape, &source);
+    }
+}
+END_TEST
+
+START_TEST(every_soft_cap_is_within_the_bound)
+{
+    static const float soft_caps[] = { 0.0f, 0.5f, 30.0f, 50.0f };
+    random_source source = random_start("soft caps", 5);
+    paged_shape shape = paged_shape_default();
+
+    shape.soft_cap = soft_caps[_i];
+    shape.scale = 4.0f; /* logits far beyond the smaller caps */
+    attend_and_check(&shape, &source);
+}
+END_TEST
+
+START_TEST(queries_and_planes_of_different_types_are_within_the_bound)
+{
+    random_source source = random_start("mixed types", 6);
+    paged_shape shape = paged_shape_default();
+
+    shape.tensor_dtype = dtypes[_i];
+    shape.plane_dtype = dtypes[1 - _i];
+    attend_and_check(&shape, &source);
+}
+END_TEST
+
+static paged_shape random_shape(random_source *source)
+{
+    static const uint32_t page_tokens[] = { 1, 2, 5, 16, 32, 64 };
+    static const float soft_caps[] = { 0.0f, 0.0f, 30.0f, 2.0f };
+    paged_shape shape = { .scale = 0.2f };
+
+    shape.tensor_dtype = dtypes[random_below(source, 2)];
+    shape.plane_dtype = shape.tensor_dtype;
+    shape.kv_heads = random_between(source, 1, 3);
+    shape.kv_first = random_below(source, 5);
+    shape.group_size = random_between(source, 1, 5);
+    shape.q_first = shape.kv_first * shape.group_size + random_below(source, shape.group_size);
+    shape.q_heads = random_between(
+        source, 1, shape.kv_heads * shape.group_size - shape.q_first % shape.group_size);
+    shape.key_dim = random_between(source, 1, 40);
+    shape.value_dim = random_between(source, 1, 40);
+    shape.page_tokens = page_tokens[random_below(source, 6)];
+    shape.member_count = random_between(source, 1, PAGED_MAX_MEMBERS);
+    shape.window = random_below(source, 2) ? random_between(source, 1, 90) : 0;
+    shape.soft_cap = soft_caps[random_below(source, 4)];
+    shape.is_layer_first = random_below(source, 2) == 1;
+    shape.row_count = random_below(source, PAGED_MAX_ROWS + 1);
+    for (uint32_t row = 0; row < shape.row_count; row++) {
+        const bool is_decode = random_below(source, 2) == 0;
+
+        shape.rows[row] = (paged_row){ .sequence = row,
+                                       .position = random_below(source, 120),
+                                       .token_count = is_decode ? 1 : random_below(source, 21) };
+    }
+    return shape;
+}
+
+START_TEST(random_steps_are_within_the_bound)
+{
+    random_source source = random_start("random steps", 7);
+
+    for (uint32_t round = 0; round < 60; round++) {
+        const paged_shape shape = random_shape(&source);
+
+        attend_and_check(&shape, &source);
+    }
+}
+END_TEST
+
+static bool is_good(const oracle_query *query, const paged_result *result)
+{
+    const oracle_verdict verdict = oracle_judge(query, result->dtype, result->dtype, result->out);
+
+    return verdict.error <= 2.0 * verdict.naive_error + 2.0 * verdict.ulp;
+}
+
+/* The check itself: one token fewer, a scale a little off, one changed key element are found. */
+START_TEST(the_oracle_finds_a_wrong_answer)
+{
+    random_source source = random_start("wrong answer", 8);
+    paged_shape shape = paged_shape_default();
+    paged_case *paged = NULL;
+    paged_result result;
+    oracle_query query;
+
+    shape.plane_dtype = dtypes[_i];
+    shape.tensor_dtype = dtypes[_i];
+    paged = paged_case_create(&shape, &source);
+    paged_case_store(paged);
+    result = paged_case_attend(paged, 0, shape.tensor_dtype);
+    query = paged_case_query(paged, 0, 0, ORACLE_ALL_MEMBERS);
+    ck_assert(is_good(&query, &result));
+    query.position--;
+    ck_assert(!is_good(&query, &result));
+    query.position++;
+    query.scale *= 1.1f;
+    ck_assert(!is_good(&query, &result));
+    query.scale = shape.scale;
+    paged->keys[0][20 * query.key_stride + shape.key_dim / 2] += 4.0;
+    ck_assert(!is_good(&query, &result));
+    paged_result_destroy(&result);
+    paged_case_destroy(paged);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("kernels/attend_pages");
+    TCase *shapes = tcase_create("shapes");
+    TCase *random = tcase_create("random");
+
+    tcase_add_loop_test(shapes, every_head_dim_is_within_the_bound, 0, 9);
+    tcase_add_loop_test(shapes, every_group_size_is_within_the_bound, 0, 7);
+    tcase_add_loop_test(shapes, every_page_size_member_count_and_layout_is_within_the_bound, 0, 5);
+    tcase_add_loop_test(shapes, every_window_is_within_the_bound, 0, 9);
+    tcase_add_loop_test(shapes, every_soft_cap_is_within_the_bound, 0, 4);
+    tcase_add_loop_test(shapes, queries_and_planes_of_different_types_are_within_the_bound, 0, 2);
+    tcase_add_test(random, random_steps_are_within_the_bound);
+    tcase_add_loop_test(random, the_oracle_finds_a_wrong_answer, 0, 2);
+    suite_add_tcase(suite, shapes);
+    suite_add_tcase(suite, random);
+    return suite_run(suite);
+}
