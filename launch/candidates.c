@@ -100,5 +100,7 @@ void kvspan_candidates_take(kvspan_candidates *candidates, const kvspan_reservoi
 
 void kvspan_candidates_sort_by_key(kvspan_candidates *candidates)
 {
-    qsort(candidates->list, candidates->count, sizeof(*candidates->list), compare_keys);
+    if (candidates->count > 1) {
+        qsort(candidates->list, candidates->count, sizeof(*candidates->list), compare_keys);
+    }
 }

@@ -21,22 +21,21 @@ typedef struct request_memory {
 
 struct kvspan_output_digest {
     request_memory *requests; /* [request_count] */
-    uint64_t request_count;
+    uint32_t request_count;
     uint32_t layer_count;
     kvspan_digest total;
     uint64_t rows;
     uint64_t repeated_rows;
 };
 
-kvspan_status kvspan_output_digest_create(uint64_t request_count, uint32_t layer_count,
+kvspan_status kvspan_output_digest_create(uint32_t request_count, uint32_t layer_count,
                                           kvspan_output_digest **digest_out, kvspan_error *error)
 {
     kvspan_output_digest *digest;
 
     if (request_count == 0 || layer_count == 0) {
-        return kvspan_fail(error, KVSPAN_ERR_ARGUMENT,
-                           "%" PRIu64 " requests of %u layers: neither may be 0", request_count,
-                           layer_count);
+        return kvspan_fail(error, KVSPAN_ERR_ARGUMENT, "%u requests of %u layers: neither may be 0",
+                           request_count, layer_count);
     }
     digest = calloc(1, sizeof(*digest));
     if (!digest) {
@@ -54,7 +53,7 @@ kvspan_status kvspan_output_digest_create(uint64_t request_count, uint32_t layer
 err_free_digest:
     free(digest);
 err_memory:
-    return kvspan_fail(error, KVSPAN_ERR_MEMORY, "no memory for the digest of %" PRIu64 " requests",
+    return kvspan_fail(error, KVSPAN_ERR_MEMORY, "no memory for the digest of %u requests",
                        request_count);
 }
 
@@ -63,7 +62,7 @@ void kvspan_output_digest_destroy(kvspan_output_digest *digest)
     if (!digest) {
         return;
     }
-    for (uint64_t request = 0; request < digest->request_count; request++) {
+    for (uint32_t request = 0; request < digest->request_count; request++) {
         free(digest->requests[request].seen);
     }
     free(digest->requests);
@@ -128,9 +127,8 @@ static kvspan_status check_place(const kvspan_output_digest *digest, uint64_t re
                                  uint64_t position, uint32_t layer, kvspan_error *error)
 {
     if (request >= digest->request_count) {
-        return kvspan_fail(error, KVSPAN_ERR_ARGUMENT,
-                           "request %" PRIu64 " is not in [0, %" PRIu64 ")", request,
-                           digest->request_count);
+        return kvspan_fail(error, KVSPAN_ERR_ARGUMENT, "request %" PRIu64 " is not in [0, %u)",
+                           request, digest->request_count);
     }
     if (digest->requests[request].is_finished) {
         return kvspan_fail(error, KVSPAN_ERR_ARGUMENT,
@@ -195,9 +193,8 @@ kvspan_status kvspan_output_digest_finish_request(kvspan_output_digest *digest, 
     request_memory *memory;
 
     if (request >= digest->request_count) {
-        return kvspan_fail(error, KVSPAN_ERR_ARGUMENT,
-                           "request %" PRIu64 " is not in [0, %" PRIu64 ")", request,
-                           digest->request_count);
+        return kvspan_fail(error, KVSPAN_ERR_ARGUMENT, "request %" PRIu64 " is not in [0, %u)",
+                           request, digest->request_count);
     }
     memory = &digest->requests[request];
     free(memory->seen);

@@ -20,7 +20,7 @@ typedef struct kvspan_output_digest kvspan_output_digest;
 
 /* Requests are numbered [0, request_count), layers [0, layer_count). ARGUMENT (a count is zero),
  * MEMORY. Freed with kvspan_output_digest_destroy(). */
-kvspan_status kvspan_output_digest_create(uint64_t request_count, uint32_t layer_count,
+kvspan_status kvspan_output_digest_create(uint32_t request_count, uint32_t layer_count,
                                           kvspan_output_digest **digest_out, kvspan_error *error);
 void kvspan_output_digest_destroy(kvspan_output_digest *digest); /* may be NULL */
 
