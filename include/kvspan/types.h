@@ -53,11 +53,11 @@ typedef enum kvspan_dtype {
 static inline uint32_t kvspan_dtype_bytes(kvspan_dtype dtype)
 {
     switch (dtype) {
-    case KVSPAN_BF16: return 2;
+    case KVSPAN_BF16:
     case KVSPAN_F16: return 2;
     case KVSPAN_F32: return 4;
-    case KVSPAN_F8E4M3: return 1;
-    case KVSPAN_F8E5M2: return 1;
+    case KVSPAN_F8E4M3:
+    case KVSPAN_F8E5M2:
     case KVSPAN_I8: return 1;
     }
     return 0;
