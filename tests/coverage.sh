@@ -11,8 +11,9 @@ find build/coverage -name '*.gcda' -delete
 ctest --preset coverage --label-exclude '^api$' "$@" ||
     echo "coverage: tests failed; the figures say what was reached all the same" >&2
 
-# gcov tells, per object, of each source "File 'x'" and then its figures.
-find build/coverage -name '*.gcda' ! -path '*/tests/*' -exec gcov --no-output --branch-probabilities {} + |
+# gcov tells, per object that was run or not, of each source "File 'x'" and then its figures.
+find build/coverage -name '*.gcno' ! -path '*/tests/*' -exec gcov --no-output \
+    --branch-probabilities {} + 2>/dev/null |
     awk -v top="$PWD/" -F "'" '
         /^File / {
             folder = substr($2, length(top) + 1)
@@ -25,6 +26,7 @@ find build/coverage -name '*.gcda' ! -path '*/tests/*' -exec gcov --no-output --
             sums[folder] += figures[2] * figures[4] / 100
             return figures[4]
         }
+        /^$/ { known = 0 } # what follows the last source is the sum over all
         known && /^Lines executed:/ { lines[folder] += add(reached) }
         known && /^Taken at least once:/ { branches[folder] += add(taken) }
         END {
