@@ -26,9 +26,9 @@ find build/coverage -name '*.gcno' ! -path '*/tests/*' -exec gcov --no-output \
             sums[folder] += figures[2] * figures[4] / 100
             return figures[4]
         }
-        /^$/ { known = 0 } # what follows the last source is the sum over all
         known && /^Lines executed:/ { lines[folder] += add(reached) }
         known && /^Taken at least once:/ { branches[folder] += add(taken) }
+        /^(No calls|Calls executed:)/ { known = 0 } # what follows the last source is a sum
         END {
             printf "%-24s %8s %8s %9s %8s\n", "folder", "lines", "reached", "branches", "taken"
             for (folder in lines) {
