@@ -9,10 +9,10 @@ enum {
 };
 
 /* An odd constant whose multiples are spread evenly: 2^64 / golden ratio. */
-static const uint64_t GOLDEN = 0x9e3779b97f4a7c15u;
+static const uint64_t golden_ratio = 0x9e3779b97f4a7c15u;
 
 /* √3 / 2^16: the odd numbers in (-2^16, 2^16) times this have variance 1. */
-static const float LANE_SCALE = 1.7320508075688772f / 65536.0f;
+static const float lane_scale = 1.7320508075688772f / 65536.0f;
 
 uint64_t kvspan_generate_mix(uint64_t word)
 {
@@ -25,7 +25,7 @@ uint64_t kvspan_generate_mix(uint64_t word)
 
 static uint64_t chain(uint64_t key, uint64_t coordinate)
 {
-    return kvspan_generate_mix((key ^ coordinate) + GOLDEN);
+    return kvspan_generate_mix((key ^ coordinate) + golden_ratio);
 }
 
 static uint64_t token_key(uint64_t seed, uint64_t request, uint64_t position)
@@ -42,14 +42,14 @@ static uint64_t vector_key(uint64_t token, kvspan_generate_role role, uint32_t l
 /* Elements 4·block … 4·block + 3 of a vector, 16 bits each. */
 static uint64_t block_bits(uint64_t key, uint32_t block)
 {
-    return kvspan_generate_mix(key + (block + (uint64_t)1) * GOLDEN);
+    return kvspan_generate_mix(key + (block + (uint64_t)1) * golden_ratio);
 }
 
 static float lane_value(uint64_t bits, uint32_t lane)
 {
     const int32_t odd = 2 * (int32_t)(bits >> (lane * LANE_BITS) & 0xffff) - 65535;
 
-    return (float)odd * LANE_SCALE;
+    return (float)odd * lane_scale;
 }
 
 static uint16_t round_to_bf16(float value)

@@ -13,7 +13,7 @@ enum {
     SAMPLES = 1 << 16
 };
 
-static const kvspan_dtype BOTH[] = { KVSPAN_BF16, KVSPAN_F32 };
+static const kvspan_dtype both_types[] = { KVSPAN_BF16, KVSPAN_F32 };
 
 /* A tensor with room between tokens, between heads, and behind the end. */
 typedef struct guarded {
@@ -33,11 +33,10 @@ static void guarded_init(guarded *block, kvspan_dtype dtype, uint32_t heads, uin
                                      .head_stride = (int64_t)dim + 2 };
 }
 
-static size_t element_offset(const kvspan_tensor *tensor, uint32_t token, uint32_t head,
-                             uint32_t dim)
+static size_t vector_offset(const kvspan_tensor *tensor, uint32_t token, uint32_t head)
 {
     return kvspan_dtype_bytes(tensor->dtype) *
-           (size_t)(token * tensor->token_stride + head * tensor->head_stride + dim);
+           (size_t)(token * tensor->token_stride + head * tensor->head_stride);
 }
 
 static float widen(uint16_t half)
@@ -57,18 +56,16 @@ static uint32_t bits_of(float value)
     return bits;
 }
 
-static float element(const kvspan_tensor *tensor, uint32_t token, uint32_t head, uint32_t dim)
+static float load(kvspan_dtype dtype, const unsigned char *address)
 {
-    const unsigned char *at =
-        (const unsigned char *)tensor->data + element_offset(tensor, token, head, dim);
     float value;
     uint16_t half;
 
-    if (tensor->dtype == KVSPAN_F32) {
-        memcpy(&value, at, sizeof(value));
+    if (dtype == KVSPAN_F32) {
+        memcpy(&value, address, sizeof(value));
         return value;
     }
-    memcpy(&half, at, sizeof(half));
+    memcpy(&half, address, sizeof(half));
     return widen(half);
 }
 
@@ -99,6 +96,24 @@ START_TEST(values_are_the_same_on_every_machine)
 }
 END_TEST
 
+/* A vector of the tensor against single values; marks its bytes as written. */
+static void check_vector(const kvspan_generate *generate, const kvspan_generate_place *place,
+                         const guarded *filled, size_t offset, unsigned char *is_written)
+{
+    const uint32_t element_bytes = kvspan_dtype_bytes(generate->dtype);
+    float vector[MAX_DIM];
+
+    kvspan_generate_vector(generate, place, filled->tensor.dim, vector);
+    for (uint32_t dim = 0; dim < filled->tensor.dim; dim++) {
+        const uint32_t expected = bits_of(kvspan_generate_value(generate, place, dim));
+        const size_t at = offset + (size_t)dim * element_bytes;
+
+        ck_assert_uint_eq(bits_of(load(generate->dtype, filled->bytes + at)), expected);
+        ck_assert_uint_eq(bits_of(vector[dim]), expected);
+        memset(is_written + at, 1, element_bytes);
+    }
+}
+
 static void check_fill(kvspan_dtype dtype, uint32_t dim)
 {
     const kvspan_generate generate = { 42, dtype };
@@ -112,19 +127,10 @@ static void check_fill(kvspan_dtype dtype, uint32_t dim)
     kvspan_generate_fill(&generate, &row, place.role, place.layer, 11, &filled.tensor);
     for (uint32_t i = 0; i < row.token_count; i++) {
         for (uint32_t head = 0; head < HEADS; head++) {
-            float vector[MAX_DIM];
-
             place.position = row.position + i;
             place.head = 11 + head;
-            kvspan_generate_vector(&generate, &place, dim, vector);
-            for (uint32_t d = 0; d < dim; d++) {
-                const uint32_t expected = bits_of(kvspan_generate_value(&generate, &place, d));
-
-                ck_assert_uint_eq(bits_of(element(&filled.tensor, 2 + i, head, d)), expected);
-                ck_assert_uint_eq(bits_of(vector[d]), expected);
-                memset(is_written + element_offset(&filled.tensor, 2 + i, head, d), 1,
-                       kvspan_dtype_bytes(dtype));
-            }
+            check_vector(&generate, &place, &filled, vector_offset(&filled.tensor, 2 + i, head),
+                         is_written);
         }
     }
     for (size_t i = 0; i < sizeof(filled.bytes); i++) {
@@ -149,20 +155,19 @@ START_TEST(a_shard_has_just_its_part_of_the_whole)
     const kvspan_row part = { .tag = 3, .position = 52, .first_token = 0, .token_count = 3 };
 
     for (size_t i = 0; i < 2; i++) {
-        const kvspan_generate generate = { 5, BOTH[i] };
+        const kvspan_generate generate = { 5, both_types[i] };
         static guarded whole;
         static guarded shard;
 
-        guarded_init(&whole, BOTH[i], HEADS, 19);
-        guarded_init(&shard, BOTH[i], 2, 19);
+        guarded_init(&whole, both_types[i], HEADS, 19);
+        guarded_init(&shard, both_types[i], 2, 19);
         kvspan_generate_fill(&generate, &all, KVSPAN_GENERATE_K, 1, 0, &whole.tensor);
         kvspan_generate_fill(&generate, &part, KVSPAN_GENERATE_K, 1, 3, &shard.tensor);
         for (uint32_t token = 0; token < 3; token++) {
             for (uint32_t head = 0; head < 2; head++) {
-                ck_assert_mem_eq(shard.bytes + element_offset(&shard.tensor, token, head, 0),
-                                 whole.bytes +
-                                     element_offset(&whole.tensor, 2 + token, 3 + head, 0),
-                                 19 * (size_t)kvspan_dtype_bytes(BOTH[i]));
+                ck_assert_mem_eq(shard.bytes + vector_offset(&shard.tensor, token, head),
+                                 whole.bytes + vector_offset(&whole.tensor, 2 + token, 3 + head),
+                                 19 * (size_t)kvspan_dtype_bytes(both_types[i]));
             }
         }
     }
@@ -193,7 +198,7 @@ END_TEST
 START_TEST(values_have_mean_zero_and_variance_one)
 {
     for (size_t i = 0; i < 2; i++) {
-        const kvspan_generate generate = { 1234, BOTH[i] };
+        const kvspan_generate generate = { 1234, both_types[i] };
         double sum = 0.0;
         double squares = 0.0;
 

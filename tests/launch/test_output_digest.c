@@ -10,7 +10,10 @@ enum {
     LAYERS = 2,
     HEADS = 4,
     DIM = 5,
-    TOKENS = 200 /* more than the digest has room for at first */
+    TOKENS = 200, /* more than the digest has room for at first */
+    TOKEN_STRIDE = HEADS * DIM,
+    LAYER_ROWS = TOKENS * HEADS,
+    ALL_ROWS = LAYERS * LAYER_ROWS
 };
 
 /* A layer's output of one request, f32. */
@@ -18,7 +21,7 @@ static float values[LAYERS][TOKENS][HEADS][DIM];
 
 static void values_init(void)
 {
-    for (uint32_t i = 0; i < LAYERS * TOKENS * HEADS * DIM; i++) {
+    for (uint32_t i = 0; i < ALL_ROWS * DIM; i++) {
         (&values[0][0][0][0])[i] = 1.0f / (float)(i + 1);
     }
 }
@@ -31,7 +34,7 @@ static kvspan_tensor view(uint32_t layer, uint32_t head_first, uint32_t heads)
                             .heads = heads,
                             .dim = DIM,
                             .tokens = TOKENS,
-                            .token_stride = HEADS * DIM,
+                            .token_stride = TOKEN_STRIDE,
                             .head_stride = DIM };
 }
 
@@ -115,7 +118,7 @@ START_TEST(the_order_of_rows_does_not_matter)
             ck_assert_int_eq(add(backward, i % REQUESTS, i, layer, NULL), KVSPAN_OK);
         }
     }
-    ck_assert_uint_eq(kvspan_output_digest_rows(forward), LAYERS * TOKENS * HEADS);
+    ck_assert_uint_eq(kvspan_output_digest_rows(forward), ALL_ROWS);
     ck_assert(is_equal(kvspan_output_digest_total(forward), kvspan_output_digest_total(backward)));
     kvspan_output_digest_destroy(forward);
     kvspan_output_digest_destroy(backward);
@@ -182,8 +185,8 @@ START_TEST(a_row_computed_again_counts_once)
         }
     }
     ck_assert(is_equal(total, kvspan_output_digest_total(digest)));
-    ck_assert_uint_eq(kvspan_output_digest_rows(digest), LAYERS * TOKENS * HEADS);
-    ck_assert_uint_eq(kvspan_output_digest_repeated_rows(digest), TOKENS * HEADS);
+    ck_assert_uint_eq(kvspan_output_digest_rows(digest), ALL_ROWS);
+    ck_assert_uint_eq(kvspan_output_digest_repeated_rows(digest), LAYER_ROWS);
     kvspan_output_digest_destroy(digest);
 }
 END_TEST
@@ -210,7 +213,7 @@ START_TEST(a_row_computed_again_with_another_bit_is_found)
     ck_assert_ptr_nonnull(strstr(error.message, "request 2, position 113, layer 1"));
     ck_assert_int_eq(add(digest, 2, 113, 1, &error), KVSPAN_OK);
     ck_assert(is_equal(total, kvspan_output_digest_total(digest)));
-    ck_assert_uint_eq(kvspan_output_digest_rows(digest), LAYERS * TOKENS * HEADS);
+    ck_assert_uint_eq(kvspan_output_digest_rows(digest), ALL_ROWS);
     kvspan_output_digest_destroy(digest);
 }
 END_TEST

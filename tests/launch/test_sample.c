@@ -220,14 +220,14 @@ static void check_sample(const workload *work)
     kvspan_sample_destroy(sample);
 }
 
-static const uint64_t WANTED[] = { 1, 2, 3, 5, 10, 11, 60, 200, 1000, 100000 };
+static const uint64_t wanted_rows[] = { 1, 2, 3, 5, 10, 11, 60, 200, 1000, 100000 };
 
 static void check_all_sizes(workload *work)
 {
     workload_play(work);
-    for (size_t i = 0; i < sizeof(WANTED) / sizeof(WANTED[0]); i++) {
+    for (size_t i = 0; i < sizeof(wanted_rows) / sizeof(wanted_rows[0]); i++) {
         for (work->config.seed = 0; work->config.seed < 5; work->config.seed++) {
-            work->config.row_count = WANTED[i];
+            work->config.row_count = wanted_rows[i];
             check_sample(work);
         }
     }
@@ -285,28 +285,32 @@ START_TEST(quotas_that_cannot_be_kept_are_kept_as_far_as_possible)
 }
 END_TEST
 
+/* Rows *index, *index + 1, … are those of one token, of 3 layers and 4 heads. */
+static void check_all_rows_of_token(const kvspan_sample *sample, uint64_t request,
+                                    uint64_t position, uint64_t *index)
+{
+    for (uint32_t cell = 0; cell < 12; cell++) {
+        const kvspan_oracle_place place = { request, position, cell / 4, cell % 4 };
+
+        ck_assert_uint_lt(*index, kvspan_sample_count(sample).rows);
+        ck_assert_int_eq(compare(&kvspan_sample_rows(sample)[*index], &place), 0);
+        (*index)++;
+    }
+}
+
 START_TEST(more_rows_than_there_are_gives_all)
 {
     static workload work;
     kvspan_sample *sample;
-    const kvspan_oracle_place *rows;
     uint64_t i = 0;
 
     workload_init(&work, 3, 20, 10, 200);
     workload_play(&work);
     work.config.row_count = 1000000;
     sample = choose(&work);
-    rows = kvspan_sample_rows(sample);
     for (uint64_t tag = FIRST_TAG; tag < FIRST_TAG + 3; tag++) {
         for (uint64_t position = 0; first_step(&work, tag, position); position++) {
-            for (uint32_t layer = 0; layer < 3; layer++) {
-                for (uint32_t head = 0; head < 4; head++) {
-                    const kvspan_oracle_place place = { tag, position, layer, head };
-
-                    ck_assert_uint_lt(i, kvspan_sample_count(sample).rows);
-                    ck_assert_int_eq(compare(&rows[i++], &place), 0);
-                }
-            }
+            check_all_rows_of_token(sample, tag, position, &i);
         }
     }
     ck_assert_uint_eq(i, kvspan_sample_count(sample).rows);
