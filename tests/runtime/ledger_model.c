@@ -1,0 +1,360 @@
+#include "ledger_model.h"
+
+#include <string.h>
+
+void model_init(ledger_model *model, const kvspan_ledger_config *sizes)
+{
+    memset(model, 0, sizeof(*model));
+    model->sizes = *sizes;
+    for (uint32_t page = 1; page < sizes->page_count; page++) {
+        model->now.free_pages[model->now.free_count++] = page;
+    }
+    for (uint32_t slot = 0; slot < sizes->slot_count; slot++) {
+        model->now.sequences[slot].generation = 1;
+    }
+}
+
+static uint64_t pages_of(const ledger_model *model, uint64_t tokens)
+{
+    const uint64_t stretch = (uint64_t)model->sizes.page_tokens * model->sizes.token_members;
+
+    return (tokens + stretch - 1) / stretch;
+}
+
+/* The slot of a live sequence, or slot_count. */
+static uint32_t find(const ledger_model *model, kvspan_sequence sequence)
+{
+    for (uint32_t slot = 0; slot < model->sizes.slot_count; slot++) {
+        const model_sequence *candidate = &model->now.sequences[slot];
+
+        if (candidate->is_live && sequence == ((uint64_t)candidate->generation << 32 | slot)) {
+            return slot;
+        }
+    }
+    return model->sizes.slot_count;
+}
+
+static bool has_row(const ledger_model *model, uint32_t slot)
+{
+    for (uint32_t row = 0; row < model->row_count; row++) {
+        if (model->row_slots[row] == slot) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void start_sequence(model_sequence *sequence, uint64_t tag, uint64_t prompt_tokens)
+{
+    sequence->is_live = true;
+    sequence->tag = tag;
+    sequence->committed = prompt_tokens;
+}
+
+kvspan_status model_create(ledger_model *model, uint64_t tag, uint64_t prompt_tokens,
+                           kvspan_sequence *sequence_out)
+{
+    uint32_t slot = 0;
+
+    if (prompt_tokens > model->sizes.max_sequence_tokens ||
+        pages_of(model, prompt_tokens) > model->sizes.page_count - 1) {
+        return KVSPAN_ERR_NEVER_FITS;
+    }
+    while (slot < model->sizes.slot_count && model->now.sequences[slot].is_live) {
+        slot++;
+    }
+    if (slot == model->sizes.slot_count) {
+        return KVSPAN_ERR_NO_PAGES;
+    }
+    start_sequence(&model->now.sequences[slot], tag, prompt_tokens);
+    start_sequence(&model->without_step.sequences[slot], tag, prompt_tokens);
+    *sequence_out = (uint64_t)model->now.sequences[slot].generation << 32 | slot;
+    return KVSPAN_OK;
+}
+
+kvspan_status model_commit(ledger_model *model, kvspan_sequence sequence, uint32_t token_count)
+{
+    const uint32_t slot = find(model, sequence);
+
+    if (token_count == 0 || slot == model->sizes.slot_count ||
+        model->now.sequences[slot].committed + token_count > model->sizes.max_sequence_tokens) {
+        return KVSPAN_ERR_ARGUMENT;
+    }
+    model->now.sequences[slot].committed += token_count;
+    model->without_step.sequences[slot].committed += token_count;
+    return KVSPAN_OK;
+}
+
+static void end_sequence(model_book *book, uint32_t slot)
+{
+    model_sequence *sequence = &book->sequences[slot];
+    const uint32_t next = sequence->generation + 1;
+
+    for (uint32_t i = 0; i < sequence->page_count; i++) {
+        book->free_pages[book->free_count++] = sequence->pages[i];
+    }
+    memset(sequence, 0, sizeof(*sequence));
+    sequence->generation = next;
+}
+
+kvspan_status model_free(ledger_model *model, kvspan_sequence sequence)
+{
+    const uint32_t slot = find(model, sequence);
+
+    if (slot == model->sizes.slot_count || has_row(model, slot)) {
+        return KVSPAN_ERR_ARGUMENT;
+    }
+    end_sequence(&model->now, slot);
+    if (model->is_open) {
+        end_sequence(&model->without_step, slot);
+    }
+    return KVSPAN_OK;
+}
+
+static void copy_book(ledger_model *model, model_book *to, const model_book *from)
+{
+    to->free_count = from->free_count;
+    memcpy(to->free_pages, from->free_pages, sizeof(to->free_pages));
+    memcpy(to->sequences, from->sequences, model->sizes.slot_count * sizeof(to->sequences[0]));
+}
+
+kvspan_status model_open(ledger_model *model)
+{
+    if (model->is_open) {
+        return KVSPAN_ERR_ARGUMENT;
+    }
+    model->is_open = true;
+    model->row_count = 0;
+    copy_book(model, &model->without_step, &model->now);
+    return KVSPAN_OK;
+}
+
+static uint32_t step_tokens(const ledger_model *model)
+{
+    uint32_t tokens = 0;
+
+    for (uint32_t row = 0; row < model->row_count; row++) {
+        tokens += model->row_tokens[row];
+    }
+    return tokens;
+}
+
+static kvspan_status judge_row(const ledger_model *model, uint32_t slot, uint32_t new_tokens)
+{
+    const kvspan_ledger_config *sizes = &model->sizes;
+    uint64_t tokens = 0;
+
+    if (!model->is_open || new_tokens == 0 || slot == sizes->slot_count || has_row(model, slot)) {
+        return KVSPAN_ERR_ARGUMENT;
+    }
+    tokens = model->now.sequences[slot].tokens + new_tokens;
+    if (tokens > sizes->max_sequence_tokens) {
+        return KVSPAN_ERR_NEVER_FITS;
+    }
+    if (model->row_count + 1 > sizes->max_step_rows ||
+        (uint64_t)step_tokens(model) + new_tokens > sizes->max_step_tokens) {
+        return KVSPAN_ERR_ARGUMENT;
+    }
+    if (pages_of(model, tokens) > sizes->page_count - 1) {
+        return KVSPAN_ERR_NEVER_FITS;
+    }
+    return pages_of(model, tokens) - model->now.sequences[slot].page_count > model->now.free_count
+               ? KVSPAN_ERR_NO_PAGES
+               : KVSPAN_OK;
+}
+
+kvspan_status model_add(ledger_model *model, kvspan_sequence sequence, uint32_t new_tokens)
+{
+    const uint32_t slot = find(model, sequence);
+    const kvspan_status status = judge_row(model, slot, new_tokens);
+    model_book *book = &model->now;
+    model_sequence *grown = &book->sequences[slot];
+
+    if (status != KVSPAN_OK) {
+        return status;
+    }
+    model->row_slots[model->row_count] = slot;
+    model->row_tokens[model->row_count] = new_tokens;
+    model->row_columns[model->row_count] = grown->page_count;
+    model->row_count++;
+    grown->tokens += new_tokens;
+    while (grown->page_count < pages_of(model, grown->tokens)) {
+        grown->pages[grown->page_count++] = book->free_pages[0];
+        book->free_count--;
+        memmove(book->free_pages, book->free_pages + 1, book->free_count * sizeof(uint32_t));
+    }
+    if (model->sizes.page_count - 1 - book->free_count > model->high_water) {
+        model->high_water = model->sizes.page_count - 1 - book->free_count;
+    }
+    return KVSPAN_OK;
+}
+
+void model_cancel(ledger_model *model)
+{
+    copy_book(model, &model->now, &model->without_step);
+    model->is_open = false;
+    model->row_count = 0;
+}
+
+void model_seal(ledger_model *model)
+{
+    for (uint32_t slot = 0; slot < model->sizes.slot_count; slot++) {
+        const model_sequence *sequence = &model->now.sequences[slot];
+
+        model->told_generations[slot] = sequence->is_live ? sequence->generation : 0;
+    }
+    model->epoch++;
+    model->is_open = false;
+    model->row_count = 0;
+}
+
+static const char *sequence_difference(const ledger_model *model, const kvspan_ledger *ledger,
+                                       uint32_t slot)
+{
+    const model_sequence *expected = &model->now.sequences[slot];
+    const kvspan_sequence handle = (uint64_t)expected->generation << 32 | slot;
+    uint32_t page_count = 0;
+    const uint32_t *table = kvspan_ledger_table(ledger, 0, slot, &page_count);
+
+    if (page_count != expected->page_count) {
+        return "pages of a sequence";
+    }
+    if (memcmp(table, expected->pages, ledger->column_count * sizeof(table[0])) != 0) {
+        return "a page table";
+    }
+    if (kvspan_sequence_tokens(ledger, handle) != expected->tokens) {
+        return "tokens of a sequence";
+    }
+    return kvspan_sequence_committed(ledger, handle) != expected->committed
+               ? "committed tokens of a sequence"
+               : NULL;
+}
+
+static kvspan_ledger_counts expected_counts(const ledger_model *model)
+{
+    const uint32_t total = model->sizes.page_count - 1;
+    kvspan_ledger_counts counts = { .pages_total = total,
+                                    .pages_free = model->now.free_count,
+                                    .pages_in_use = total - model->now.free_count,
+                                    .pages_high_water = model->high_water,
+                                    .epoch = model->epoch };
+
+    for (uint32_t slot = 0; slot < model->sizes.slot_count; slot++) {
+        counts.sequences += model->now.sequences[slot].is_live;
+        counts.slots_free += !model->now.sequences[slot].is_live;
+        counts.tokens += model->now.sequences[slot].tokens;
+    }
+    return counts;
+}
+
+const char *model_difference(const ledger_model *model, const kvspan_ledger *ledger)
+{
+    const kvspan_ledger_counts expected = expected_counts(model);
+    const kvspan_ledger_counts counts = kvspan_ledger_count(ledger);
+    const char *difference = NULL;
+
+    if (counts.pages_total != expected.pages_total || counts.pages_free != expected.pages_free ||
+        counts.pages_in_use != expected.pages_in_use ||
+        counts.pages_high_water != expected.pages_high_water ||
+        counts.sequences != expected.sequences || counts.slots_free != expected.slots_free ||
+        counts.tokens != expected.tokens || counts.epoch != expected.epoch) {
+        return "the counts";
+    }
+    for (uint32_t place = 0; place < counts.pages_free; place++) {
+        if (kvspan_page_pool_queued(&ledger->pool, place) != model->now.free_pages[place]) {
+            return "the order of free pages";
+        }
+    }
+    for (uint32_t slot = 0; !difference && slot < model->sizes.slot_count; slot++) {
+        difference = sequence_difference(model, ledger, slot);
+    }
+    return difference;
+}
+
+static const char *slots_difference(const ledger_model *model, const kvspan_changes *changes)
+{
+    uint32_t released = 0;
+    uint32_t admitted = 0;
+
+    for (uint32_t slot = 0; slot < model->sizes.slot_count; slot++) {
+        const model_sequence *sequence = &model->now.sequences[slot];
+        const uint32_t told = model->told_generations[slot];
+        const bool is_told = sequence->is_live && sequence->generation == told;
+
+        if (told != 0 && !is_told &&
+            (released >= changes->released_count || changes->released[released++] != slot)) {
+            return "the released slots";
+        }
+        if (sequence->is_live && !is_told &&
+            (admitted >= changes->admitted_count || changes->admitted[admitted].slot != slot ||
+             changes->admitted[admitted++].tag != sequence->tag)) {
+            return "the admitted slots";
+        }
+    }
+    return released != changes->released_count || admitted != changes->admitted_count
+               ? "the number of released or admitted slots"
+               : NULL;
+}
+
+static const char *rows_difference(const ledger_model *model, const kvspan_changes *changes)
+{
+    uint32_t run_count = 0;
+
+    if (changes->row_count != model->row_count || changes->token_count != step_tokens(model)) {
+        return "the number of rows or tokens";
+    }
+    for (uint32_t row = 0; row < model->row_count; row++) {
+        const uint32_t slot = model->row_slots[row];
+        const uint32_t first = model->row_columns[row];
+        const uint32_t new_pages = model->now.sequences[slot].page_count - first;
+        const kvspan_page_run *run = &changes->page_runs[run_count];
+
+        if (changes->rows[row].slot != slot ||
+            changes->rows[row].token_count != model->row_tokens[row]) {
+            return "a row";
+        }
+        if (new_pages == 0) {
+            continue;
+        }
+        if (run_count++ == changes->page_run_count || run->slot != slot || run->group != 0 ||
+            run->first_column != first || run->page_count != new_pages ||
+            memcmp(run->pages, model->now.sequences[slot].pages + first,
+                   new_pages * sizeof(uint32_t)) != 0) {
+            return "a page run";
+        }
+    }
+    return run_count != changes->page_run_count ? "the number of page runs" : NULL;
+}
+
+const char *model_changes_difference(const ledger_model *model, const kvspan_changes *changes)
+{
+    const char *difference = slots_difference(model, changes);
+
+    if (!difference) {
+        difference = rows_difference(model, changes);
+    }
+    if (!difference && changes->epoch != model->epoch + 1) {
+        difference = "the epoch";
+    }
+    if (!difference && changes->table_digest != model_digest(model)) {
+        difference = "the digest";
+    }
+    return difference;
+}
+
+uint64_t model_digest(const ledger_model *model)
+{
+    uint64_t sum = 0;
+
+    for (uint32_t slot = 0; slot < model->sizes.slot_count; slot++) {
+        const model_sequence *sequence = &model->now.sequences[slot];
+
+        if (sequence->is_live) {
+            sum += kvspan_digest_sequence(slot, sequence->tag, sequence->tokens);
+        }
+        for (uint32_t column = 0; column < sequence->page_count; column++) {
+            sum += kvspan_digest_entry(0, slot, column, sequence->pages[column]);
+        }
+    }
+    return sum;
+}
