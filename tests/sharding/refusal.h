@@ -1,5 +1,6 @@
 /** @file
- * What every refusal must be: the code, in the error too, and a message with both values.
+ * What every refusal must be: the code, in the error too, a message with both values, and nothing
+ * written.
  */
 #ifndef KVSPAN_TESTS_SHARDING_REFUSAL_H
 #define KVSPAN_TESTS_SHARDING_REFUSAL_H
@@ -16,6 +17,12 @@ static inline void assert_refused(kvspan_status status, const kvspan_error *erro
     ck_assert_int_eq(error->status, KVSPAN_ERR_ARGUMENT);
     ck_assert_msg(strstr(error->message, one), "no \"%s\" in: %s", one, error->message);
     ck_assert_msg(strstr(error->message, other), "no \"%s\" in: %s", other, error->message);
+}
+
+/* A refused call leaves its outputs as they were. */
+static inline void assert_untouched(const void *output, const void *before, size_t bytes)
+{
+    ck_assert_msg(memcmp(output, before, bytes) == 0, "a refused call wrote an output");
 }
 
 #endif

@@ -142,8 +142,8 @@ static void check_rest(const kvspan_mesh *mesh, const kvspan_axis_set *set)
         ck_assert(!lies_in(set, rest.axes[i]));
         ck_assert(i == 0 || rest.axes[i - 1] < rest.axes[i]);
     }
-    ck_assert_uint_eq(kvspan_axis_set_size(mesh, set) * kvspan_axis_set_size(mesh, &rest),
-                      mesh->rank_count);
+    ck_assert(kvspan_axis_set_size(mesh, set) * kvspan_axis_set_size(mesh, &rest) ==
+              mesh->rank_count);
     /* a rank is known by its places in both */
     for (uint32_t one = 0; one < mesh->rank_count; one++) {
         for (uint32_t other = 0; other < one; other++) {
@@ -230,7 +230,7 @@ START_TEST(devices_equal_on_tp_hold_the_same_heads)
                                               kvspan_axis_set_index(&mesh, &tp, device),
                                               KVSPAN_HEADS_REFUSE, 0, &shard, NULL),
                          KVSPAN_OK);
-        ck_assert_uint_eq(shard.kv.first, 2 * (device % 4));
+        ck_assert(shard.kv.first == 2 * (device % 4));
         ck_assert_uint_eq(shard.kv.count, 2);
     }
 }

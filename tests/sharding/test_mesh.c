@@ -68,31 +68,31 @@ END_TEST
 START_TEST(sizes_that_do_not_make_the_ranks_are_refused_with_both_numbers)
 {
     static const struct {
-        uint32_t axis_count;
         int64_t sizes[5];
+        uint32_t axis_count;
         uint32_t rank_count;
         const char *one;
         const char *other;
     } cases[] = {
-        { 4, { 1, 3, 1, 1 }, 8, " 3,", "8 ranks" },
-        { 4, { 4, 4, 1, 1 }, 8, " 16,", "8 ranks" },
-        { 4, { -1, 3, 1, 1 }, 8, " 3,", "8 ranks" },
-        { 4, { -1, 16, 1, 1 }, 8, " 16,", "8 ranks" },
-        { 4, { -1, -1, 1, 1 }, 8, "\"dp\"", "\"fsdp\"" },
-        { 4, { 1, 1, -1, -1 }, 1, "\"tp\"", "\"sp\"" },
-        { 4, { 1, 0, 8, 1 }, 8, "\"fsdp\"", "size 0" },
-        { 4, { 1, 8, 1, -2 }, 8, "\"sp\"", "size -2" },
-        { 4, { 1, 8, 1, INT64_MIN }, 8, "\"sp\"", "size -9223372036854775808" },
+        { { 1, 3, 1, 1 }, 4, 8, " 3,", "8 ranks" },
+        { { 4, 4, 1, 1 }, 4, 8, " 16,", "8 ranks" },
+        { { -1, 3, 1, 1 }, 4, 8, " 3,", "8 ranks" },
+        { { -1, 16, 1, 1 }, 4, 8, " 16,", "8 ranks" },
+        { { -1, -1, 1, 1 }, 4, 8, "\"dp\"", "\"fsdp\"" },
+        { { 1, 1, -1, -1 }, 4, 1, "\"tp\"", "\"sp\"" },
+        { { 1, 0, 8, 1 }, 4, 8, "\"fsdp\"", "size 0" },
+        { { 1, 8, 1, -2 }, 4, 8, "\"sp\"", "size -2" },
+        { { 1, 8, 1, INT64_MIN }, 4, 8, "\"sp\"", "size -9223372036854775808" },
         /* 2^32 is 0 in 32 bits, 2^64 is 0 in 64: neither may pass as 0 or 1 */
-        { 2, { 65536, 65536 }, 1, " 4294967296,", "1 ranks" },
-        { 3, { 65536, 65536, -1 }, 8, " 4294967296,", "8 ranks" },
-        { 4, { 65536, 65536, 65536, 65536 }, 8, "at least 18446744073709551615", "8 ranks" },
-        { 5, { 65536, 65536, 65536, 65536, -1 }, 8, "at least 18446744073709551615", "8 ranks" },
+        { { 65536, 65536 }, 2, 1, " 4294967296,", "1 ranks" },
+        { { 65536, 65536, -1 }, 3, 8, " 4294967296,", "8 ranks" },
+        { { 65536, 65536, 65536, 65536 }, 4, 8, "at least 18446744073709551615", "8 ranks" },
+        { { 65536, 65536, 65536, 65536, -1 }, 5, 8, "at least 18446744073709551615", "8 ranks" },
         /* 2^65 + 1 is 1 in 64 bits */
-        { 3, { 3, 11, 1117984489315730401 }, 1, "at least 18446744073709551615", "1 ranks" },
-        { 2, { INT64_MAX, INT64_MAX }, 1, "at least 18446744073709551615", "1 ranks" },
-        { 1, { -1 }, 0, "0 ranks", "at least 1" },
-        { 0, { 1 }, 1, "0 mesh axes", "8" },
+        { { 3, 11, 1117984489315730401 }, 3, 1, "at least 18446744073709551615", "1 ranks" },
+        { { INT64_MAX, INT64_MAX }, 2, 1, "at least 18446744073709551615", "1 ranks" },
+        { { -1 }, 1, 0, "0 ranks", "at least 1" },
+        { { 1 }, 0, 1, "0 mesh axes", "8" },
     };
 
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
@@ -105,7 +105,7 @@ START_TEST(sizes_that_do_not_make_the_ranks_are_refused_with_both_numbers)
         assert_refused(kvspan_mesh_create(names, cases[i].sizes, cases[i].axis_count,
                                           cases[i].rank_count, &mesh, &error),
                        &error, cases[i].one, cases[i].other);
-        ck_assert_mem_eq(&mesh, &before, sizeof(mesh));
+        assert_untouched(&mesh, &before, sizeof(mesh));
     }
 }
 END_TEST
@@ -171,7 +171,7 @@ static void check_ranks(const kvspan_mesh *mesh)
 
 START_TEST(rank_and_coordinate_are_inverse_and_the_last_axis_is_fastest)
 {
-    for (int64_t code = 0; code < 4 * 4 * 4 * 4; code++) {
+    for (int64_t code = 0; code < 256; code++) {
         const int64_t sizes[] = { code % 4 + 1, code / 4 % 4 + 1, code / 16 % 4 + 1,
                                   code / 64 + 1 };
         uint32_t rank_count = 1;
@@ -200,7 +200,7 @@ START_TEST(eight_devices_lie_row_major)
         uint32_t coordinate[4] = { 9, 9, 9, 9 };
 
         kvspan_mesh_coordinate(&mesh, device, coordinate);
-        ck_assert_mem_eq(coordinate, expected, sizeof(expected));
+        ck_assert_int_eq(memcmp(coordinate, expected, sizeof(expected)), 0);
     }
 }
 END_TEST

@@ -113,7 +113,7 @@ START_TEST(text_that_is_no_mesh_is_refused_and_quoted)
         before = mesh;
         assert_refused(kvspan_mesh_parse(cases[i].text, cases[i].rank_count, &mesh, &error), &error,
                        cases[i].one, cases[i].other);
-        ck_assert_mem_eq(&mesh, &before, sizeof(mesh));
+        assert_untouched(&mesh, &before, sizeof(mesh));
     }
 }
 END_TEST

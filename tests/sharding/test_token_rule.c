@@ -64,19 +64,21 @@ END_TEST
 START_TEST(stretches_beyond_32_bits_are_counted_right)
 {
     const uint64_t stretch = 1ULL << 32;
-    const uint64_t position = 5 * stretch + 7 * 65536 + 9;
+    const uint64_t page_tokens = 65536;
+    const uint64_t position = 5 * stretch + 7 * page_tokens + 9;
+    const uint64_t local = 5 * page_tokens + 9;
     kvspan_token_rule rule = { .page_tokens = 65536, .member_count = 65536, .member = 7 };
 
     ck_assert_uint_eq(kvspan_token_owner(&rule, position), 7);
-    ck_assert_uint_eq(kvspan_token_index(&rule, position), 5 * 65536 + 9);
-    ck_assert_uint_eq(kvspan_token_position(&rule, 5 * 65536 + 9), position);
-    ck_assert_uint_eq(kvspan_token_count(&rule, position), 5 * 65536 + 9);
+    ck_assert_uint_eq(kvspan_token_index(&rule, position), local);
+    ck_assert_uint_eq(kvspan_token_position(&rule, local), position);
+    ck_assert_uint_eq(kvspan_token_count(&rule, position), local);
     ck_assert_uint_eq(kvspan_token_pages(&rule, position), 6);
     ck_assert_uint_eq(kvspan_token_pages(&rule, UINT64_MAX), stretch);
     rule.member = 8;
-    ck_assert_uint_eq(kvspan_token_count(&rule, position), 5 * 65536);
+    ck_assert_uint_eq(kvspan_token_count(&rule, position), 5 * page_tokens);
     rule.member = 6;
-    ck_assert_uint_eq(kvspan_token_count(&rule, position), 6 * 65536);
+    ck_assert_uint_eq(kvspan_token_count(&rule, position), 6 * page_tokens);
 }
 END_TEST
 
