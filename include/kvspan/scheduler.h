@@ -21,7 +21,8 @@ typedef struct kvspan_scheduler_config {
     size_t size;                  /**< sizeof(kvspan_scheduler_config) as the caller compiled it */
     uint32_t token_budget;        /**< new tokens of a step, at most the ledger's; required */
     uint32_t page_tokens;         /**< tokens that one page id stands for (P·n); required */
-    uint32_t reserve_percent;     /**< pages kept free at admission, of all; 0 = 1 % */
+    uint32_t reserve_percent;     /**< of all pages, kept free at admission beside one
+                                       page for each running sequence; 0 = none beside */
     uint32_t request_count;       /**< the most requests that will be submitted; required */
     uint64_t max_sequence_tokens; /**< of the ledger, so that a longer request is refused at once;
                                        0 = what the pages hold: it is refused when it gets there */
@@ -51,7 +52,8 @@ typedef struct kvspan_scheduler_counts {
 /**
  * Creates a scheduler without requests.
  *
- * @param ledger  outlives the scheduler; its sequences and steps are the scheduler's to make
+ * @param ledger  outlives the scheduler; its sequences and steps are the scheduler's to make, and
+ *                its max_step_rows is its slot_count
  * @param config  copied
  * @param[out] scheduler_out  freed with kvspan_scheduler_destroy()
  * @param[out] error  may be NULL
@@ -84,7 +86,8 @@ KVSPAN_API kvspan_status kvspan_scheduler_submit(kvspan_scheduler *scheduler,
 
 /**
  * Plans the next step: every running sequence that decodes gets one token, prompts get chunks of
- * what is left of the budget, waiting requests are admitted while pages last.
+ * what is left of the budget, waiting requests are admitted while pages last. If pages run out the
+ * youngest running request goes back to the head of the queue, to be computed again.
  *
  * @param scheduler  a live scheduler whose last step was completed
  * @param[out] step_out  the ledger's open step, with at least one row; NULL if nothing is left to

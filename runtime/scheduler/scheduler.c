@@ -88,7 +88,6 @@ kvspan_status kvspan_scheduler_create(kvspan_ledger *ledger, const kvspan_schedu
     if (!scheduler) {
         return kvspan_fail(error, KVSPAN_ERR_MEMORY, "no memory for a scheduler");
     }
-    read.reserve_percent = read.reserve_percent == 0 ? 1 : read.reserve_percent;
     counts = kvspan_ledger_count(ledger);
     scheduler->ledger = ledger;
     scheduler->config = read;

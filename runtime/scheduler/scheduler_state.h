@@ -13,9 +13,9 @@
  * counts.waiting and counts.running are left 0, the queue knows them. */
 struct kvspan_scheduler {
     kvspan_ledger *ledger;
-    kvspan_scheduler_config config; /* after defaults */
+    kvspan_scheduler_config config;
     uint32_t slot_count;
-    uint64_t reserve_pages;
+    uint64_t reserve_pages; /* that config.reserve_percent stands for */
     kvspan_queue queue;
     uint32_t *slot_requests; /* [slot_count] */
     kvspan_row *rows;        /* [slot_count] of the planned step, in its order */
