@@ -7,7 +7,8 @@
 #include <string.h>
 
 enum {
-    SHOWN_BYTES = 48 /* of a value in an error message */
+    SHOWN_TEXT_BYTES = 32,             /* of a text in an error message */
+    SHOWN_BYTES = SHOWN_TEXT_BYTES + 8 /* of any value: a number has at most 25 */
 };
 
 static json_t *value_of(const kvspan_json *json)
@@ -102,7 +103,7 @@ const char *kvspan_json_text(const kvspan_json *json)
     return json_string_value(value_of(json));
 }
 
-/* Spells a value for an error message, cut if long. */
+/* Spells a value for an error message; a long text is cut. */
 static const char *show_value(const json_t *value, char shown[SHOWN_BYTES])
 {
     size_t bytes;
@@ -113,13 +114,14 @@ static const char *show_value(const json_t *value, char shown[SHOWN_BYTES])
     if (json_is_array(value)) {
         return "an array";
     }
-    bytes = json_dumpb(value, shown, SHOWN_BYTES - 1, JSON_ENCODE_ANY);
-    if (bytes == 0) {
-        return "a value";
+    if (json_is_string(value)) {
+        (void)snprintf(shown, SHOWN_BYTES, "\"%.*s%s\"", SHOWN_TEXT_BYTES, json_string_value(value),
+                       json_string_length(value) > SHOWN_TEXT_BYTES ? "..." : "");
+        return shown;
     }
-    if (bytes > SHOWN_BYTES - 1) {
-        bytes = SHOWN_BYTES - 1;
-        memcpy(shown + bytes - 3, "...", 3);
+    bytes = json_dumpb(value, shown, SHOWN_BYTES - 1, JSON_ENCODE_ANY);
+    if (bytes == 0 || bytes > SHOWN_BYTES - 1) {
+        return "a value";
     }
     shown[bytes] = '\0';
     return shown;
