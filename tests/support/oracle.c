@@ -66,13 +66,15 @@ void oracle_store(kvspan_dtype dtype, void *address, double value)
     double mantissa;
     uint16_t bits;
 
-    assert(isfinite(rounded));
+    assert(!isinf(rounded));
     if (dtype == KVSPAN_F32) {
         memcpy(address, &wide, sizeof(wide));
         return;
     }
     mantissa = frexp(fabs(rounded), &exponent);
-    if (rounded == 0.0 || exponent < -125) {
+    if (isnan(rounded)) {
+        bits = 0x7fc0;
+    } else if (rounded == 0.0 || exponent < -125) {
         bits = (uint16_t)ldexp(fabs(rounded), 133);
     } else {
         bits = (uint16_t)((exponent + 126) * 128 + (int)(mantissa * 256.0) - 128);

@@ -22,7 +22,7 @@ double oracle_ulp(kvspan_dtype dtype, double value);
 
 double oracle_load(kvspan_dtype dtype, const void *address);
 
-/* Stores oracle_round() of the value. */
+/* Stores oracle_round() of a finite value, or NaN. */
 void oracle_store(kvspan_dtype dtype, void *address, double value);
 
 /* Where a token is: its member, its column of the page table, its place in the page. */

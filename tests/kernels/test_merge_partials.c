@@ -1,0 +1,231 @@
+#include "support/suite.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "kernels/kernels.h"
+#include "support/oracle.h"
+#include "support/random.h"
+
+enum {
+    MAX_PARTS = 5,
+    DIM = 3,
+    PART_FLOATS = DIM + 1
+};
+
+/* Merges parts of one token and one head: O[3], LSE each. */
+static float merge(const float (*parts)[PART_FLOATS], uint32_t part_count, const float *sink,
+                   float *out)
+{
+    float lse = 0.0f;
+    const kvspan_merge_partials_args args = {
+        .part_count = part_count,
+        .tokens = 1,
+        .heads = 1,
+        .dim = DIM,
+        .parts = (const unsigned char *)parts,
+        .part_stride = sizeof(parts[0]),
+        .lse_offset = DIM * sizeof(float),
+        .sinks = sink,
+        .out = { .data = out,
+                 .dtype = KVSPAN_F32,
+                 .heads = 1,
+                 .dim = DIM,
+                 .tokens = 1,
+                 .token_stride = DIM,
+                 .head_stride = DIM },
+        .lse = &lse,
+        .lse_stride = 1,
+    };
+
+    ck_assert_int_eq(kvspan_kernels_reference.merge_partials(&args, NULL, NULL), KVSPAN_OK);
+    return lse;
+}
+
+/* {0} and {1, 2} of the logits 0, ln 2, ln 3 with values 1, 3, 5: 1 and 21/5, weights 1 : 5. */
+START_TEST(split_of_the_hand_example_gives_22_sixths)
+{
+    const float parts[][PART_FLOATS] = { { 1.0f, 1.0f, 1.0f, 0.0f },
+                                         { 4.2f, 4.2f, 4.2f, logf(5.0f) } };
+    float out[DIM];
+    const float lse = merge(parts, 2, NULL, out);
+
+    ck_assert_double_eq_tol((double)out[2], 22.0 / 6.0, 1e-6);
+    ck_assert_double_eq_tol((double)lse, log(6.0), 1e-6);
+}
+END_TEST
+
+/* Whatever O an empty part holds, in whatever place it stands. */
+START_TEST(an_empty_part_is_the_identity)
+{
+    const float lses[] = { 0.0f, 1.7f, -88.0f, 5e5f, -5e5f };
+
+    for (int place = 0; place < 2; place++) {
+        float parts[2][PART_FLOATS] = { { NAN, NAN, NAN, -INFINITY },
+                                        { NAN, NAN, NAN, -INFINITY } };
+        const float part[PART_FLOATS] = { 1.1f, -3.3e-5f, 7e7f, lses[_i] };
+        float out[DIM];
+        float lse;
+
+        memcpy(parts[place], part, sizeof(part));
+        lse = merge(parts, 2, NULL, out);
+        ck_assert_mem_eq(out, part, sizeof(out));
+        ck_assert_float_eq(lse, part[DIM]);
+    }
+}
+END_TEST
+
+START_TEST(nothing_but_empty_parts_gives_zero_and_minus_infinity)
+{
+    const float parts[][PART_FLOATS] = { { 0, 0, 0, -INFINITY }, { 0, 0, 0, -INFINITY } };
+    const float sink = 3.0f;
+    float out[DIM] = { 1.0f, 1.0f, 1.0f };
+    const float lse = merge(parts, 2, _i == 0 ? NULL : &sink, out);
+
+    ck_assert(isinf(lse) && lse < 0.0f);
+    for (int i = 0; i < DIM; i++) {
+        ck_assert_float_eq(out[i], 0.0f);
+    }
+}
+END_TEST
+
+START_TEST(nan_of_one_part_is_not_lost)
+{
+    const float parts[][PART_FLOATS] = { { NAN, NAN, NAN, NAN }, { 0, 0, 0, -INFINITY } };
+    float out[DIM];
+    const float lse = merge(parts, 1 + (uint32_t)_i, NULL, out);
+
+    ck_assert(isnan(lse));
+    ck_assert(isnan(out[0]));
+}
+END_TEST
+
+START_TEST(a_sink_at_the_parts_lse_halves_the_value)
+{
+    const float lses[] = { 0.0f, 300.0f, -300.0f };
+    const float part[][PART_FLOATS] = { { 2.0f, 4.0f, -8.0f, lses[_i] } };
+    float out[DIM];
+    const float lse = merge(part, 1, &lses[_i], out);
+
+    ck_assert_float_eq(out[0], 1.0f);
+    ck_assert_float_eq(out[1], 2.0f);
+    ck_assert_float_eq(out[2], -4.0f);
+    ck_assert_float_eq_tol(lse, lses[_i] + logf(2.0f), 2e-5f);
+}
+END_TEST
+
+START_TEST(a_sink_far_above_takes_all_without_overflow)
+{
+    const float part[][PART_FLOATS] = { { 2.0f, 4.0f, -8.0f, 0.0f } };
+    const float sink = 1000.0f;
+    float out[DIM];
+    const float lse = merge(part, 1, &sink, out);
+
+    ck_assert_float_eq(out[0], 0.0f);
+    ck_assert_float_eq(lse, 1000.0f);
+}
+END_TEST
+
+/* ---- random tensors ------------------------------------------------------------------------- */
+
+enum {
+    TOKENS = 3,
+    HEADS = 2,
+    ROWS = TOKENS * HEADS,
+    ROW_FLOATS = ROWS * DIM + ROWS + 1, /* a part: O, LSE, a gap */
+    OUT_HEAD = DIM + 1,
+    OUT_TOKEN = HEADS * OUT_HEAD + 1
+};
+
+static double uniform(random_source *source)
+{
+    return (double)random_below(source, 65536) / 32768.0 - 1.0;
+}
+
+static void check_row(const float *parts, uint32_t part_count, uint32_t row, const float *sinks,
+                      const unsigned char *out, float lse, kvspan_dtype dtype)
+{
+    const double sink = sinks ? (double)sinks[row % HEADS] : -(double)INFINITY;
+    const float *lses = parts + ROWS * DIM + row;
+    double sum = exp(sink);
+    double sums[DIM] = { 0 };
+
+    for (uint32_t part = 0; part < part_count; part++) {
+        const double weight = exp((double)lses[part * ROW_FLOATS]);
+
+        sum += weight;
+        for (uint32_t i = 0; i < DIM; i++) {
+            sums[i] += weight * (double)parts[part * ROW_FLOATS + row * DIM + i];
+        }
+    }
+    for (uint32_t i = 0; i < DIM; i++) {
+        const size_t place = row / HEADS * OUT_TOKEN + row % HEADS * OUT_HEAD + i;
+        const double got = oracle_load(dtype, out + place * (dtype == KVSPAN_F32 ? 4 : 2));
+
+        ck_assert_double_eq_tol(got, sums[i] / sum, oracle_ulp(dtype, 1.0) + 1e-6);
+    }
+    ck_assert_double_eq_tol((double)lse, log(sum), 2e-6);
+}
+
+START_TEST(random_parts_merge_as_in_float64)
+{
+    random_source source = random_start("merge", 1);
+
+    for (uint32_t round = 0; round < 200; round++) {
+        const uint32_t part_count = random_between(&source, 1, MAX_PARTS);
+        const kvspan_dtype dtype = round % 2 ? KVSPAN_BF16 : KVSPAN_F32;
+        const float sinks[HEADS] = { (float)uniform(&source), (float)uniform(&source) };
+        float parts[MAX_PARTS * ROW_FLOATS];
+        float lse[TOKENS * 4];
+        unsigned char out[TOKENS * OUT_TOKEN * sizeof(float)];
+        kvspan_merge_partials_args args = {
+            .part_count = part_count,
+            .tokens = TOKENS,
+            .heads = HEADS,
+            .dim = DIM,
+            .parts = (const unsigned char *)parts,
+            .part_stride = ROW_FLOATS * sizeof(float),
+            .lse_offset = ROWS * DIM * sizeof(float),
+            .sinks = round % 3 ? sinks : NULL,
+            .out = { .data = out,
+                     .dtype = dtype,
+                     .heads = HEADS,
+                     .dim = DIM,
+                     .tokens = TOKENS,
+                     .token_stride = OUT_TOKEN,
+                     .head_stride = OUT_HEAD },
+            .lse = lse,
+            .lse_stride = 4,
+        };
+
+        for (uint32_t i = 0; i < MAX_PARTS * ROW_FLOATS; i++) {
+            parts[i] = (float)uniform(&source);
+        }
+        ck_assert_int_eq(kvspan_kernels_reference.merge_partials(&args, NULL, NULL), KVSPAN_OK);
+        for (uint32_t row = 0; row < ROWS; row++) {
+            check_row(parts, part_count, row, args.sinks, out, lse[row / HEADS * 4 + row % HEADS],
+                      dtype);
+        }
+        args.lse = NULL; /* not wanted */
+        ck_assert_int_eq(kvspan_kernels_reference.merge_partials(&args, NULL, NULL), KVSPAN_OK);
+    }
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("kernels/merge_partials");
+    TCase *forms = tcase_create("closed forms");
+    TCase *random = tcase_create("random");
+
+    tcase_add_test(forms, split_of_the_hand_example_gives_22_sixths);
+    tcase_add_loop_test(forms, an_empty_part_is_the_identity, 0, 5);
+    tcase_add_loop_test(forms, nothing_but_empty_parts_gives_zero_and_minus_infinity, 0, 2);
+    tcase_add_loop_test(forms, nan_of_one_part_is_not_lost, 0, 2);
+    tcase_add_loop_test(forms, a_sink_at_the_parts_lse_halves_the_value, 0, 3);
+    tcase_add_test(forms, a_sink_far_above_takes_all_without_overflow);
+    tcase_add_test(random, random_parts_merge_as_in_float64);
+    suite_add_tcase(suite, forms);
+    suite_add_tcase(suite, random);
+    return suite_run(suite);
+}

@@ -1,0 +1,44 @@
+#include "support/suite.h"
+
+#include <string.h>
+
+#include "kernels/kernels.h"
+
+/* Rows of 3 columns; a later patch of a cell wins. */
+START_TEST(patches_change_their_cells_in_order)
+{
+    uint32_t table[] = { 1, 2, 3, 4, 5, 6, 7, 8, 9 };
+    const uint32_t expected[] = { 1, 2, 30, 4, 5, 6, 7, 81, 9 };
+    const kvspan_table_patch patches[] = { { .slot = 0, .column = 2, .page = 30 },
+                                           { .slot = 2, .column = 1, .page = 80 },
+                                           { .slot = 2, .column = 1, .page = 81 } };
+    const kvspan_patch_table_args args = {
+        .table = table, .stride = 3, .patches = patches, .patch_count = 3
+    };
+
+    ck_assert_int_eq(kvspan_kernels_reference.patch_table(&args, NULL, NULL), KVSPAN_OK);
+    ck_assert_mem_eq(table, expected, sizeof(table));
+}
+END_TEST
+
+START_TEST(no_patches_change_nothing)
+{
+    uint32_t table[] = { 1, 2 };
+    const uint32_t expected[] = { 1, 2 };
+    const kvspan_patch_table_args args = { .table = table, .stride = 2 };
+
+    ck_assert_int_eq(kvspan_kernels_reference.patch_table(&args, NULL, NULL), KVSPAN_OK);
+    ck_assert_mem_eq(table, expected, sizeof(table));
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("kernels/patch_table");
+    TCase *patch = tcase_create("patch");
+
+    tcase_add_test(patch, patches_change_their_cells_in_order);
+    tcase_add_test(patch, no_patches_change_nothing);
+    suite_add_tcase(suite, patch);
+    return suite_run(suite);
+}
