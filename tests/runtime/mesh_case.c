@@ -1,0 +1,468 @@
+#include "runtime/mesh_case.h"
+
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <kvspan/device.h>
+
+#include "support/oracle.h"
+#include "support/random.h"
+
+enum {
+    SLOTS = 4,
+    STEP_TOKENS = 48,
+    PAGES = 64,
+    MAX_DIM = 24,
+    STEPS = 9,
+    TIMEOUT_MS = 20000
+};
+
+/* New tokens per step and sequence; a sequence starts with its first and ends after its last. */
+static const uint32_t script[STEPS][MESH_CASE_SEQUENCES] = {
+    { 13, 1, 0, 0, 0 }, { 1, 1, 31, 0, 0 }, { 1, 0, 17, 0, 0 },
+    { 1, 1, 1, 5, 0 },  { 7, 0, 40, 0, 0 }, { 0, 0, 1, 1, 22 },
+    { 0, 0, 1, 0, 1 },  { 0, 0, 5, 9, 3 },  { 0, 0, 0, 1, 1 },
+};
+
+typedef enum role {
+    ROLE_Q,
+    ROLE_K,
+    ROLE_V
+} role;
+
+/* What one rank works with. */
+typedef struct mesh_rank {
+    const mesh_case *mesh;
+    kvspan_cache *cache;
+    kvspan_shard shard;
+    kvspan_sequence sequences[MESH_CASE_SEQUENCES]; /* on the coordinator */
+    unsigned char *memory[4];                       /* q, k, v, out */
+    float *lse;
+    double *keys; /* [history_of()][position][MAX_DIM], all that is ever stored */
+    double *values;
+    float sinks[MESH_CASE_HEADS];
+    mesh_rows *rows;
+    char *text;
+    size_t text_bytes;
+} mesh_rank;
+
+/* Writes why a rank fails; 0, so that it can be returned at once. */
+__attribute__((format(printf, 2, 3))) static int fail(mesh_rank *rank, const char *format, ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    (void)vsnprintf(rank->text, rank->text_bytes, format, args);
+    va_end(args);
+    return 0;
+}
+
+static double element(const mesh_case *mesh, role role, uint64_t tag, uint64_t position,
+                      uint32_t layer, uint32_t head, uint32_t dim)
+{
+    const uint64_t place = random_mix(tag % 100 * 131 + position) ^ ((uint64_t)layer << 40);
+    const uint64_t bits = random_mix(place + ((uint64_t)head << 20) + dim * 4 + role + 1);
+
+    return oracle_round(mesh->dtype, ((double)(bits >> 40) / 8388608.0 - 1.0) * 2.0);
+}
+
+/* The token of step-wide index `token`: its row. */
+static const kvspan_row *row_of(const kvspan_step_view *view, uint32_t token)
+{
+    const kvspan_row *row = view->rows;
+
+    while (token >= row->first_token + row->token_count) {
+        row++;
+    }
+    return row;
+}
+
+static kvspan_tensor fill(const mesh_rank *rank, const kvspan_step_view *view, role role,
+                          uint32_t layer, kvspan_range heads, uint32_t dim)
+{
+    const uint32_t item = kvspan_dtype_bytes(rank->mesh->dtype);
+    unsigned char *at = rank->memory[role];
+
+    for (uint32_t token = 0; token < view->token_count; token++) {
+        const kvspan_row *const row = row_of(view, token);
+        const uint64_t position = row->position + token - row->first_token;
+
+        for (uint32_t head = 0; head < heads.count; head++) {
+            for (uint32_t i = 0; i < dim; i++, at += item) {
+                oracle_store(
+                    rank->mesh->dtype, at,
+                    element(rank->mesh, role, row->tag, position, layer, heads.first + head, i));
+            }
+        }
+    }
+    return (kvspan_tensor){ .data = rank->memory[role],
+                            .dtype = rank->mesh->dtype,
+                            .heads = heads.count,
+                            .dim = dim,
+                            .tokens = view->token_count,
+                            .token_stride = (int64_t)heads.count * dim,
+                            .head_stride = dim };
+}
+
+/* Where the history of one sequence, layer and kv head begins. */
+static size_t history_of(const mesh_case *mesh, uint32_t sequence, uint32_t layer, uint32_t kv_head)
+{
+    return (((size_t)sequence * MESH_CASE_LAYERS + layer) * mesh->kv_heads + kv_head) *
+           MESH_CASE_TOKENS * MAX_DIM;
+}
+
+static int remember_all(mesh_rank *rank)
+{
+    const mesh_case *const mesh = rank->mesh;
+    const size_t count = history_of(mesh, MESH_CASE_SEQUENCES, 0, 0);
+    size_t vector = 0;
+
+    rank->keys = calloc(count, sizeof(double));
+    rank->values = calloc(count, sizeof(double));
+    if (!rank->keys || !rank->values) {
+        return fail(rank, "no memory for the oracle");
+    }
+    for (; vector < count / MAX_DIM; vector++) {
+        const uint64_t position = vector % MESH_CASE_TOKENS;
+        const size_t history = vector / MESH_CASE_TOKENS;
+        const uint32_t head = (uint32_t)(history % mesh->kv_heads);
+        const uint32_t layer = (uint32_t)(history / mesh->kv_heads % MESH_CASE_LAYERS);
+        const uint64_t tag = history / mesh->kv_heads / MESH_CASE_LAYERS;
+
+        for (uint32_t i = 0; i < mesh->key_dim; i++) {
+            rank->keys[vector * MAX_DIM + i] = element(mesh, ROLE_K, tag, position, layer, head, i);
+        }
+        for (uint32_t i = 0; i < mesh->value_dim; i++) {
+            rank->values[vector * MAX_DIM + i] =
+                element(mesh, ROLE_V, tag, position, layer, head, i);
+        }
+    }
+    return 1;
+}
+
+/* One row of O, by the oracle's own mapping, with a sink if there is one. */
+static int check_row(mesh_rank *rank, const kvspan_row *row, uint64_t position, uint32_t layer,
+                     uint32_t head, const unsigned char *out, float lse)
+{
+    const mesh_case *const mesh = rank->mesh;
+    const uint32_t kv_head = head / (mesh->q_heads / mesh->kv_heads);
+    const size_t history = history_of(mesh, (uint32_t)(row->tag % 100), layer, kv_head);
+    double query[MAX_DIM];
+    double expected[MAX_DIM];
+    double got[MAX_DIM];
+    double weight = 1.0;
+    double log_sum;
+    double bound;
+    oracle_verdict verdict;
+    oracle_query oracle = { .query = query,
+                            .keys = rank->keys + history,
+                            .values = rank->values + history,
+                            .key_stride = MAX_DIM,
+                            .value_stride = MAX_DIM,
+                            .key_dim = mesh->key_dim,
+                            .value_dim = mesh->value_dim,
+                            .position = position,
+                            .window = mesh->window,
+                            .page_tokens = mesh->page_tokens,
+                            .member_count = 1,
+                            .member = ORACLE_ALL_MEMBERS,
+                            .scale = (float)(1.0 / sqrt(mesh->key_dim)),
+                            .soft_cap = mesh->soft_cap };
+
+    for (uint32_t i = 0; i < mesh->key_dim; i++) {
+        query[i] = element(mesh, ROLE_Q, row->tag, position, layer, head, i);
+    }
+    log_sum = mesh->has_sinks || mesh->wants_lse ? oracle_attend(&oracle, expected) : 0.0;
+    if (mesh->has_sinks) {
+        weight = 1.0 / (1.0 + exp((double)rank->sinks[head] - log_sum));
+        log_sum -= log(weight);
+    }
+    for (uint32_t i = 0; i < mesh->value_dim; i++) {
+        got[i] = oracle_load(mesh->dtype, out + i * kvspan_dtype_bytes(mesh->dtype));
+    }
+    if (mesh->has_sinks) {
+        /* The bound is for the row before the sink: undo the factor, which is below 1. */
+        for (uint32_t i = 0; i < mesh->value_dim; i++) {
+            got[i] /= weight;
+        }
+    }
+    verdict = oracle_judge(&oracle, mesh->dtype, mesh->dtype, got);
+    bound = (2.0 * verdict.naive_error + 2.0 * verdict.ulp) / weight;
+    if (!(verdict.error <= bound)) {
+        return fail(rank, "rank %u, tag %llu, position %llu, layer %u, head %u: error %g > %g",
+                    rank->shard.rank, (unsigned long long)row->tag, (unsigned long long)position,
+                    layer, head, verdict.error, bound);
+    }
+    if (mesh->wants_lse && !(fabs((double)lse - log_sum) <= 1e-4 * (1.0 + fabs(log_sum)))) {
+        return fail(rank, "rank %u, tag %llu, position %llu, head %u: LSE %g, expected %g",
+                    rank->shard.rank, (unsigned long long)row->tag, (unsigned long long)position,
+                    head, (double)lse, log_sum);
+    }
+    return 1;
+}
+
+static kvspan_range out_heads_of(const mesh_rank *rank)
+{
+    switch (rank->mesh->out_place) {
+    case KVSPAN_HEADS_OF_KV: return rank->shard.q_heads_of_kv;
+    case KVSPAN_HEADS_EVEN: return rank->shard.q_heads_even;
+    case KVSPAN_HEADS_ALL: break;
+    }
+    return (kvspan_range){ .count = rank->mesh->q_heads };
+}
+
+static int check_rows(mesh_rank *rank, const kvspan_step_view *view, uint32_t layer,
+                      const kvspan_tensor *out, uint32_t first_token, kvspan_range heads)
+{
+    const uint64_t row_bytes =
+        (uint64_t)rank->mesh->value_dim * kvspan_dtype_bytes(rank->mesh->dtype);
+    const unsigned char *at = out->data;
+
+    for (uint64_t token = 0; token < out->tokens; token++) {
+        const kvspan_row *const row = row_of(view, first_token + (uint32_t)token);
+        const uint64_t position = row->position + first_token + token - row->first_token;
+
+        for (uint32_t head = 0; head < heads.count; head++, at += row_bytes) {
+            uint64_t hash = 1;
+
+            if (!check_row(rank, row, position, layer, heads.first + head, at,
+                           rank->lse[token * heads.count + head])) {
+                return 0;
+            }
+            for (uint64_t i = 0; i < row_bytes; i++) {
+                hash = random_mix(hash + at[i]);
+            }
+            rank->rows->hashes[row->tag % 100][position][layer][heads.first + head] = hash;
+            rank->rows->count++;
+        }
+    }
+    return 1;
+}
+
+static int run_layer(mesh_rank *rank, const kvspan_step_view *view, uint32_t layer)
+{
+    const mesh_case *const mesh = rank->mesh;
+    const kvspan_range q_heads =
+        mesh->q_place == KVSPAN_HEADS_OF_KV ? rank->shard.q_heads_of_kv : rank->shard.q_heads_even;
+    const kvspan_range heads = out_heads_of(rank);
+    const kvspan_token_rule *const rule = &rank->shard.tokens;
+    const uint32_t first_token = mesh->out_tokens == KVSPAN_TOKENS_SPLIT
+                                     ? view->token_count * rule->member / rule->member_count
+                                     : 0;
+    const uint32_t end_token = mesh->out_tokens == KVSPAN_TOKENS_SPLIT
+                                   ? view->token_count * (rule->member + 1) / rule->member_count
+                                   : view->token_count;
+    const kvspan_tensor q = fill(rank, view, ROLE_Q, layer, q_heads, mesh->key_dim);
+    const kvspan_tensor planes[2] = {
+        fill(rank, view, ROLE_K, layer, rank->shard.kv_heads, mesh->key_dim),
+        fill(rank, view, ROLE_V, layer, rank->shard.kv_heads, mesh->value_dim)
+    };
+    kvspan_tensor lse = { .data = rank->lse,
+                          .dtype = KVSPAN_F32,
+                          .heads = heads.count,
+                          .dim = 1,
+                          .tokens = end_token - first_token,
+                          .token_stride = heads.count,
+                          .head_stride = 1 };
+    kvspan_tensor out = { .data = rank->memory[3],
+                          .dtype = mesh->dtype,
+                          .heads = heads.count,
+                          .dim = mesh->value_dim,
+                          .tokens = end_token - first_token,
+                          .token_stride = (int64_t)heads.count * mesh->value_dim,
+                          .head_stride = mesh->value_dim };
+    const kvspan_attention attention = { .size = sizeof(attention),
+                                         .soft_cap = mesh->soft_cap,
+                                         .sink_logits =
+                                             mesh->has_sinks ? rank->sinks + heads.first : NULL,
+                                         .q_heads = mesh->q_place,
+                                         .out_heads = mesh->out_place,
+                                         .out_tokens = mesh->out_tokens,
+                                         .lse_out = mesh->wants_lse ? &lse : NULL };
+    kvspan_error error = { .status = KVSPAN_OK };
+
+    if (kvspan_cache_append(rank->cache, layer, planes, NULL, &error) != KVSPAN_OK ||
+        kvspan_cache_attend(rank->cache, layer, &q, &attention, &out, NULL, &error) != KVSPAN_OK) {
+        return fail(rank, "rank %u: %s", rank->shard.rank, error.message);
+    }
+    return check_rows(rank, view, layer, &out, first_token, heads);
+}
+
+/* The coordinator's part of a step: sequences start where the script has their first tokens. */
+static int plan_step(mesh_rank *rank, uint32_t number, kvspan_step **step_out)
+{
+    kvspan_ledger *const ledger = kvspan_cache_ledger(rank->cache);
+    const char rider[3] = { 'r', (char)number, 'z' };
+    kvspan_error error = { .status = KVSPAN_OK };
+    kvspan_status status = kvspan_step_open(ledger, step_out, &error);
+
+    for (uint32_t i = 0; status == KVSPAN_OK && i < MESH_CASE_SEQUENCES; i++) {
+        if (script[number][i] == 0) {
+            continue;
+        }
+        if (!rank->sequences[i]) {
+            const kvspan_sequence_config config = {
+                .size = sizeof(config), .tag = (uint64_t)rank->shard.step_group * 100 + i
+            };
+
+            status = kvspan_sequence_create(ledger, &config, &rank->sequences[i], NULL, &error);
+        }
+        if (status == KVSPAN_OK) {
+            status =
+                kvspan_step_add(*step_out, rank->sequences[i], script[number][i], NULL, &error);
+        }
+    }
+    if (status == KVSPAN_OK) {
+        status = kvspan_step_attach(*step_out, rider, sizeof(rider), &error);
+    }
+    return status == KVSPAN_OK ? 1 : fail(rank, "planning step %u: %s", number, error.message);
+}
+
+/* Ends the sequences without tokens in later steps. */
+static int end_sequences(mesh_rank *rank, uint32_t number)
+{
+    kvspan_ledger *const ledger = kvspan_cache_ledger(rank->cache);
+
+    for (uint32_t i = 0; ledger && i < MESH_CASE_SEQUENCES; i++) {
+        int goes_on = 0;
+
+        for (uint32_t later = number + 1; later < STEPS; later++) {
+            goes_on |= script[later][i] != 0;
+        }
+        if (rank->sequences[i] && !goes_on) {
+            kvspan_error error = { .status = KVSPAN_OK };
+
+            if (kvspan_sequence_free(ledger, rank->sequences[i], &error) != KVSPAN_OK) {
+                return fail(rank, "freeing: %s", error.message);
+            }
+            rank->sequences[i] = 0;
+        }
+    }
+    return 1;
+}
+
+static int run_step(mesh_rank *rank, uint32_t number)
+{
+    kvspan_step *step = NULL;
+    kvspan_step_view view;
+    kvspan_error error = { .status = KVSPAN_OK };
+
+    if (kvspan_cache_ledger(rank->cache) && !plan_step(rank, number, &step)) {
+        return 0;
+    }
+    if (kvspan_step_begin(rank->cache, step, NULL, TIMEOUT_MS, &view, &error) != KVSPAN_OK) {
+        return fail(rank, "rank %u begins step %u: %s", rank->shard.rank, number, error.message);
+    }
+    if (view.epoch != number + 1 || view.payload_bytes != 3 ||
+        ((const char *)view.payload)[1] != (char)number) {
+        return fail(rank, "rank %u: step %u came as epoch %llu with %zu bytes", rank->shard.rank,
+                    number, (unsigned long long)view.epoch, view.payload_bytes);
+    }
+    for (uint32_t layer = 0; layer < MESH_CASE_LAYERS; layer++) {
+        if (!run_layer(rank, &view, layer)) {
+            return 0;
+        }
+    }
+    if (kvspan_step_end(rank->cache, NULL, &error) != KVSPAN_OK ||
+        kvspan_cache_check(rank->cache, &error) != KVSPAN_OK) {
+        return fail(rank, "rank %u ends step %u: %s", rank->shard.rank, number, error.message);
+    }
+    return end_sequences(rank, number);
+}
+
+static kvspan_cache_config config_of(const mesh_case *mesh, kvspan_layer_group *group)
+{
+    *group = (kvspan_layer_group){
+        .layer_count = MESH_CASE_LAYERS,
+        .q_heads = mesh->q_heads,
+        .window_tokens = mesh->window,
+        .plane_count = 2,
+        .planes = { { KVSPAN_KEY, mesh->kv_heads, mesh->key_dim, mesh->dtype, 0 },
+                    { KVSPAN_VALUE, mesh->kv_heads, mesh->value_dim, mesh->dtype, 0 } }
+    };
+    return (kvspan_cache_config){ .size = sizeof(kvspan_cache_config),
+                                  .group_count = 1,
+                                  .groups = group,
+                                  .page_tokens = mesh->page_tokens,
+                                  .slot_count = SLOTS,
+                                  .max_sequence_tokens = MESH_CASE_TOKENS,
+                                  .max_step_tokens = STEP_TOKENS,
+                                  .page_count = PAGES,
+                                  .memory_limit_bytes = 64u << 20,
+                                  .layout = mesh->layout,
+                                  .mesh = mesh->mesh,
+                                  .partition_axis = mesh->partition_axis,
+                                  .deadline_ms = TIMEOUT_MS };
+}
+
+static int run_steps(mesh_rank *rank)
+{
+    kvspan_error error = { .status = KVSPAN_OK };
+    const uint64_t vector_bytes = (uint64_t)STEP_TOKENS * MESH_CASE_HEADS * MAX_DIM * 4;
+    int is_good = 1;
+
+    if (kvspan_cache_shard(rank->cache, 0, &rank->shard, &error) != KVSPAN_OK) {
+        return fail(rank, "shard: %s", error.message);
+    }
+    for (uint32_t i = 0; i < 4; i++) {
+        rank->memory[i] = calloc(1, vector_bytes);
+        is_good &= rank->memory[i] != NULL;
+    }
+    rank->lse = calloc((size_t)STEP_TOKENS * MESH_CASE_HEADS, sizeof(float));
+    for (uint32_t i = 0; i < MESH_CASE_HEADS; i++) {
+        rank->sinks[i] = 0.25f * (float)i - 1.0f;
+    }
+    is_good = is_good && remember_all(rank);
+    for (uint32_t i = 0; is_good && i < STEPS; i++) {
+        is_good = run_step(rank, i);
+    }
+    for (uint32_t i = 0; i < 4; i++) {
+        free(rank->memory[i]);
+    }
+    free(rank->lse);
+    free(rank->keys);
+    free(rank->values);
+    return is_good;
+}
+
+int mesh_case_run(const mesh_case *mesh, kvspan_comm *comm, mesh_rows *rows_out, char *text,
+                  size_t text_bytes)
+{
+    mesh_rank rank = { .mesh = mesh, .rows = rows_out, .text = text, .text_bytes = text_bytes };
+    kvspan_device *device = NULL;
+    kvspan_layer_group group;
+    const kvspan_cache_config config = config_of(mesh, &group);
+    kvspan_error error = { .status = KVSPAN_OK };
+    int is_good = 0;
+
+    memset(rows_out, 0, sizeof(*rows_out));
+    if (kvspan_device_open(NULL, 0, &device, &error) != KVSPAN_OK) {
+        return fail(&rank, "device: %s", error.message);
+    }
+    if (kvspan_cache_create(&config, device, comm, &rank.cache, &error) != KVSPAN_OK) {
+        is_good = fail(&rank, "create: %s", error.message);
+    } else {
+        is_good = run_steps(&rank);
+    }
+    kvspan_cache_destroy(rank.cache);
+    kvspan_device_close(device);
+    return is_good;
+}
+
+int mesh_rows_join(mesh_rows *all, const mesh_rows *rows)
+{
+    uint64_t *const into = &all->hashes[0][0][0][0];
+    const uint64_t *const from = &rows->hashes[0][0][0][0];
+
+    for (size_t i = 0; i < sizeof(all->hashes) / sizeof(uint64_t); i++) {
+        if (into[i] && from[i] && into[i] != from[i]) {
+            return 0;
+        }
+        into[i] = into[i] ? into[i] : from[i];
+    }
+    all->count += rows->count;
+    return 1;
+}

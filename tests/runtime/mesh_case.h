@@ -1,0 +1,53 @@
+/** @file
+ * One scripted run of a cache over a mesh, every row of every rank held against float64: sequences
+ * start, grow by ragged steps, end, and their pages are used again. The same body for ranks as
+ * threads and as processes.
+ */
+#ifndef KVSPAN_TESTS_MESH_CASE_H
+#define KVSPAN_TESTS_MESH_CASE_H
+
+#include <kvspan/cache.h>
+#include <kvspan/comm.h>
+
+enum {
+    MESH_CASE_SEQUENCES = 5,
+    MESH_CASE_TOKENS = 96, /* the longest sequence */
+    MESH_CASE_LAYERS = 2,
+    MESH_CASE_HEADS = 16
+};
+
+typedef struct mesh_case {
+    const char *mesh;
+    const char *partition_axis;
+    uint32_t rank_count;
+    uint32_t kv_heads;
+    uint32_t q_heads;
+    uint32_t key_dim;
+    uint32_t value_dim;
+    uint32_t page_tokens;
+    uint32_t window;
+    kvspan_dtype dtype;
+    uint32_t layout;
+    kvspan_heads q_place;
+    kvspan_heads out_place;
+    kvspan_tokens out_tokens;
+    int has_sinks;
+    int wants_lse;
+    float soft_cap;
+} mesh_case;
+
+/* The bits of every row of O, hashed; 0 = not computed. Sequence by its number within a step group.
+ */
+typedef struct mesh_rows {
+    uint64_t hashes[MESH_CASE_SEQUENCES][MESH_CASE_TOKENS][MESH_CASE_LAYERS][MESH_CASE_HEADS];
+    uint64_t count; /* rows checked */
+} mesh_rows;
+
+/* Runs one rank. On failure writes what went wrong and returns 0. rows_out: this rank's alone. */
+int mesh_case_run(const mesh_case *mesh, kvspan_comm *comm, mesh_rows *rows_out, char *text,
+                  size_t text_bytes);
+
+/* Adds one rank's rows to all: 0 if a row that both have differs in a bit. */
+int mesh_rows_join(mesh_rows *all, const mesh_rows *rows);
+
+#endif

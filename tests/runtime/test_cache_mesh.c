@@ -1,0 +1,206 @@
+#include "support/suite.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "runtime/mesh_case.h"
+
+/* Ranks as threads. */
+typedef struct mesh_thread {
+    const mesh_case *mesh;
+    kvspan_local_hub *hub;
+    uint32_t rank;
+    mesh_rows *rows;
+    int is_good;
+    char text[300];
+    pthread_t thread;
+} mesh_thread;
+
+static void *run_thread(void *context)
+{
+    mesh_thread *const self = context;
+    kvspan_comm *comm = NULL;
+
+    if (kvspan_comm_create_local(self->hub, self->rank, &comm, NULL) == KVSPAN_OK) {
+        self->is_good = mesh_case_run(self->mesh, comm, self->rows, self->text, sizeof(self->text));
+        kvspan_comm_destroy(comm);
+    }
+    return NULL;
+}
+
+/* Runs all ranks; fails with the first rank's reason; leaves the rows of all in `all`. */
+static void run_mesh(const mesh_case *mesh, mesh_rows *all)
+{
+    mesh_thread threads[16];
+    kvspan_local_hub *hub = NULL;
+
+    memset(all, 0, sizeof(*all));
+    ck_assert_int_eq(kvspan_local_hub_create(mesh->rank_count, &hub, NULL), KVSPAN_OK);
+    for (uint32_t i = 0; i < mesh->rank_count; i++) {
+        threads[i] = (mesh_thread){ .mesh = mesh,
+                                    .hub = hub,
+                                    .rank = i,
+                                    .rows = malloc(sizeof(mesh_rows)),
+                                    .text = "no communicator" };
+        ck_assert_ptr_nonnull(threads[i].rows);
+        ck_assert_int_eq(pthread_create(&threads[i].thread, NULL, run_thread, &threads[i]), 0);
+    }
+    for (uint32_t i = 0; i < mesh->rank_count; i++) {
+        pthread_join(threads[i].thread, NULL);
+    }
+    for (uint32_t i = 0; i < mesh->rank_count; i++) {
+        ck_assert_msg(threads[i].is_good, "%s on %u ranks: %s", mesh->mesh, mesh->rank_count,
+                      threads[i].text);
+        ck_assert_msg(mesh_rows_join(all, threads[i].rows), "%s: rank %u has other bits",
+                      mesh->mesh, i);
+        free(threads[i].rows);
+    }
+    kvspan_local_hub_destroy(hub);
+}
+
+static mesh_case base_case(void)
+{
+    return (mesh_case){ .mesh = "tp:1",
+                        .rank_count = 1,
+                        .kv_heads = 4,
+                        .q_heads = 16,
+                        .key_dim = 16,
+                        .value_dim = 24,
+                        .page_tokens = 4,
+                        .dtype = KVSPAN_BF16,
+                        .q_place = KVSPAN_HEADS_OF_KV,
+                        .out_place = KVSPAN_HEADS_ALL,
+                        .wants_lse = 1 };
+}
+
+static const struct {
+    const char *text;
+    uint32_t rank_count;
+    int splits_tokens;
+} meshes[] = {
+    { "tp:1", 1, 0 },      { "tp:2", 2, 0 },
+    { "tp:4", 4, 0 },      { "tp:8", 8, 0 },
+    { "dp:2,tp:2", 4, 0 }, { "dp:3", 3, 0 },
+    { "ep:2,tp:2", 4, 0 }, { "fsdp:2,dp:2,tp:2", 8, 0 },
+    { "sp:2", 2, 1 },      { "tp:2,sp:2", 4, 1 },
+    { "sp:4", 4, 1 },      { "sp:3", 3, 1 },
+    { "tp:8,sp:1", 8, 0 }, { "dp:2,tp:2,sp:2", 8, 1 },
+    { "tp:4,sp:2", 8, 1 }, { "sp:2,tp:4", 8, 1 },
+};
+
+enum {
+    MESH_COUNT = sizeof(meshes) / sizeof(meshes[0])
+};
+
+/* Every row is right on every mesh, and has the same bits on all that do not split tokens. */
+START_TEST(rows_are_right_on_every_mesh)
+{
+    mesh_case mesh = base_case();
+    mesh_rows *const lone = malloc(sizeof(*lone));
+    mesh_rows *const all = malloc(sizeof(*all));
+
+    ck_assert(lone && all);
+    run_mesh(&mesh, lone);
+    mesh.mesh = meshes[_i].text;
+    mesh.rank_count = meshes[_i].rank_count;
+    run_mesh(&mesh, all);
+    if (!meshes[_i].splits_tokens) {
+        ck_assert_mem_eq(all->hashes, lone->hashes, sizeof(lone->hashes));
+    }
+    /* All ranks of a step group have all heads of all tokens: 23 + 3 + 96 + 16 + 27 tokens. */
+    ck_assert_uint_eq(all->count, (uint64_t)mesh.rank_count * (23 + 3 + 96 + 16 + 27) *
+                                      MESH_CASE_LAYERS * mesh.q_heads);
+    free(lone);
+    free(all);
+}
+END_TEST
+
+/* q and out may be asked for in every place there is. */
+START_TEST(results_come_where_they_are_asked_for)
+{
+    static const struct {
+        kvspan_heads q_place;
+        kvspan_heads out_place;
+        kvspan_tokens out_tokens;
+    } places[] = {
+        { KVSPAN_HEADS_OF_KV, KVSPAN_HEADS_OF_KV, KVSPAN_TOKENS_ALL },
+        { KVSPAN_HEADS_OF_KV, KVSPAN_HEADS_EVEN, KVSPAN_TOKENS_ALL },
+        { KVSPAN_HEADS_EVEN, KVSPAN_HEADS_EVEN, KVSPAN_TOKENS_ALL },
+        { KVSPAN_HEADS_EVEN, KVSPAN_HEADS_OF_KV, KVSPAN_TOKENS_ALL },
+        { KVSPAN_HEADS_EVEN, KVSPAN_HEADS_ALL, KVSPAN_TOKENS_ALL },
+        { KVSPAN_HEADS_OF_KV, KVSPAN_HEADS_OF_KV, KVSPAN_TOKENS_SPLIT },
+        { KVSPAN_HEADS_EVEN, KVSPAN_HEADS_OF_KV, KVSPAN_TOKENS_SPLIT },
+        { KVSPAN_HEADS_OF_KV, KVSPAN_HEADS_ALL, KVSPAN_TOKENS_SPLIT },
+    };
+    static const char *const texts[] = { "tp:8", "tp:4,sp:2", "tp:2,sp:3" };
+    static const uint32_t rank_counts[] = { 8, 8, 6 };
+    mesh_rows *const all = malloc(sizeof(*all));
+    mesh_case mesh = base_case();
+
+    ck_assert_ptr_nonnull(all);
+    mesh.kv_heads = 2;
+    mesh.q_place = places[_i].q_place;
+    mesh.out_place = places[_i].out_place;
+    mesh.out_tokens = places[_i].out_tokens;
+    for (uint32_t i = 0; i < 3; i++) {
+        mesh.mesh = texts[i];
+        mesh.rank_count = rank_counts[i];
+        for (int has_sinks = 0; has_sinks < 2; has_sinks++) {
+            mesh.has_sinks = has_sinks;
+            run_mesh(&mesh, all);
+            ck_assert_uint_gt(all->count, 0);
+        }
+    }
+    free(all);
+}
+END_TEST
+
+/* Types, windows, caps, layouts, page sizes and shapes, on one mesh of each kind. */
+START_TEST(every_setting_is_right_on_a_product_mesh)
+{
+    mesh_rows *const all = malloc(sizeof(*all));
+    mesh_case mesh = base_case();
+
+    ck_assert_ptr_nonnull(all);
+    mesh.mesh = _i % 2 ? "tp:2,sp:2" : "dp:2,tp:2";
+    mesh.rank_count = 4;
+    switch (_i / 2) {
+    case 0: mesh.dtype = KVSPAN_F32; break;
+    case 1: mesh.window = 7; break;
+    case 2: mesh.soft_cap = 1.5f; break;
+    case 3: mesh.layout = KVSPAN_LAYER_FIRST; break;
+    case 4: mesh.page_tokens = 1 + 4 * 4; break;
+    case 5:
+        mesh.page_tokens = 3;
+        mesh.window = 1;
+        break;
+    case 6:
+        mesh.kv_heads = 2;
+        mesh.q_heads = 6;
+        break;
+    case 7:
+        mesh.kv_heads = 1; /* MQA: both tp ranks hold the one head */
+        mesh.q_heads = 3;  /* no even shares: the first owner computes */
+        break;
+    case 8:
+        mesh.partition_axis = "{\"kv_head_axis\": [\"dp\", \"tp\"], \"batch_axis\": null}";
+        break;
+    }
+    run_mesh(&mesh, all);
+    free(all);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("runtime/cache_mesh");
+    TCase *cases = tcase_create("mesh");
+
+    tcase_set_timeout(cases, 0);
+    tcase_add_loop_test(cases, rows_are_right_on_every_mesh, 0, MESH_COUNT);
+    tcase_add_loop_test(cases, results_come_where_they_are_asked_for, 0, 8);
+    tcase_add_loop_test(cases, every_setting_is_right_on_a_product_mesh, 0, 18);
+    suite_add_tcase(suite, cases);
+    return suite_run(suite);
+}

@@ -1,0 +1,137 @@
+#include "support/suite.h"
+
+#include <string.h>
+
+#include <kvspan/cache.h>
+
+static kvspan_layer_group group_of(uint32_t layers, uint32_t heads, uint32_t dim,
+                                   kvspan_dtype dtype)
+{
+    return (kvspan_layer_group){ .layer_count = layers,
+                                 .q_heads = heads,
+                                 .plane_count = 2,
+                                 .planes = { { KVSPAN_KEY, heads, dim, dtype, 0 },
+                                             { KVSPAN_VALUE, heads, dim, dtype, 0 } } };
+}
+
+static kvspan_cache_config config_of(const kvspan_layer_group *group, uint32_t page_tokens,
+                                     uint64_t max_sequence_tokens, const char *mesh)
+{
+    return (kvspan_cache_config){ .size = sizeof(kvspan_cache_config),
+                                  .group_count = 1,
+                                  .groups = group,
+                                  .page_tokens = page_tokens,
+                                  .slot_count = 4,
+                                  .max_sequence_tokens = max_sequence_tokens,
+                                  .max_step_tokens = 64,
+                                  .mesh = mesh };
+}
+
+/* Llama-3-8B, 32 layers of 8 kv heads of 128: 128 tokens of bf16 K and V are 16 MiB; with
+ * 13,314,398,617 usable bytes 793 pages fit, and as many with 4 times the heads per rank's quarter.
+ */
+START_TEST(pages_are_floor_of_usable_by_page_bytes)
+{
+    const kvspan_layer_group group = group_of(32, 8, 128, KVSPAN_BF16);
+    const kvspan_cache_config config = config_of(&group, 128, 8192, "tp:1");
+    const uint64_t usable = 13314398617u;
+    kvspan_plan plan;
+
+    ck_assert_int_eq(kvspan_plan_capacity(&config, &usable, 1, &plan, NULL), KVSPAN_OK);
+    ck_assert_uint_eq(plan.page_bytes, 16777216);
+    ck_assert_uint_eq(plan.page_count, 793);
+    ck_assert_uint_eq(plan.arena_bytes, 793ull * 16777216);
+    ck_assert_uint_eq(plan.sequences_of_max_tokens, 792 / 64);
+    ck_assert_uint_eq(plan.limiting_rank, 0);
+}
+END_TEST
+
+/* A page of a rank holds only its own heads; the poorest rank decides for all. */
+START_TEST(the_poorest_rank_limits_and_is_named)
+{
+    const kvspan_layer_group group = group_of(32, 8, 128, KVSPAN_BF16);
+    const kvspan_cache_config config = config_of(&group, 128, 8192, "tp:4");
+    const uint64_t usable[] = { 4194304u * 900u, 4194304u * 100u + 4194303u, 4194304u * 100u,
+                                4194304u * 500u };
+    kvspan_plan plan;
+
+    ck_assert_int_eq(kvspan_plan_capacity(&config, usable, 4, &plan, NULL), KVSPAN_OK);
+    ck_assert_uint_eq(plan.page_bytes, 4194304);
+    ck_assert_uint_eq(plan.page_count, 100);
+    ck_assert_uint_eq(plan.limiting_rank, 1); /* the lowest of those with 100 */
+}
+END_TEST
+
+/* Replicated heads cost their full size on each rank; sp multiplies the tokens of a page id. */
+START_TEST(replicas_and_split_tokens_are_counted)
+{
+    const kvspan_layer_group group = group_of(2, 2, 64, KVSPAN_F32);
+    kvspan_cache_config config = config_of(&group, 16, 16 * 4 * 7, "tp:4");
+    const uint64_t usable[8] = { 1 << 20, 1 << 20, 1 << 20, 1 << 20,
+                                 1 << 20, 1 << 20, 1 << 20, 1 << 20 };
+    kvspan_plan plan;
+
+    ck_assert_int_eq(kvspan_plan_capacity(&config, usable, 4, &plan, NULL), KVSPAN_OK);
+    ck_assert_uint_eq(plan.page_bytes, 2 * 2 * 16 * 1 * 64 * 4);
+    ck_assert_uint_eq(plan.page_count, 64);
+    ck_assert_uint_eq(plan.sequences_of_max_tokens, 63 / 28);
+    config.mesh = "tp:2,sp:4";
+    ck_assert_int_eq(kvspan_plan_capacity(&config, usable, 8, &plan, NULL), KVSPAN_OK);
+    ck_assert_uint_eq(plan.page_count, 64);
+    ck_assert_uint_eq(plan.sequences_of_max_tokens, 63 / 7);
+}
+END_TEST
+
+/* Sizes are rounded up to 4 KiB, so that pages can be mapped. */
+START_TEST(small_pages_are_rounded_up)
+{
+    const kvspan_layer_group group = group_of(3, 2, 8, KVSPAN_F32);
+    const kvspan_cache_config config = config_of(&group, 4, 33, "tp:1");
+    const uint64_t usable = 999996;
+    kvspan_plan plan;
+
+    ck_assert_int_eq(kvspan_plan_capacity(&config, &usable, 1, &plan, NULL), KVSPAN_OK);
+    ck_assert_uint_eq(plan.page_bytes, 4096); /* 3 layers × 512 bytes */
+    ck_assert_uint_eq(plan.page_count, 244);
+}
+END_TEST
+
+static void check_refused(const kvspan_cache_config *config, uint64_t usable, const char *first,
+                          const char *second)
+{
+    kvspan_plan plan = { .page_count = 77 };
+    kvspan_error error = { .status = KVSPAN_OK };
+
+    ck_assert_int_eq(kvspan_plan_capacity(config, &usable, 1, &plan, &error),
+                     KVSPAN_ERR_NEVER_FITS);
+    ck_assert_msg(strstr(error.message, first) && strstr(error.message, second),
+                  "\"%s\" has not both \"%s\" and \"%s\"", error.message, first, second);
+    ck_assert_int_eq(error.rank, 0);
+    ck_assert_uint_eq(plan.page_count, 77); /* outputs are untouched on failure */
+}
+
+START_TEST(what_does_not_fit_is_refused_with_what_would)
+{
+    const kvspan_layer_group group = group_of(32, 8, 128, KVSPAN_BF16);
+    kvspan_cache_config config = config_of(&group, 128, 8192, "tp:1");
+
+    check_refused(&config, 2 * 16777216 - 1, "2 pages of 16777216 bytes", "1 fit");
+    check_refused(&config, 64 * 16777216ull, "8192 needs 64 pages", "8064 tokens would fit");
+    config.page_count = 100;
+    check_refused(&config, 99 * 16777216ull, "100 pages", "99 fit");
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("runtime/capacity");
+    TCase *plan = tcase_create("plan");
+
+    tcase_add_test(plan, pages_are_floor_of_usable_by_page_bytes);
+    tcase_add_test(plan, the_poorest_rank_limits_and_is_named);
+    tcase_add_test(plan, replicas_and_split_tokens_are_counted);
+    tcase_add_test(plan, small_pages_are_rounded_up);
+    tcase_add_test(plan, what_does_not_fit_is_refused_with_what_would);
+    suite_add_tcase(suite, plan);
+    return suite_run(suite);
+}
