@@ -87,7 +87,7 @@ static kvspan_ledger derive_sizes(const kvspan_ledger_config *config)
 kvspan_status kvspan_ledger_create(const kvspan_ledger_config *config, kvspan_ledger **ledger_out,
                                    kvspan_error *error)
 {
-    kvspan_ledger_config read;
+    kvspan_ledger_config read = { 0 };
     const kvspan_status status = kvspan_ledger_config_read(config, &read, error);
     kvspan_ledger sizes;
     memory_plan plan = { 0 };

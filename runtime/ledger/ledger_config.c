@@ -54,7 +54,7 @@ static kvspan_status check_ranges(const kvspan_ledger_config *config, kvspan_err
 kvspan_status kvspan_ledger_config_read(const kvspan_ledger_config *config,
                                         kvspan_ledger_config *read_out, kvspan_error *error)
 {
-    kvspan_ledger_config read;
+    kvspan_ledger_config read = { 0 };
     kvspan_status status =
         kvspan_read_sized(&read, sizeof(read), config, sizeof(read), "kvspan_ledger_config", error);
 

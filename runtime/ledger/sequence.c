@@ -71,7 +71,7 @@ kvspan_status kvspan_sequence_create(kvspan_ledger *ledger, const kvspan_sequenc
                                      kvspan_sequence *sequence_out, uint64_t *cached_tokens_out,
                                      kvspan_error *error)
 {
-    kvspan_sequence_config read;
+    kvspan_sequence_config read = { 0 };
     kvspan_status status = kvspan_read_sized(&read, sizeof(read), config, sizeof(read),
                                              "kvspan_sequence_config", error);
     kvspan_slot *slot = NULL;
