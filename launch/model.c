@@ -1,0 +1,358 @@
+#include "launch/model.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct kvspan_model {
+    kvspan_model_config config;
+    kvspan_cache *cache;
+    kvspan_shard shard;
+    kvspan_heads q_place;   /* EVEN where there are even shares */
+    kvspan_heads out_place; /* ALL, or where q is */
+    kvspan_range q_heads;   /* global, of q */
+    kvspan_range out_heads; /* global, of out */
+    kvspan_range answered;  /* heads of out that this rank answers for; may be none */
+    kvspan_oracle oracle;
+    kvspan_output_digest *digest;
+    void *memory; /* of the four tensors */
+    kvspan_tensor q;
+    kvspan_tensor k;
+    kvspan_tensor v;
+    kvspan_tensor out;
+    bool has_flipped;
+    kvspan_model_result result;
+};
+
+/* ---- create -----------------------------------------------------------------------------------
+ */
+
+static kvspan_tensor make_tensor(const kvspan_model *model, uint32_t heads, unsigned char **next)
+{
+    const kvspan_model_config *const config = &model->config;
+    const kvspan_tensor tensor = { .data = *next,
+                                   .dtype = config->generate.dtype,
+                                   .heads = heads,
+                                   .dim = config->head_dim,
+                                   .token_stride = (int64_t)heads * config->head_dim,
+                                   .head_stride = config->head_dim };
+
+    *next += (uint64_t)config->max_step_tokens * heads * config->head_dim *
+             kvspan_dtype_bytes(config->generate.dtype);
+    return tensor;
+}
+
+static kvspan_status take_tensors(kvspan_model *model, kvspan_error *error)
+{
+    const kvspan_model_config *const config = &model->config;
+    const uint64_t heads = (uint64_t)model->q_heads.count + model->out_heads.count +
+                           2 * (uint64_t)model->shard.kv_heads.count;
+    const uint64_t bytes = heads * config->max_step_tokens * config->head_dim *
+                           kvspan_dtype_bytes(config->generate.dtype);
+    unsigned char *next;
+
+    model->memory = calloc(1, bytes);
+    if (!model->memory) {
+        return kvspan_fail(error, KVSPAN_ERR_MEMORY,
+                           "no memory for a step's %llu bytes of q, k, "
+                           "v and out",
+                           (unsigned long long)bytes);
+    }
+    next = model->memory;
+    model->q = make_tensor(model, model->q_heads.count, &next);
+    model->k = make_tensor(model, model->shard.kv_heads.count, &next);
+    model->v = make_tensor(model, model->shard.kv_heads.count, &next);
+    model->out = make_tensor(model, model->out_heads.count, &next);
+    return KVSPAN_OK;
+}
+
+/* Each row is answered for once: twins and later copies leave it to the first. */
+static void choose_places(kvspan_model *model)
+{
+    const kvspan_shard *const shard = &model->shard;
+    const bool has_even = shard->q_heads_even.count > 0;
+
+    model->q_place = has_even ? KVSPAN_HEADS_EVEN : KVSPAN_HEADS_OF_KV;
+    model->q_heads = has_even ? shard->q_heads_even : shard->q_heads_of_kv;
+    model->out_place = model->config.gathers_heads ? KVSPAN_HEADS_ALL : model->q_place;
+    model->out_heads = model->config.gathers_heads
+                           ? (kvspan_range){ .count = model->config.q_heads }
+                           : model->q_heads;
+    model->answered = model->q_heads;
+    if (shard->twin != 0 || (!has_even && shard->copy != 0)) {
+        model->answered.count = 0;
+    }
+}
+
+kvspan_status kvspan_model_create(const kvspan_model_config *config, kvspan_cache *cache,
+                                  kvspan_model **model_out, kvspan_error *error)
+{
+    kvspan_model *const model = calloc(1, sizeof(*model));
+    kvspan_status status;
+
+    if (!model) {
+        return kvspan_fail(error, KVSPAN_ERR_MEMORY, "no memory for the model");
+    }
+    model->config = *config;
+    model->cache = cache;
+    model->oracle = (kvspan_oracle){ .read = kvspan_oracle_read_generated,
+                                     .context = &model->config.generate,
+                                     .q_heads = config->q_heads,
+                                     .kv_heads = config->kv_heads,
+                                     .key_dim = config->head_dim,
+                                     .value_dim = config->head_dim,
+                                     .dtype = config->generate.dtype };
+    status = kvspan_cache_shard(cache, 0, &model->shard, error);
+    if (status == KVSPAN_OK) {
+        choose_places(model);
+        status = take_tensors(model, error);
+    }
+    if (status == KVSPAN_OK) {
+        status = kvspan_output_digest_create(config->request_count, config->layer_count,
+                                             &model->digest, error);
+    }
+    if (status != KVSPAN_OK) {
+        kvspan_model_destroy(model);
+        return status;
+    }
+    *model_out = model;
+    return KVSPAN_OK;
+}
+
+void kvspan_model_destroy(kvspan_model *model)
+{
+    if (model) {
+        kvspan_output_digest_destroy(model->digest);
+        free(model->memory);
+        free(model);
+    }
+}
+
+/* ---- a step -----------------------------------------------------------------------------------
+ */
+
+static void fill(kvspan_model *model, const kvspan_step_view *view, uint32_t layer)
+{
+    const kvspan_generate *const generate = &model->config.generate;
+    const uint32_t kv_first = model->shard.kv_heads.first;
+
+    model->q.tokens = view->token_count;
+    model->k.tokens = view->token_count;
+    model->v.tokens = view->token_count;
+    model->out.tokens = view->token_count;
+    for (uint32_t i = 0; i < view->row_count; i++) {
+        const kvspan_row *const row = &view->rows[i];
+
+        kvspan_generate_fill(generate, row, KVSPAN_GENERATE_Q, layer, model->q_heads.first,
+                             &model->q);
+        kvspan_generate_fill(generate, row, KVSPAN_GENERATE_K, layer, kv_first, &model->k);
+        kvspan_generate_fill(generate, row, KVSPAN_GENERATE_V, layer, kv_first, &model->v);
+    }
+}
+
+static bool is_in(kvspan_range range, uint32_t index)
+{
+    return index >= range.first && index - range.first < range.count;
+}
+
+/* Flips the highest exponent bit of one element of the first value that this rank stores of a
+ * sequence: what a row that sees it returns is off by orders of magnitude. */
+static kvspan_status flip_stored_bit(kvspan_model *model, const kvspan_row *row, uint32_t layer,
+                                     uint32_t kv_head, kvspan_error *error)
+{
+    kvspan_layer_view view;
+    unsigned char *element;
+    const kvspan_status status =
+        kvspan_cache_layer_view(model->cache, layer, KVSPAN_VALUE, &view, error);
+
+    if (status == KVSPAN_OK) {
+        element = (unsigned char *)view.data +
+                  view.page_table[(uint64_t)row->slot * view.page_table_stride] * view.page_stride +
+                  (kv_head - view.first_head) * view.head_stride;
+        element[kvspan_dtype_bytes(view.dtype) - 1] ^= 0x40;
+        model->has_flipped = true;
+    }
+    return status;
+}
+
+/* Test hook: looks for a sampled row of this step and layer that depends on a value stored here. */
+static kvspan_status flip_if_sampled(kvspan_model *model, const kvspan_step_view *view,
+                                     uint32_t layer, kvspan_error *error)
+{
+    const kvspan_token_rule *const rule = &model->shard.tokens;
+    const uint64_t first_stored = kvspan_token_position(rule, 0);
+
+    for (uint32_t i = 0; i < view->row_count; i++) {
+        const kvspan_row *const row = &view->rows[i];
+
+        for (uint64_t at = row->position; at < row->position + row->token_count; at++) {
+            uint64_t first = 0;
+            uint64_t count = 0;
+
+            kvspan_sample_find(model->config.sample, row->tag, at, &first, &count);
+            for (uint64_t j = first; j < first + count; j++) {
+                const kvspan_oracle_place *const place =
+                    &kvspan_sample_rows(model->config.sample)[j];
+
+                if (place->layer == layer && at >= first_stored &&
+                    is_in(model->q_heads, place->q_head)) {
+                    return flip_stored_bit(
+                        model, row, layer,
+                        place->q_head / (model->config.q_heads / model->config.kv_heads), error);
+                }
+            }
+        }
+    }
+    return KVSPAN_OK;
+}
+
+static const unsigned char *row_of_out(const kvspan_model *model, uint64_t token, uint32_t head)
+{
+    return (const unsigned char *)model->out.data +
+           ((int64_t)token * model->out.token_stride +
+            (int64_t)(head - model->out_heads.first) * model->out.head_stride) *
+               (int64_t)kvspan_dtype_bytes(model->out.dtype);
+}
+
+static void verify_token(kvspan_model *model, uint64_t request, uint64_t position, uint32_t layer,
+                         uint64_t token)
+{
+    kvspan_model_result *const result = &model->result;
+    uint64_t first = 0;
+    uint64_t count = 0;
+
+    kvspan_sample_find(model->config.sample, request, position, &first, &count);
+    for (uint64_t i = first; i < first + count; i++) {
+        const kvspan_oracle_place *const place = &kvspan_sample_rows(model->config.sample)[i];
+        kvspan_oracle_verdict verdict;
+
+        if (place->layer != layer || !is_in(model->answered, place->q_head)) {
+            continue;
+        }
+        verdict =
+            kvspan_oracle_check(&model->oracle, place, row_of_out(model, token, place->q_head));
+        result->verified_rows++;
+        result->failed_rows += !(verdict.max_error <= verdict.bound);
+        if (result->verified_rows == 1 ||
+            !(verdict.max_error / verdict.bound <= result->worst_ratio)) {
+            result->worst_ratio = verdict.max_error / verdict.bound;
+            result->worst = *place;
+            result->worst_verdict = verdict;
+        }
+    }
+}
+
+/* One token of one layer: its rows enter the digest, and the sampled ones are checked. */
+static kvspan_status judge_token(kvspan_model *model, const kvspan_row *row, uint32_t token,
+                                 uint32_t layer, kvspan_error *error)
+{
+    const uint64_t position = row->position + token - row->first_token;
+    kvspan_tensor answered = model->out;
+    kvspan_status status;
+
+    answered.heads = model->answered.count;
+    answered.data = (void *)row_of_out(model, 0, model->answered.first);
+    status = kvspan_output_digest_add(model->digest, row->tag, position, layer,
+                                      model->answered.first, &answered, token, error);
+    if (status == KVSPAN_ERR_CORRUPT) {
+        model->result.changed_tokens++;
+        status = KVSPAN_OK;
+    }
+    if (status == KVSPAN_OK && model->config.sample) {
+        verify_token(model, row->tag, position, layer, token);
+    }
+    return status;
+}
+
+/* All ranks of a token group get all tokens; each answers for those it stores, by position, so that
+ * a token computed again in another step comes to the same rank. */
+static kvspan_status judge(kvspan_model *model, const kvspan_step_view *view, uint32_t layer,
+                           kvspan_error *error)
+{
+    const kvspan_token_rule *const rule = &model->shard.tokens;
+
+    if (model->answered.count == 0) {
+        return KVSPAN_OK;
+    }
+    for (uint32_t i = 0; i < view->row_count; i++) {
+        const kvspan_row *const row = &view->rows[i];
+
+        for (uint32_t j = 0; j < row->token_count; j++) {
+            if (kvspan_token_owner(rule, row->position + j) == rule->member) {
+                const kvspan_status status =
+                    judge_token(model, row, row->first_token + j, layer, error);
+
+                if (status != KVSPAN_OK) {
+                    return status;
+                }
+            }
+        }
+    }
+    return KVSPAN_OK;
+}
+
+static kvspan_status run_layer(kvspan_model *model, const kvspan_step_view *view, uint32_t layer,
+                               kvspan_error *error)
+{
+    const kvspan_attention attention = { .size = sizeof(attention),
+                                         .q_heads = model->q_place,
+                                         .out_heads = model->out_place };
+    kvspan_tensor planes[2];
+    kvspan_status status;
+
+    fill(model, view, layer);
+    planes[0] = model->k;
+    planes[1] = model->v;
+    status = kvspan_cache_append(model->cache, layer, planes, NULL, error);
+    if (status == KVSPAN_OK && model->config.flips_bit && !model->has_flipped) {
+        status = flip_if_sampled(model, view, layer, error);
+    }
+    if (status == KVSPAN_OK) {
+        status = kvspan_cache_attend(model->cache, layer, &model->q, &attention, &model->out, NULL,
+                                     error);
+    }
+    if (status == KVSPAN_OK) {
+        status = judge(model, view, layer, error);
+    }
+    return status;
+}
+
+/* A request whose last token this step appends will not come again. */
+static kvspan_status finish_requests(kvspan_model *model, const kvspan_step_view *view,
+                                     kvspan_error *error)
+{
+    for (uint32_t i = 0; i < view->row_count; i++) {
+        const kvspan_row *const row = &view->rows[i];
+        const kvspan_request *const request = &model->config.requests[row->tag];
+
+        if (row->position + row->token_count ==
+            request->prompt_tokens + request->output_tokens - 1) {
+            const kvspan_status status =
+                kvspan_output_digest_finish_request(model->digest, row->tag, error);
+
+            if (status != KVSPAN_OK) {
+                return status;
+            }
+        }
+    }
+    return KVSPAN_OK;
+}
+
+kvspan_status kvspan_model_step(kvspan_model *model, const kvspan_step_view *view,
+                                kvspan_error *error)
+{
+    kvspan_status status = KVSPAN_OK;
+
+    for (uint32_t layer = 0; status == KVSPAN_OK && layer < model->config.layer_count; layer++) {
+        status = run_layer(model, view, layer, error);
+    }
+    return status == KVSPAN_OK ? finish_requests(model, view, error) : status;
+}
+
+kvspan_model_result kvspan_model_results(const kvspan_model *model)
+{
+    kvspan_model_result result = model->result;
+
+    result.digest = kvspan_output_digest_total(model->digest);
+    result.rows = kvspan_output_digest_rows(model->digest);
+    return result;
+}

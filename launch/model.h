@@ -1,0 +1,58 @@
+/** @file
+ * The model that a run plays on one rank: it makes q, k and v of the rank's own heads from their
+ * coordinates, appends, attends, and judges what came back. Each row of O is answered for by one
+ * rank: it digests the row and checks it, if the sample has it.
+ */
+#ifndef KVSPAN_LAUNCH_MODEL_H
+#define KVSPAN_LAUNCH_MODEL_H
+
+#include <stdbool.h>
+
+#include <kvspan/cache.h>
+#include <kvspan/scheduler.h>
+
+#include "launch/generate.h"
+#include "launch/oracle.h"
+#include "launch/output_digest.h"
+#include "launch/sample.h"
+
+typedef struct kvspan_model_config {
+    kvspan_generate generate;
+    uint32_t layer_count;
+    uint32_t q_heads;
+    uint32_t kv_heads;
+    uint32_t head_dim;
+    uint32_t max_step_tokens;
+    uint32_t request_count;         /* of all step groups: tags are below it */
+    const kvspan_request *requests; /* [request_count] by tag */
+    bool gathers_heads;             /* every rank gets all heads; else each keeps its own */
+    const kvspan_sample *sample;    /* rows to check, NULL = none */
+    bool flips_bit;                 /* test: flips one stored bit that a sampled row depends on */
+} kvspan_model_config;
+
+/* What this rank found out about the rows it answers for. */
+typedef struct kvspan_model_result {
+    kvspan_digest digest;
+    uint64_t rows; /* in the digest */
+    uint64_t verified_rows;
+    uint64_t failed_rows;      /* of these, beyond their bound */
+    uint64_t changed_tokens;   /* computed again after a preemption, with other bytes */
+    double worst_ratio;        /* largest error / bound */
+    kvspan_oracle_place worst; /* where */
+    kvspan_oracle_verdict worst_verdict;
+} kvspan_model_result;
+
+typedef struct kvspan_model kvspan_model;
+
+/* The cache outlives the model. */
+kvspan_status kvspan_model_create(const kvspan_model_config *config, kvspan_cache *cache,
+                                  kvspan_model **model_out, kvspan_error *error);
+void kvspan_model_destroy(kvspan_model *model); /* may be NULL */
+
+/* All layers of a begun step. Collective over the step group. */
+kvspan_status kvspan_model_step(kvspan_model *model, const kvspan_step_view *view,
+                                kvspan_error *error);
+
+kvspan_model_result kvspan_model_results(const kvspan_model *model);
+
+#endif
