@@ -244,6 +244,26 @@ START_TEST(every_quota_is_kept)
 }
 END_TEST
 
+/* One long request beside many short ones: both are in the last steps, and a single row is to be of
+ * the long one. */
+START_TEST(every_quota_is_kept_where_short_requests_come_to_the_end)
+{
+    static workload work;
+
+    workload_init(&work, MAX_REQUESTS, 1, 1, 200);
+    work.config.rehearsal.ledger.slot_count = 2;
+    work.requests[0].prompt_tokens = 4;
+    work.requests[0].output_tokens = 113;
+    for (uint32_t i = 1; i < MAX_REQUESTS; i++) {
+        work.requests[i].prompt_tokens = 2; /* positions 0, 1, then 2, then 3 */
+        work.requests[i].output_tokens = 3;
+    }
+    check_all_sizes(&work);
+    ck_assert_uint_gt(count_tokens(&work).late_beyond_page, 0);
+    ck_assert_uint_gt(count_tokens(&work).late, count_tokens(&work).late_beyond_page);
+}
+END_TEST
+
 START_TEST(every_quota_is_kept_with_uneven_heads)
 {
     static workload work;
@@ -269,7 +289,7 @@ START_TEST(tokens_computed_again_count_at_their_first_step)
 }
 END_TEST
 
-/* Nothing is beyond a page; or nothing but long decodes are in the last tenth. */
+/* Nothing is beyond a page; then three tokens of one request. */
 START_TEST(quotas_that_cannot_be_kept_are_kept_as_far_as_possible)
 {
     static workload work;
@@ -318,14 +338,19 @@ START_TEST(more_rows_than_there_are_gives_all)
 }
 END_TEST
 
-/* Rows of `a` that `b` has too. */
-static uint64_t count_common(const kvspan_sample *a, const kvspan_sample *b)
+/* Rows of `a` whose token is in `b` too, or the very row if `is_whole_row`. */
+static uint64_t count_common(const kvspan_sample *a, const kvspan_sample *b, bool is_whole_row)
 {
     uint64_t common = 0;
 
     for (uint64_t i = 0; i < kvspan_sample_count(a).rows; i++) {
-        for (uint64_t j = 0; j < kvspan_sample_count(b).rows; j++) {
-            common += compare(&kvspan_sample_rows(a)[i], &kvspan_sample_rows(b)[j]) == 0;
+        const kvspan_oracle_place *row = &kvspan_sample_rows(a)[i];
+        uint64_t first;
+        uint64_t count;
+
+        kvspan_sample_find(b, row->request, row->position, &first, &count);
+        if (count > 0) {
+            common += !is_whole_row || compare(row, &kvspan_sample_rows(b)[first]) == 0;
         }
     }
     return common;
@@ -344,8 +369,8 @@ START_TEST(the_choice_depends_on_the_seed_and_on_nothing_else)
     again = choose(&work);
     work.config.seed++;
     other = choose(&work);
-    ck_assert_uint_eq(count_common(first, again), 100);
-    ck_assert_uint_lt(count_common(first, other), 20);
+    ck_assert_uint_eq(count_common(first, again, true), 100);
+    ck_assert_uint_lt(count_common(first, other, false), 20);
     kvspan_sample_destroy(first);
     kvspan_sample_destroy(again);
     kvspan_sample_destroy(other);
@@ -475,6 +500,7 @@ int main(void)
     TCase *unit = tcase_create("unit");
 
     tcase_add_test(unit, every_quota_is_kept);
+    tcase_add_test(unit, every_quota_is_kept_where_short_requests_come_to_the_end);
     tcase_add_test(unit, every_quota_is_kept_with_uneven_heads);
     tcase_add_test(unit, tokens_computed_again_count_at_their_first_step);
     tcase_add_test(unit, quotas_that_cannot_be_kept_are_kept_as_far_as_possible);
