@@ -126,8 +126,8 @@ static void all_to_all_round(ranks_self *self, kvspan_exchange *exchange, const 
                                         receive.data, receive.offsets, receive.counts,
                                         BODY_PATIENCE_MS, &error);
     for (uint32_t i = 0; i < group->count; i++) {
-        is_right &= is_filled(receive.data + receive.offsets[i], round, group->ranks[i],
-                              self->rank);
+        is_right &=
+            is_filled(receive.data + receive.offsets[i], round, group->ranks[i], self->rank);
     }
     free(send.data);
     free(receive.data);
@@ -139,8 +139,8 @@ void body_all_to_all(ranks_self *self)
 {
     kvspan_exchange exchange;
 
-    ranks_check(self, kvspan_exchange_init(&exchange, self->comm, self->rank_count, NULL) ==
-                          KVSPAN_OK);
+    ranks_check(self,
+                kvspan_exchange_init(&exchange, self->comm, self->rank_count, NULL) == KVSPAN_OK);
     for (uint32_t round = 0; round < ROUNDS && self->failure[0] == '\0'; round++) {
         body_group group;
 
@@ -178,8 +178,8 @@ void body_all_gather_of_parts(ranks_self *self)
 {
     kvspan_exchange exchange;
 
-    ranks_check(self, kvspan_exchange_init(&exchange, self->comm, self->rank_count, NULL) ==
-                          KVSPAN_OK);
+    ranks_check(self,
+                kvspan_exchange_init(&exchange, self->comm, self->rank_count, NULL) == KVSPAN_OK);
     for (uint32_t round = 0; round < ROUNDS && self->failure[0] == '\0'; round++) {
         body_group group;
 
@@ -203,8 +203,7 @@ void body_all_gather_of_records(ranks_self *self)
 
         if (all && mine) {
             memset(mine, (int)(self->rank * 3 + i), bytes);
-            status =
-                kvspan_comm_all_gather(self->comm, mine, bytes, all, BODY_PATIENCE_MS, &error);
+            status = kvspan_comm_all_gather(self->comm, mine, bytes, all, BODY_PATIENCE_MS, &error);
         }
         for (size_t k = 0; status == KVSPAN_OK && k < self->rank_count * bytes; k++) {
             is_right &= all[k] == (unsigned char)(k / bytes * 3 + i);
@@ -259,8 +258,8 @@ void body_agree_on_the_lowest_failing_rank(ranks_self *self)
             (void)snprintf(mine.message, sizeof(mine.message), "rank %u has no disk", self->rank);
             status = KVSPAN_ERR_IO;
         }
-        result = kvspan_agree_status(self->comm, &group.group, status, &mine, BODY_PATIENCE_MS,
-                                     &error);
+        result =
+            kvspan_agree_status(self->comm, &group.group, status, &mine, BODY_PATIENCE_MS, &error);
         if (lowest == UINT32_MAX) {
             ranks_check_status(self, result, KVSPAN_OK, &error);
             ranks_check(self, error.native == -7); /* untouched */
@@ -293,14 +292,13 @@ void body_agree_names_the_field_and_both_values(ranks_self *self)
         char expected[96];
 
         (void)body_group_make(&world, self, 1, 0);
-        result =
-            kvspan_agree_equal(self->comm, &world.group, fields, 3, BODY_PATIENCE_MS, &error);
+        result = kvspan_agree_equal(self->comm, &world.group, fields, 3, BODY_PATIENCE_MS, &error);
         if (self->rank_count == 1) {
             ranks_check_status(self, result, KVSPAN_OK, &error);
             continue;
         }
-        (void)snprintf(expected, sizeof(expected),
-                       "page_tokens is 16 on rank 0 and %u on rank %u", 32 + named, named);
+        (void)snprintf(expected, sizeof(expected), "page_tokens is 16 on rank 0 and %u on rank %u",
+                       32 + named, named);
         ranks_check_status(self, result, KVSPAN_ERR_MISMATCH, &error);
         ranks_check(self, error.rank == (int32_t)named);
         ranks_check(self, strcmp(error.message, expected) == 0);

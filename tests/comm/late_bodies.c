@@ -1,6 +1,8 @@
 #include "late_bodies.h"
 
+#include <signal.h>
 #include <string.h>
+#include <time.h>
 
 #include "collective_bodies.h"
 #include "comm/agree.h"
@@ -8,8 +10,7 @@
 #include "comm/exchange.h"
 
 enum {
-    PART_BYTES = 5000, /* more than a transport buffers */
-    STAY_AWAY_MS = 2500
+    PART_BYTES = 5000 /* more than a transport buffers */
 };
 
 static kvspan_status exchange_with_all(ranks_self *self, const kvspan_group *world,
@@ -20,8 +21,7 @@ static kvspan_status exchange_with_all(ranks_self *self, const kvspan_group *wor
     uint64_t offsets[BODY_MAX_RANKS];
     uint64_t counts[BODY_MAX_RANKS];
     kvspan_exchange exchange;
-    kvspan_status status =
-        kvspan_exchange_init(&exchange, self->comm, self->rank_count, error);
+    kvspan_status status = kvspan_exchange_init(&exchange, self->comm, self->rank_count, error);
 
     if (status != KVSPAN_OK) {
         return status;
@@ -31,8 +31,8 @@ static kvspan_status exchange_with_all(ranks_self *self, const kvspan_group *wor
         offsets[i] = (uint64_t)i * PART_BYTES;
         counts[i] = PART_BYTES;
     }
-    status = kvspan_exchange_all_gather(&exchange, world, all[0], offsets, counts, timeout_ms,
-                                        error);
+    status =
+        kvspan_exchange_all_gather(&exchange, world, all[0], offsets, counts, timeout_ms, error);
     kvspan_exchange_fini(&exchange);
     return status;
 }
@@ -47,9 +47,8 @@ static kvspan_status wait_in_chain(ranks_self *self, kvspan_wait_kind kind, uint
     kvspan_status status = kvspan_comm_receive(self->comm, KVSPAN_CHANNEL_STEP, right, &value,
                                                sizeof(value), &request, error);
 
-    return status == KVSPAN_OK
-               ? kvspan_comm_wait(self->comm, &request, 1, kind, timeout_ms, error)
-               : status;
+    return status == KVSPAN_OK ? kvspan_comm_wait(self->comm, &request, 1, kind, timeout_ms, error)
+                               : status;
 }
 
 static kvspan_status wait_for_silent(ranks_self *self, const late_case *late,
@@ -62,8 +61,7 @@ static kvspan_status wait_for_silent(ranks_self *self, const late_case *late,
     switch (late->scenario) {
     case LATE_TREE:
         return kvspan_agree_status(self->comm, world, KVSPAN_OK, NULL, late->deadline_ms, error);
-    case LATE_CHAIN:
-        return wait_in_chain(self, KVSPAN_WAIT_STEP, late->deadline_ms, error);
+    case LATE_CHAIN: return wait_in_chain(self, KVSPAN_WAIT_STEP, late->deadline_ms, error);
     case LATE_EXCHANGE: return exchange_with_all(self, world, late->deadline_ms, error);
     case LATE_BROADCAST:
         return kvspan_agree_broadcast(self->comm, world, (late->silent + 1) % self->rank_count,
@@ -74,14 +72,31 @@ static kvspan_status wait_for_silent(ranks_self *self, const late_case *late,
     }
 }
 
+static void sleep_ms(uint32_t ms)
+{
+    (void)nanosleep(
+        &(const struct timespec){ .tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000L }, NULL);
+}
+
 static void stay_away(const ranks_self *self, const late_case *late)
 {
-    const uint64_t end_ns = kvspan_clock_deadline_ns(late->deadline_ms + STAY_AWAY_MS);
+    if (late->is_stopped) {
+        (void)raise(SIGSTOP);
+        return;
+    }
+    while (__atomic_load_n(late->survivors_done, __ATOMIC_ACQUIRE) < self->rank_count - 1) {
+        sleep_ms(1);
+    }
+}
 
-    while (kvspan_clock_left_ms(end_ns) > 0 &&
-           (!late->survivors_done || __atomic_load_n(late->survivors_done, __ATOMIC_ACQUIRE) <
-                                         self->rank_count - 1)) {
-        (void)nanosleep(&(const struct timespec){ .tv_nsec = 1000000 }, NULL);
+static void survive(const late_case *late)
+{
+    if (late->survivors_done) {
+        (void)__atomic_add_fetch(late->survivors_done, 1, __ATOMIC_RELEASE);
+    }
+    if (late->wake_after_ms > 0) {
+        sleep_ms(late->wake_after_ms);
+        (void)kill(late->silent_process, SIGCONT);
     }
 }
 
@@ -108,53 +123,66 @@ static void check_verdict(ranks_self *self, const late_case *late, kvspan_status
     }
 }
 
-void body_late(ranks_self *self)
+static void be_silent(ranks_self *self, const late_case *late)
 {
-    const late_case *late = self->context;
-    body_group world;
-    kvspan_error error = { 0 };
-    kvspan_error again = { 0 };
-    kvspan_status status;
-    uint64_t start_ns;
-    uint32_t waited_ms;
+    kvspan_request request = { 0 };
     uint32_t value = 0;
 
-    (void)body_group_make(&world, self, 1, 0);
-    kvspan_comm_set_epoch(self->comm, 17);
-    ranks_check_status(self, kvspan_comm_watch(self->comm, &world.group, &error), KVSPAN_OK,
-                       &error);
-    ranks_check_status(self, exchange_with_all(self, &world.group, BODY_PATIENCE_MS, &error),
-                       KVSPAN_OK, &error);
-    if (self->rank == late->silent) {
-        if (late->scenario == LATE_BROADCAST) {
-            kvspan_request request;
-
-            (void)kvspan_comm_receive(self->comm, KVSPAN_CHANNEL_AGREE,
-                                      (self->rank + 1) % self->rank_count, &value, sizeof(value),
-                                      &request, NULL);
-            stay_away(self, late);
-            kvspan_comm_cancel(self->comm, &request);
-        } else {
-            stay_away(self, late);
-        }
-        return;
+    if (late->scenario == LATE_BROADCAST) {
+        (void)kvspan_comm_receive(self->comm, KVSPAN_CHANNEL_AGREE,
+                                  (self->rank + 1) % self->rank_count, &value, sizeof(value),
+                                  &request, NULL);
     }
-    kvspan_comm_set_epoch(self->comm, 18);
-    start_ns = kvspan_clock_ns();
-    status = wait_for_silent(self, late, &world.group, &error);
+    stay_away(self, late);
+    kvspan_comm_cancel(self->comm, &request);
+}
+
+static void be_late(ranks_self *self, const late_case *late, const kvspan_group *world)
+{
+    kvspan_error error = { 0 };
+    kvspan_error again = { 0 };
+    const uint64_t start_ns = kvspan_clock_ns();
+    kvspan_status status = wait_for_silent(self, late, world, &error);
+
     if (late->scenario == LATE_BROADCAST && status == KVSPAN_OK) {
         /* Nobody missed the silent rank yet, so all ask for a sign of life. */
-        status = kvspan_agree_status(self->comm, &world.group, KVSPAN_OK, NULL, late->deadline_ms,
-                                     &error);
+        status = kvspan_agree_status(self->comm, world, KVSPAN_OK, NULL, late->deadline_ms, &error);
     }
-    waited_ms = (uint32_t)((kvspan_clock_ns() - start_ns) / KVSPAN_NS_PER_MS);
-    check_verdict(self, late, status, &error, waited_ms);
+    check_verdict(self, late, status, &error,
+                  (uint32_t)((kvspan_clock_ns() - start_ns) / KVSPAN_NS_PER_MS));
     if (self->failure[0] == '\0' &&
         (kvspan_comm_verdict(self->comm, &again) != KVSPAN_ERR_LATE ||
          strcmp(again.message, error.message) != 0 || again.rank != error.rank)) {
         ranks_note(self, __FILE__, __LINE__, "the verdict changed: %s", again.message);
     }
-    if (late->survivors_done) {
-        (void)__atomic_add_fetch(late->survivors_done, 1, __ATOMIC_RELEASE);
+}
+
+static kvspan_status meet_all(ranks_self *self, const kvspan_group *world, kvspan_error *error)
+{
+    const kvspan_status status = kvspan_comm_watch(self->comm, world, error);
+
+    kvspan_comm_set_epoch(self->comm, 17);
+    return status == KVSPAN_OK ? exchange_with_all(self, world, BODY_PATIENCE_MS, error) : status;
+}
+
+void body_late(ranks_self *self)
+{
+    const late_case *late = self->context;
+    body_group world;
+    kvspan_error error = { 0 };
+    const kvspan_status status =
+        body_group_make(&world, self, 1, 0) ? meet_all(self, &world.group, &error) : KVSPAN_OK;
+
+    if (status != KVSPAN_OK) {
+        ranks_note(self, __FILE__, __LINE__, "%s", error.message);
     }
+    if (self->rank == late->silent) {
+        be_silent(self, late);
+        return;
+    }
+    kvspan_comm_set_epoch(self->comm, 18);
+    if (status == KVSPAN_OK) {
+        be_late(self, late, &world.group);
+    }
+    survive(late);
 }

@@ -4,6 +4,8 @@
 #ifndef KVSPAN_TESTS_COMM_LATE_BODIES_H
 #define KVSPAN_TESTS_COMM_LATE_BODIES_H
 
+#include <stdbool.h>
+
 #include "support/ranks.h"
 
 /* How the others come to wait. */
@@ -21,7 +23,13 @@ typedef struct late_case {
     uint32_t silent;
     uint32_t deadline_ms;
     uint32_t margin_ms; /* all survivors end within deadline + margin */
-    uint32_t *survivors_done; /* counts them while threads: the silent rank stays away so long */
+    /* Threads: counts the survivors that are through; the silent rank stays away so long. */
+    uint32_t *survivors_done;
+    /* Processes: the silent one stops itself; a survivor wakes it, once it is through and this time
+     * has passed. 0: not this survivor's to do. */
+    bool is_stopped;
+    uint32_t wake_after_ms;
+    int silent_process;
 } late_case;
 
 /* context: late_case. Everybody hears of everybody in epoch 17; in epoch 18 one rank is silent. */

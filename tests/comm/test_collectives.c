@@ -68,8 +68,7 @@ int main(void)
     TCase *threads = tcase_create("threads");
 
     tcase_add_loop_test(threads, all_to_all_brings_every_part_of_any_size, 0, RANK_COUNTS);
-    tcase_add_loop_test(threads, all_gather_brings_every_part_and_counts_its_bytes, 0,
-                        RANK_COUNTS);
+    tcase_add_loop_test(threads, all_gather_brings_every_part_and_counts_its_bytes, 0, RANK_COUNTS);
     tcase_add_loop_test(threads, all_gather_puts_records_in_rank_order, 0, RANK_COUNTS);
     tcase_add_loop_test(threads, broadcast_reaches_every_member_from_every_root, 0, RANK_COUNTS);
     tcase_add_loop_test(threads, agreement_carries_the_lowest_failing_ranks_error_whole, 0,
