@@ -1,0 +1,378 @@
+#include "launch/run_options.h"
+
+#include <argp.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "launch/option_values.h"
+#include "launch/trace.h"
+#include "launch/workload.h"
+
+enum {
+    DEFAULT_MADE_REQUESTS = 64,
+    MAX_VERIFY_ROWS = 1 << 20,
+    MAX_DEADLINE_MS = 3600000,
+    MAX_RANKS = 1 << 20
+};
+
+/* Keys of options that have no letter. */
+enum {
+    KEY_TRACE = 256,
+    KEY_WORKLOAD,
+    KEY_REQUESTS,
+    KEY_SCALE,
+    KEY_LAYERS,
+    KEY_Q_HEADS,
+    KEY_KV_HEADS,
+    KEY_HEAD_DIM,
+    KEY_DTYPE,
+    KEY_MESH,
+    KEY_PARTITION,
+    KEY_HEADS_POLICY,
+    KEY_GATHER,
+    KEY_PAGE_TOKENS,
+    KEY_PAGES,
+    KEY_SLOTS,
+    KEY_MEMORY_LIMIT,
+    KEY_UTILIZATION,
+    KEY_TOKEN_BUDGET,
+    KEY_MAX_SEQUENCE_TOKENS,
+    KEY_SEED,
+    KEY_DEADLINE_MS,
+    KEY_VERIFY,
+    KEY_NO_ATTENTION,
+    KEY_JSON,
+    KEY_PROGRESS,
+    KEY_FLIP_BIT,
+    KEY_HELP
+};
+
+static const struct argp_option OPTIONS[] = {
+    { NULL, 0, NULL, 0, "What is asked of the cache:", 1 },
+    { "trace", KEY_TRACE, "FILE", 0, "Requests of a recorded trace (Mooncake's JSON lines)", 0 },
+    { "workload", KEY_WORKLOAD, "NAME", 0,
+      "Without a trace: requests made up by published lengths, as conversation (the Azure LLM "
+      "inference trace 2023, described in Splitwise, ISCA 2024; median prompt 1020 tokens, output "
+      "129) or as short (1/16 of those; the default)",
+      0 },
+    { "requests", KEY_REQUESTS, "N", 0, "Only the first N of the trace; or how many are made (64)",
+      0 },
+    { "scale", KEY_SCALE, "S", 0, "Divide all lengths by S, to no less than 1 token (1)", 0 },
+    { "seed", KEY_SEED, "N", 0, "Of made-up requests, of q, k and v, of the rows verified (0)", 0 },
+
+    { NULL, 0, NULL, 0, "The model:", 2 },
+    { "layers", KEY_LAYERS, "N", 0, "Layers (2)", 0 },
+    { "q-heads", KEY_Q_HEADS, "N", 0, "Query heads, a multiple of the kv heads (16)", 0 },
+    { "kv-heads", KEY_KV_HEADS, "N", 0, "Key-value heads (4)", 0 },
+    { "head-dim", KEY_HEAD_DIM, "N", 0, "Elements of a head (64)", 0 },
+    { "dtype", KEY_DTYPE, "TYPE", 0, "bfloat16 (the default), float16 or float32", 0 },
+
+    { NULL, 0, NULL, 0, "Who holds what:", 3 },
+    { "mesh", KEY_MESH, "MESH", 0,
+      "Axes and sizes, such as tp:4,sp:2 or dp:2,tp:2 (all ranks on tp)", 0 },
+    { "partition", KEY_PARTITION, "JSON", 0,
+      "Which axes shard what, such as '{\"kv_head_axis\": \"tp\"}'", 0 },
+    { "heads-policy", KEY_HEADS_POLICY, "POLICY", 0,
+      "More ranks than kv heads: refuse, replicate (the default), or split_sequence", 0 },
+    { "gather", KEY_GATHER, "WHAT", 0,
+      "Bring the results of all query heads to every rank: heads (the default); or none", 0 },
+
+    { NULL, 0, NULL, 0, "Sizes:", 4 },
+    { "page-tokens", KEY_PAGE_TOKENS, "N", 0, "Tokens of a page (16)", 0 },
+    { "pages", KEY_PAGES, "N", 0, "Pages with page 0, which holds nothing (as many as fit)", 0 },
+    { "slots", KEY_SLOTS, "N", 0, "Sequences that run at once (64)", 0 },
+    { "memory-limit", KEY_MEMORY_LIMIT, "BYTES", 0,
+      "Memory of a rank, such as 512M or 4GiB (the device's, shared fairly)", 0 },
+    { "utilization", KEY_UTILIZATION, "U", 0, "Share of it for pages, between 0 and 1 (0.9)", 0 },
+    { "token-budget", KEY_TOKEN_BUDGET, "N", 0, "New tokens of a step (512)", 0 },
+    { "max-sequence-tokens", KEY_MAX_SEQUENCE_TOKENS, "N", 0,
+      "Longer requests are refused (as long as the longest)", 0 },
+
+    { NULL, 0, NULL, 0, "Checks and output:", 5 },
+    { "verify", KEY_VERIFY, "N", 0, "Check N rows of the results against float64 (0)", 0 },
+    { "no-attention", KEY_NO_ATTENTION, NULL, 0, "Plan and broadcast only; no page memory", 0 },
+    { "deadline-ms", KEY_DEADLINE_MS, "MS", 0, "Of every wait inside a step (60000)", 0 },
+    { "json", KEY_JSON, NULL, 0, "One JSON object on standard output, not a summary", 0 },
+    { "progress", KEY_PROGRESS, NULL, 0,
+      "Tell on standard error how far it is, even if that is no terminal", 0 },
+    { "help", KEY_HELP, NULL, 0, "Print this", 0 },
+    { "test-flip-bit", KEY_FLIP_BIT, "RANK", OPTION_HIDDEN, NULL, 0 },
+    { 0 },
+};
+
+static const char DOCUMENTATION[] =
+    "Drives a paged KV cache, sharded over the ranks of an MPI job, through the requests of a trace "
+    "or a made-up workload.\v"
+    "Examples:\n"
+    "  mpirun -n 4 kvspan run --verify 200\n"
+    "  mpirun -n 4 kvspan run --trace trace.jsonl --requests 64 --scale 64 --mesh tp:2,sp:2\n"
+    "  mpirun -n 4 kvspan run --trace trace.jsonl --no-attention --pages 120000 \\\n"
+    "      --page-tokens 32 --slots 256 --token-budget 2048 --json\n"
+    "\n"
+    "SIGINT, SIGTERM and SIGUSR1 end a run at the next step, with its summary.\n"
+    "Exit codes: 0 good, 1 a check failed, 2 usage or configuration, 3 finished with\n"
+    "requests refused, 4 a rank was late or failed, 5 input or output.";
+
+static const kvspan_option_word DTYPES[] = { { "bfloat16", KVSPAN_BF16 },
+                                             { "bf16", KVSPAN_BF16 },
+                                             { "float16", KVSPAN_F16 },
+                                             { "f16", KVSPAN_F16 },
+                                             { "float32", KVSPAN_F32 },
+                                             { "f32", KVSPAN_F32 },
+                                             { NULL, 0 } };
+static const kvspan_option_word POLICIES[] = { { "refuse", KVSPAN_HEADS_REFUSE },
+                                               { "replicate", KVSPAN_HEADS_REPLICATE },
+                                               { "split_sequence", KVSPAN_HEADS_SPLIT_SEQUENCE },
+                                               { NULL, 0 } };
+static const kvspan_option_word GATHERS[] = { { "none", KVSPAN_GATHER_NONE },
+                                              { "heads", KVSPAN_GATHER_HEADS },
+                                              { NULL, 0 } };
+
+/* What argp hands to the parser. */
+typedef struct parse_state {
+    kvspan_run_options options;
+    kvspan_error error;
+    kvspan_status status;
+} parse_state;
+
+static const char *name_of(int key)
+{
+    for (const struct argp_option *option = OPTIONS; option->name || option->doc; option++) {
+        if (option->key == key && option->name) {
+            return option->name;
+        }
+    }
+    return "?";
+}
+
+/* A whole number that is kept in 64 bits. */
+static kvspan_status parse_long(const kvspan_option *option, int64_t low, int64_t high,
+                                uint64_t *value_out, kvspan_error *error)
+{
+    int64_t value = 0;
+    const kvspan_status status = kvspan_option_integer(option, low, high, &value, error);
+
+    if (status == KVSPAN_OK) {
+        *value_out = (uint64_t)value;
+    }
+    return status;
+}
+
+static kvspan_status parse_requests(int key, const kvspan_option *given,
+                                    kvspan_run_options *options, kvspan_error *error)
+{
+    switch (key) {
+    case KEY_TRACE: options->trace_path = given->text; return KVSPAN_OK;
+    case KEY_WORKLOAD: options->workload = given->text; return KVSPAN_OK;
+    case KEY_REQUESTS:
+        return parse_long(given, 1, KVSPAN_TRACE_MAX_REQUESTS, &options->request_count, error);
+    case KEY_SCALE: return kvspan_option_real(given, 1, 1e9, 0, &options->scale, error);
+    default: return parse_long(given, 0, INT64_MAX, &options->seed, error);
+    }
+}
+
+static kvspan_status parse_model(int key, const kvspan_option *given, kvspan_run_options *options,
+                                 kvspan_error *error)
+{
+    int dtype = 0;
+    kvspan_status status;
+
+    switch (key) {
+    case KEY_LAYERS:
+        return kvspan_option_count(given, 1, KVSPAN_MAX_LAYERS, &options->layer_count, error);
+    case KEY_Q_HEADS:
+        return kvspan_option_count(given, 1, KVSPAN_MAX_HEADS, &options->q_heads, error);
+    case KEY_KV_HEADS:
+        return kvspan_option_count(given, 1, KVSPAN_MAX_HEADS, &options->kv_heads, error);
+    case KEY_HEAD_DIM:
+        return kvspan_option_count(given, 1, KVSPAN_MAX_DIM, &options->head_dim, error);
+    default:
+        status = kvspan_option_choice(given, DTYPES, &dtype, error);
+        options->dtype = status == KVSPAN_OK ? (kvspan_dtype)dtype : options->dtype;
+        return status;
+    }
+}
+
+static kvspan_status parse_placement(int key, const kvspan_option *given,
+                                     kvspan_run_options *options, kvspan_error *error)
+{
+    int choice = 0;
+    kvspan_status status;
+
+    switch (key) {
+    case KEY_MESH: options->mesh = given->text; return KVSPAN_OK;
+    case KEY_PARTITION: options->partition_axis = given->text; return KVSPAN_OK;
+    case KEY_HEADS_POLICY:
+        status = kvspan_option_choice(given, POLICIES, &choice, error);
+        options->heads_policy =
+            status == KVSPAN_OK ? (kvspan_heads_policy)choice : options->heads_policy;
+        return status;
+    default:
+        status = kvspan_option_choice(given, GATHERS, &choice, error);
+        options->gather = status == KVSPAN_OK ? (kvspan_gather)choice : options->gather;
+        return status;
+    }
+}
+
+static kvspan_status parse_size(int key, const kvspan_option *given, kvspan_run_options *options,
+                                kvspan_error *error)
+{
+    switch (key) {
+    case KEY_PAGE_TOKENS:
+        return kvspan_option_count(given, 1, KVSPAN_MAX_PAGE_TOKENS, &options->page_tokens, error);
+    case KEY_PAGES:
+        return kvspan_option_count(given, 2, KVSPAN_MAX_PAGES, &options->page_count, error);
+    case KEY_SLOTS:
+        return kvspan_option_count(given, 1, KVSPAN_MAX_SLOTS, &options->slot_count, error);
+    case KEY_MEMORY_LIMIT: return kvspan_option_bytes(given, &options->memory_limit_bytes, error);
+    case KEY_UTILIZATION:
+        return kvspan_option_real(given, 0, 1, 1, &options->memory_utilization, error);
+    case KEY_TOKEN_BUDGET:
+        return kvspan_option_count(given, 1, KVSPAN_MAX_STEP_TOKENS, &options->token_budget, error);
+    default:
+        return parse_long(given, 1, KVSPAN_MAX_SEQUENCE_TOKENS, &options->max_sequence_tokens,
+                          error);
+    }
+}
+
+static kvspan_status parse_check(int key, const kvspan_option *given, kvspan_run_options *options,
+                                 kvspan_error *error)
+{
+    switch (key) {
+    case KEY_VERIFY: return parse_long(given, 0, MAX_VERIFY_ROWS, &options->verify_rows, error);
+    case KEY_DEADLINE_MS:
+        return kvspan_option_count(given, 1, MAX_DEADLINE_MS, &options->deadline_ms, error);
+    case KEY_FLIP_BIT:
+        return kvspan_option_integer(given, 0, MAX_RANKS, &options->flip_bit_rank, error);
+    case KEY_NO_ATTENTION: options->no_attention = true; return KVSPAN_OK;
+    case KEY_JSON: options->is_json = true; return KVSPAN_OK;
+    case KEY_PROGRESS: options->is_progress = true; return KVSPAN_OK;
+    default: options->is_help = true; return KVSPAN_OK;
+    }
+}
+
+static kvspan_status parse_option(int key, const char *text, kvspan_run_options *options,
+                                  kvspan_error *error)
+{
+    const kvspan_option given = { .name = name_of(key), .text = text };
+
+    switch (key) {
+    case KEY_TRACE:
+    case KEY_WORKLOAD:
+    case KEY_REQUESTS:
+    case KEY_SCALE:
+    case KEY_SEED: return parse_requests(key, &given, options, error);
+    case KEY_LAYERS:
+    case KEY_Q_HEADS:
+    case KEY_KV_HEADS:
+    case KEY_HEAD_DIM:
+    case KEY_DTYPE: return parse_model(key, &given, options, error);
+    case KEY_MESH:
+    case KEY_PARTITION:
+    case KEY_HEADS_POLICY:
+    case KEY_GATHER: return parse_placement(key, &given, options, error);
+    case KEY_VERIFY:
+    case KEY_DEADLINE_MS:
+    case KEY_FLIP_BIT:
+    case KEY_NO_ATTENTION:
+    case KEY_JSON:
+    case KEY_PROGRESS:
+    case KEY_HELP: return parse_check(key, &given, options, error);
+    default: return parse_size(key, &given, options, error);
+    }
+}
+
+/* argp's callback. */
+static error_t take_argument(int key, char *text, struct argp_state *state)
+{
+    parse_state *parse = state->input;
+
+    if (key == ARGP_KEY_ARG) {
+        parse->status =
+            kvspan_fail(&parse->error, KVSPAN_ERR_ARGUMENT, "\"%.60s\" is not an option", text);
+        return EINVAL;
+    }
+    if (key < KEY_TRACE || key > KEY_HELP) {
+        return ARGP_ERR_UNKNOWN;
+    }
+    parse->status = parse_option(key, text, &parse->options, &parse->error);
+    return parse->status == KVSPAN_OK ? 0 : EINVAL;
+}
+
+static const struct argp PARSER = { .options = OPTIONS,
+                                    .parser = take_argument,
+                                    .doc = DOCUMENTATION };
+
+/* What only several options together can have wrong. */
+static kvspan_status check_together(const kvspan_run_options *options, kvspan_error *error)
+{
+    if (options->trace_path && options->workload) {
+        return kvspan_fail(error, KVSPAN_ERR_ARGUMENT,
+                           "--trace \"%.60s\" and --workload \"%.40s\" exclude each other",
+                           options->trace_path, options->workload);
+    }
+    if (options->q_heads % options->kv_heads != 0) {
+        return kvspan_fail(error, KVSPAN_ERR_ARGUMENT,
+                           "--q-heads is %u, not a multiple of --kv-heads %u", options->q_heads,
+                           options->kv_heads);
+    }
+    if (options->no_attention && options->verify_rows > 0) {
+        return kvspan_fail(error, KVSPAN_ERR_ARGUMENT,
+                           "--verify %llu has nothing to check with --no-attention",
+                           (unsigned long long)options->verify_rows);
+    }
+    return KVSPAN_OK;
+}
+
+kvspan_status kvspan_run_options_parse(int argc, char **argv, kvspan_run_options *options_out,
+                                       kvspan_error *error)
+{
+    parse_state parse = { .options = { .scale = 1,
+                                       .layer_count = 2,
+                                       .q_heads = 16,
+                                       .kv_heads = 4,
+                                       .head_dim = 64,
+                                       .dtype = KVSPAN_BF16,
+                                       .gather = KVSPAN_GATHER_HEADS,
+                                       .page_tokens = 16,
+                                       .slot_count = 64,
+                                       .token_budget = 512,
+                                       .deadline_ms = 60000,
+                                       .flip_bit_rank = -1 } };
+    kvspan_run_options *options = &parse.options;
+    int index = 0;
+
+    if (argp_parse(&PARSER, argc, argv, ARGP_NO_ERRS | ARGP_NO_EXIT | ARGP_NO_HELP, &index,
+                   &parse) != 0) {
+        if (parse.status == KVSPAN_OK) {
+            parse.status =
+                kvspan_fail(&parse.error, KVSPAN_ERR_ARGUMENT,
+                            "\"%.60s\" is not known, not clear, or has a value too few or "
+                            "too many",
+                            index > 0 && index <= argc ? argv[index - 1] : "?");
+        }
+    } else if (!options->is_help) {
+        parse.status = check_together(options, &parse.error);
+    }
+    if (parse.status != KVSPAN_OK) {
+        if (error) {
+            *error = parse.error;
+        }
+        return parse.status;
+    }
+    if (!options->trace_path && !options->workload) {
+        options->workload = "short";
+    }
+    if (!options->trace_path && options->request_count == 0) {
+        options->request_count = DEFAULT_MADE_REQUESTS;
+    }
+    *options_out = *options;
+    return KVSPAN_OK;
+}
+
+void kvspan_run_options_help(void)
+{
+    char name[] = "kvspan run";
+
+    argp_help(&PARSER, stdout, ARGP_HELP_SHORT_USAGE | ARGP_HELP_LONG | ARGP_HELP_DOC, name);
+}

@@ -1,0 +1,56 @@
+/** @file
+ * What `kvspan run` was asked to do.
+ */
+#ifndef KVSPAN_LAUNCH_RUN_OPTIONS_H
+#define KVSPAN_LAUNCH_RUN_OPTIONS_H
+
+#include <kvspan/cache.h>
+#include <stdbool.h>
+
+/* Where the results of attention go. */
+typedef enum kvspan_gather {
+    KVSPAN_GATHER_NONE = 0, /* each rank keeps the rows of its own query heads */
+    KVSPAN_GATHER_HEADS = 1 /* every rank gets all query heads */
+} kvspan_gather;
+
+/* Zero means the library's default where the comment says so. Texts are the caller's argv. */
+typedef struct kvspan_run_options {
+    const char *trace_path; /* NULL = the built-in workload */
+    const char *workload;
+    uint64_t request_count; /* the first so many of a trace (0 = all), or how many are made */
+    double scale;           /* at least 1: lengths are divided by it */
+    uint32_t layer_count;
+    uint32_t q_heads;
+    uint32_t kv_heads;
+    uint32_t head_dim;
+    kvspan_dtype dtype;
+    const char *mesh;           /* NULL = all ranks on tp */
+    const char *partition_axis; /* JSON; NULL = the defaults */
+    kvspan_heads_policy heads_policy;
+    kvspan_gather gather;
+    uint32_t page_tokens;
+    uint32_t page_count; /* with page 0; 0 = as many as fit */
+    uint32_t slot_count;
+    uint64_t memory_limit_bytes;  /* 0 = the device's */
+    double memory_utilization;    /* 0 = the library's */
+    uint32_t token_budget;        /* new tokens of a step */
+    uint64_t max_sequence_tokens; /* 0 = those of the longest request */
+    uint64_t seed;
+    uint32_t deadline_ms;
+    uint64_t verify_rows;  /* checked against the oracle; 0 = none */
+    int64_t flip_bit_rank; /* a test's: this rank damages one stored bit; -1 = none */
+    bool no_attention;
+    bool is_json;
+    bool is_progress;
+    bool is_help; /* asked for help: nothing else counts */
+} kvspan_run_options;
+
+/* Reads the arguments behind "run". ARGUMENT names option, value and limits. Prints nothing. The
+ * order of argv may change. */
+kvspan_status kvspan_run_options_parse(int argc, char **argv, kvspan_run_options *options_out,
+                                       kvspan_error *error);
+
+/* Writes the help of `kvspan run` to standard output. */
+void kvspan_run_options_help(void);
+
+#endif
