@@ -74,6 +74,7 @@ typedef struct kvspan_plan {
     uint64_t page_count;              /**< pages with page 0 */
     uint64_t arena_bytes;             /**< page_bytes × page_count */
     uint64_t sequences_of_max_tokens; /**< that fit at once */
+    uint64_t page_tokens;             /**< tokens that a page id stands for: P × token members */
     uint32_t limiting_rank;           /**< the lowest rank with the fewest pages */
 } kvspan_plan;
 

@@ -75,7 +75,7 @@ kvspan_status kvspan_capacity_plan(const kvspan_settings *settings, const kvspan
                                          kvspan_axis_set_size(&roles->mesh, &roles->tokens) };
     const uint64_t page_tokens = (uint64_t)rule.page_tokens * rule.member_count;
     const uint64_t longest = kvspan_token_pages(&rule, config->max_sequence_tokens);
-    kvspan_plan plan = { .page_count = config->page_count };
+    kvspan_plan plan = { .page_count = config->page_count, .page_tokens = page_tokens };
 
     if (usable_bytes) {
         const kvspan_status status = find_limit(settings, roles, usable_bytes, &plan, error);
