@@ -53,8 +53,9 @@ static kvspan_status gather_parts(kvspan_comm *comm, const kvspan_group *group,
                              subtree_count(group, group->member) * bytes, deadline_ns, error);
 }
 
-static kvspan_status take_memory(kvspan_comm *comm, uint32_t count, size_t bytes,
-                                 unsigned char **memory_out, kvspan_error *error)
+/* Without memory here, the others learn of it: they are on their way into the gather. */
+static unsigned char *take_memory(kvspan_comm *comm, uint32_t count, size_t bytes,
+                                  kvspan_error *error)
 {
     kvspan_error why = { 0 };
     unsigned char *memory = bytes <= SIZE_MAX / count ? calloc(count, bytes) : NULL;
@@ -62,11 +63,10 @@ static kvspan_status take_memory(kvspan_comm *comm, uint32_t count, size_t bytes
     if (!memory) {
         (void)kvspan_fail(&why, KVSPAN_ERR_MEMORY, "no memory to gather %zu bytes of %u ranks",
                           bytes, count);
-        kvspan_comm_raise(comm, &why); /* the others are on their way into the gather */
-        return kvspan_comm_verdict(comm, error);
+        kvspan_comm_raise(comm, &why);
+        (void)kvspan_comm_verdict(comm, error);
     }
-    *memory_out = memory;
-    return KVSPAN_OK;
+    return memory;
 }
 
 kvspan_status kvspan_agree_all_gather(kvspan_comm *comm, const kvspan_group *group,
@@ -76,11 +76,11 @@ kvspan_status kvspan_agree_all_gather(kvspan_comm *comm, const kvspan_group *gro
     const uint64_t deadline_ns = kvspan_clock_deadline_ns(timeout_ms);
     const kvspan_tree tree = kvspan_tree_make(group, 0);
     const uint64_t abandoned = kvspan_comm_abandoned(comm);
-    unsigned char *all = NULL;
-    kvspan_status status = take_memory(comm, group->count, bytes, &all, error);
+    unsigned char *all = take_memory(comm, group->count, bytes, error);
+    kvspan_status status;
 
-    if (status != KVSPAN_OK) {
-        return status;
+    if (!all) {
+        return kvspan_comm_verdict(comm, NULL);
     }
     memcpy(all + group->member * bytes, mine, bytes);
     status = gather_parts(comm, group, &tree, all, bytes, deadline_ns, error);
@@ -94,7 +94,7 @@ kvspan_status kvspan_agree_all_gather(kvspan_comm *comm, const kvspan_group *gro
     if (kvspan_comm_abandoned(comm) == abandoned) {
         free(all);
     }
-    return status;
+    return status; /* NOLINT(clang-analyzer-unix.Malloc): left to the transport on purpose */
 }
 
 kvspan_status kvspan_comm_all_gather(kvspan_comm *comm, const void *mine, size_t bytes,
@@ -113,9 +113,9 @@ kvspan_status kvspan_comm_all_gather(kvspan_comm *comm, const void *mine, size_t
     }
     world =
         (kvspan_group){ .count = kvspan_comm_rank_count(comm), .member = kvspan_comm_rank(comm) };
-    status = take_memory(comm, world.count, sizeof(*ranks), (unsigned char **)&ranks, error);
-    if (status != KVSPAN_OK) {
-        return status;
+    ranks = (uint32_t *)(void *)take_memory(comm, world.count, sizeof(*ranks), error);
+    if (!ranks) {
+        return kvspan_comm_verdict(comm, NULL);
     }
     for (uint32_t i = 0; i < world.count; i++) {
         ranks[i] = i;

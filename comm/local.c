@@ -289,8 +289,9 @@ static void local_destroy(void *context)
 {
     local_endpoint *endpoint = context;
 
-    while (endpoint->requests) {
-        (void)local_cancel(endpoint, endpoint->requests);
+    for (local_request *request = endpoint->requests, *next; request; request = next) {
+        next = request->next;
+        (void)local_cancel(endpoint, request);
     }
     atomic_store(&endpoint->hub->boxes[endpoint->rank].is_taken, false);
     free(endpoint);
