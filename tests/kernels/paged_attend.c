@@ -72,8 +72,10 @@ static double *take_rows(kvspan_tensor *tensor, size_t bytes)
         }
     }
     for (size_t i = 0; i < bytes; i++) {
-        ck_assert_msg(((unsigned char *)tensor->data)[i] == CANARY, "byte %zu of out is not a row",
-                      i);
+        /* Every ck_assert is a system call. */
+        if (((unsigned char *)tensor->data)[i] != CANARY) {
+            ck_abort_msg("byte %zu of out, in no row, was written", i);
+        }
     }
     free(tensor->data);
     return rows;

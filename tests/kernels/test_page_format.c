@@ -120,11 +120,13 @@ static void take_plane(const kvspan_page_format *format, unsigned char *arena, u
         unsigned char *vector = view.data + page * view.page_stride + head * view.head_stride +
                                 token * view.token_stride;
 
-        ck_assert(vector >= arena);
-        ck_assert(vector + vector_bytes <= arena + format->arena_bytes);
+        if (vector < arena || vector + vector_bytes > arena + format->arena_bytes) {
+            ck_abort_msg("layer %u, plane %u, page %u is outside", layer, plane, (uint32_t)page);
+        }
         for (uint64_t byte = 0; byte < vector_bytes; byte++) {
-            ck_assert_msg(vector[byte] == 0, "layer %u, plane %u, page %u overlaps", layer, plane,
-                          (uint32_t)page);
+            if (vector[byte] != 0) {
+                ck_abort_msg("layer %u, plane %u, page %u overlaps", layer, plane, (uint32_t)page);
+            }
             vector[byte] = 1;
         }
     }

@@ -39,9 +39,10 @@ static void check_range(const kvspan_work_item *item, const kvspan_token_rule *r
             oracle_find(rule->page_tokens, rule->member_count, position).member == rule->member;
         const bool is_in = is_mine && index >= item->index_begin && index < item->index_end;
 
-        ck_assert_msg(is_in == is_wanted(item, rule, window, position),
-                      "position %u: item at %u + %u, window %u", (uint32_t)position,
-                      (uint32_t)item->position, item->token_count, window);
+        if (is_in != is_wanted(item, rule, window, position)) {
+            ck_abort_msg("position %u: item at %u + %u, window %u", (uint32_t)position,
+                         (uint32_t)item->position, item->token_count, window);
+        }
         index += is_mine;
     }
     ck_assert_uint_le(item->index_begin, item->index_end);
