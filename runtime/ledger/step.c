@@ -1,5 +1,6 @@
 #include <kvspan/ledger.h>
 
+#include <assert.h>
 #include <inttypes.h>
 #include <string.h>
 
