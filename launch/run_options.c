@@ -287,6 +287,13 @@ static error_t take_argument(int key, char *text, struct argp_state *state)
 {
     parse_state *parse = state->input;
 
+    if (key == ARGP_KEY_ERROR && parse->status == KVSPAN_OK) {
+        /* argp has found it and keeps the reason to itself. */
+        parse->status = kvspan_fail(&parse->error, KVSPAN_ERR_ARGUMENT,
+                                    "\"%.60s\" is not known, not clear, or has a value too few or "
+                                    "too many",
+                                    state->argv[state->next - 1]);
+    }
     if (key == ARGP_KEY_ARG) {
         parse->status =
             kvspan_fail(&parse->error, KVSPAN_ERR_ARGUMENT, "\"%.60s\" is not an option", text);
@@ -340,18 +347,13 @@ kvspan_status kvspan_run_options_parse(int argc, char **argv, kvspan_run_options
                                        .deadline_ms = 60000,
                                        .flip_bit_rank = -1 } };
     kvspan_run_options *options = &parse.options;
-    int index = 0;
 
-    if (argp_parse(&PARSER, argc, argv, ARGP_NO_ERRS | ARGP_NO_EXIT | ARGP_NO_HELP, &index,
-                   &parse) != 0) {
-        if (parse.status == KVSPAN_OK) {
-            parse.status =
-                kvspan_fail(&parse.error, KVSPAN_ERR_ARGUMENT,
-                            "\"%.60s\" is not known, not clear, or has a value too few or "
-                            "too many",
-                            index > 0 && index <= argc ? argv[index - 1] : "?");
-        }
-    } else if (!options->is_help) {
+    if (argp_parse(&PARSER, argc, argv, ARGP_NO_ERRS | ARGP_NO_EXIT | ARGP_NO_HELP, NULL, &parse) !=
+            0 &&
+        parse.status == KVSPAN_OK) {
+        parse.status = kvspan_fail(&parse.error, KVSPAN_ERR_MEMORY, "no memory to read options");
+    }
+    if (parse.status == KVSPAN_OK && !options->is_help) {
         parse.status = check_together(options, &parse.error);
     }
     if (parse.status != KVSPAN_OK) {

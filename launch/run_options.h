@@ -45,8 +45,8 @@ typedef struct kvspan_run_options {
     bool is_help; /* asked for help: nothing else counts */
 } kvspan_run_options;
 
-/* Reads the arguments behind "run". ARGUMENT names option, value and limits. Prints nothing. The
- * order of argv may change. */
+/* Reads argv, whose first text is a name as main() gets it. ARGUMENT names option, value and
+ * limits; MEMORY. Prints nothing. The order of argv may change. */
 kvspan_status kvspan_run_options_parse(int argc, char **argv, kvspan_run_options *options_out,
                                        kvspan_error *error);
 
