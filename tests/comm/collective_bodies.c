@@ -101,7 +101,7 @@ static bool side_make(side *made, const kvspan_group *group, uint32_t round, boo
         made->counts[i] = part_bytes(round, from, to);
         end += made->counts[i] + MARGIN_BYTES;
     }
-    made->data = malloc(end);
+    made->data = malloc(end + 1);
     if (made->data) {
         memset(made->data, UNTOUCHED, end);
     }
@@ -195,17 +195,17 @@ void body_all_gather_of_records(ranks_self *self)
 
     for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
         const size_t bytes = sizes[i];
-        unsigned char *all = malloc(self->rank_count * bytes);
+        unsigned char *all = malloc(bytes * self->rank_count);
         unsigned char *mine = malloc(bytes);
         kvspan_error error = { 0 };
         kvspan_status status = KVSPAN_ERR_MEMORY;
         bool is_right = true;
 
         if (all && mine) {
-            memset(mine, (int)(self->rank * 3 + i), bytes);
+            memset(mine, (int)((size_t)self->rank * 3 + i), bytes);
             status = kvspan_comm_all_gather(self->comm, mine, bytes, all, BODY_PATIENCE_MS, &error);
         }
-        for (size_t k = 0; status == KVSPAN_OK && k < self->rank_count * bytes; k++) {
+        for (size_t k = 0; status == KVSPAN_OK && k < bytes * self->rank_count; k++) {
             is_right &= all[k] == (unsigned char)(k / bytes * 3 + i);
         }
         free(all);
@@ -213,6 +213,17 @@ void body_all_gather_of_records(ranks_self *self)
         ranks_check_status(self, status, KVSPAN_OK, &error);
         ranks_check(self, is_right);
     }
+}
+
+/* `bytes` times the value, then nothing. */
+static bool is_cut_at(const unsigned char *data, size_t capacity, size_t bytes, unsigned char value)
+{
+    bool is_right = true;
+
+    for (size_t i = 0; i < capacity; i++) {
+        is_right &= data[i] == (i < bytes ? value : 0);
+    }
+    return is_right;
 }
 
 void body_broadcast_from_every_root(ranks_self *self)
@@ -231,124 +242,151 @@ void body_broadcast_from_every_root(ranks_self *self)
                            kvspan_agree_broadcast(self->comm, &world.group, root, data, bytes,
                                                   BODY_PATIENCE_MS, &error),
                            KVSPAN_OK, &error);
-        for (size_t i = 0; i < sizeof(data); i++) {
-            ranks_check(self, data[i] == (i < bytes ? root + 1 : 0));
+        ranks_check(self, is_cut_at(data, sizeof(data), bytes, (unsigned char)(root + 1)));
+    }
+}
+
+static bool fails_in(uint32_t round, uint32_t rank)
+{
+    return hash3(round, rank, 1) % 3 == 0;
+}
+
+/* UINT32_MAX: nobody. */
+static uint32_t lowest_failing(const kvspan_group *group, uint32_t round)
+{
+    uint32_t lowest = UINT32_MAX;
+
+    for (uint32_t i = 0; i < group->count; i++) {
+        if (fails_in(round, group->ranks[i]) && group->ranks[i] < lowest) {
+            lowest = group->ranks[i];
         }
     }
+    return lowest;
+}
+
+static void agree_round(ranks_self *self, uint32_t round)
+{
+    body_group made;
+    kvspan_error mine = { .rank = -1, .epoch = 5 + self->rank, .native = 70 + (int32_t)round };
+    kvspan_error error = { .native = -7 };
+    kvspan_status result;
+    uint32_t lowest;
+    char expected[64];
+
+    (void)body_group_make(&made, self, 1 + round % 2, round);
+    lowest = lowest_failing(&made.group, round);
+    (void)snprintf(mine.message, sizeof(mine.message), "rank %u has no disk", self->rank);
+    result = kvspan_agree_status(self->comm, &made.group,
+                                 fails_in(round, self->rank) ? KVSPAN_ERR_IO : KVSPAN_OK, &mine,
+                                 BODY_PATIENCE_MS, &error);
+    if (lowest == UINT32_MAX) {
+        ranks_check_status(self, result, KVSPAN_OK, &error);
+        ranks_check(self, error.native == -7); /* untouched */
+        return;
+    }
+    (void)snprintf(expected, sizeof(expected), "rank %u has no disk", lowest);
+    ranks_check_status(self, result, KVSPAN_ERR_IO, &error);
+    ranks_check(self, error.status == KVSPAN_ERR_IO);
+    ranks_check(self, error.rank == (int32_t)lowest);
+    ranks_check(self, error.epoch == 5 + lowest);
+    ranks_check(self, error.native == 70 + (int32_t)round);
+    ranks_check(self, strcmp(error.message, expected) == 0);
 }
 
 void body_agree_on_the_lowest_failing_rank(ranks_self *self)
 {
-    for (uint32_t round = 0; round < 20; round++) {
-        body_group group;
-        uint32_t lowest = UINT32_MAX;
-        kvspan_error mine = { .rank = -1, .epoch = 5 + self->rank, .native = 70 + (int32_t)round };
-        kvspan_error error = { .native = -7 };
-        kvspan_status status = KVSPAN_OK;
-        kvspan_status result;
-        char expected[64];
-
-        (void)body_group_make(&group, self, 1 + round % 2, round);
-        for (uint32_t i = 0; i < group.group.count; i++) {
-            if (hash3(round, group.ranks[i], 1) % 3 == 0 && group.ranks[i] < lowest) {
-                lowest = group.ranks[i];
-            }
-        }
-        if (hash3(round, self->rank, 1) % 3 == 0) {
-            (void)snprintf(mine.message, sizeof(mine.message), "rank %u has no disk", self->rank);
-            status = KVSPAN_ERR_IO;
-        }
-        result =
-            kvspan_agree_status(self->comm, &group.group, status, &mine, BODY_PATIENCE_MS, &error);
-        if (lowest == UINT32_MAX) {
-            ranks_check_status(self, result, KVSPAN_OK, &error);
-            ranks_check(self, error.native == -7); /* untouched */
-            continue;
-        }
-        (void)snprintf(expected, sizeof(expected), "rank %u has no disk", lowest);
-        ranks_check_status(self, result, KVSPAN_ERR_IO, &error);
-        ranks_check(self, error.status == KVSPAN_ERR_IO);
-        ranks_check(self, error.rank == (int32_t)lowest);
-        ranks_check(self, error.epoch == 5 + lowest);
-        ranks_check(self, error.native == 70 + (int32_t)round);
-        ranks_check(self, strcmp(error.message, expected) == 0);
+    for (uint32_t round = 0; round < 20 && self->failure[0] == '\0'; round++) {
+        agree_round(self, round);
     }
+}
+
+/* Two ranks differ, where there are two: the lower one is named. */
+static void agree_fields_round(ranks_self *self, uint32_t wrong)
+{
+    const bool is_wrong = self->rank >= 1 && (self->rank == wrong || self->rank == wrong + 1);
+    const uint32_t named = wrong == 0 ? 1 : wrong;
+    const kvspan_agree_field fields[] = {
+        { "layers", -3 },
+        { "page_tokens", is_wrong ? 32 + (int64_t)self->rank : 16 },
+        { "heads", is_wrong ? 9 : 8 },
+    };
+    body_group world;
+    kvspan_error error = { 0 };
+    kvspan_status result;
+    char expected[96];
+
+    (void)body_group_make(&world, self, 1, 0);
+    result = kvspan_agree_equal(self->comm, &world.group, fields, 3, BODY_PATIENCE_MS, &error);
+    if (self->rank_count == 1) {
+        ranks_check_status(self, result, KVSPAN_OK, &error);
+        return;
+    }
+    (void)snprintf(expected, sizeof(expected), "page_tokens is 16 on rank 0 and %u on rank %u",
+                   32 + named, named);
+    ranks_check_status(self, result, KVSPAN_ERR_MISMATCH, &error);
+    ranks_check(self, error.rank == (int32_t)named);
+    ranks_check(self, strcmp(error.message, expected) == 0);
 }
 
 void body_agree_names_the_field_and_both_values(ranks_self *self)
 {
-    for (uint32_t wrong = 0; wrong < self->rank_count; wrong++) {
-        /* Two ranks differ, where there are two: the lower one is named. */
-        const bool is_wrong = self->rank >= 1 && (self->rank == wrong || self->rank == wrong + 1);
-        const uint32_t named = wrong == 0 ? 1 : wrong;
-        const kvspan_agree_field fields[] = {
-            { "layers", -3 },
-            { "page_tokens", is_wrong ? 32 + (int64_t)self->rank : 16 },
-            { "heads", is_wrong ? 9 : 8 },
-        };
-        body_group world;
-        kvspan_error error = { 0 };
-        kvspan_status result;
-        char expected[96];
-
-        (void)body_group_make(&world, self, 1, 0);
-        result = kvspan_agree_equal(self->comm, &world.group, fields, 3, BODY_PATIENCE_MS, &error);
-        if (self->rank_count == 1) {
-            ranks_check_status(self, result, KVSPAN_OK, &error);
-            continue;
-        }
-        (void)snprintf(expected, sizeof(expected), "page_tokens is 16 on rank 0 and %u on rank %u",
-                       32 + named, named);
-        ranks_check_status(self, result, KVSPAN_ERR_MISMATCH, &error);
-        ranks_check(self, error.rank == (int32_t)named);
-        ranks_check(self, strcmp(error.message, expected) == 0);
+    for (uint32_t wrong = 0; wrong < self->rank_count && self->failure[0] == '\0'; wrong++) {
+        agree_fields_round(self, wrong);
     }
+}
+
+static void wait_in_vain(ranks_self *self, uint32_t from, uint32_t *value, kvspan_request *request)
+{
+    kvspan_error error = { 0 };
+
+    ranks_check_status(self,
+                       kvspan_comm_receive(self->comm, KVSPAN_CHANNEL_STEP, from, value,
+                                           sizeof(*value), request, &error),
+                       KVSPAN_OK, &error);
+    for (uint32_t i = 0; i < 3; i++) {
+        ranks_check_status(
+            self,
+            kvspan_comm_wait(self->comm, request, 1, KVSPAN_WAIT_IDLE, i == 0 ? 0 : 5, &error),
+            KVSPAN_ERR_TIMEOUT, &error);
+        ranks_check(self, request->handle != NULL);
+    }
+    ranks_check(self, kvspan_comm_sent_messages(self->comm, KVSPAN_CHANNEL_ALARM) == 0);
+    ranks_check(self, kvspan_comm_verdict(self->comm, NULL) == KVSPAN_OK);
+}
+
+static void timeout_round(ranks_self *self, uint32_t from)
+{
+    const uint32_t sent = 1000 + from;
+    kvspan_error error = { 0 };
+    kvspan_request request = { 0 };
+    kvspan_status status = KVSPAN_OK;
+    uint32_t value = 0;
+    char all[BODY_MAX_RANKS];
+
+    if (self->rank == 0) {
+        wait_in_vain(self, from, &value, &request);
+    }
+    /* Only now may the other rank send. */
+    ranks_check_status(
+        self,
+        kvspan_comm_all_gather(self->comm, &(const char){ 1 }, 1, all, BODY_PATIENCE_MS, &error),
+        KVSPAN_OK, &error);
+    if (self->rank == from) {
+        status = kvspan_comm_send(self->comm, KVSPAN_CHANNEL_STEP, 0, &sent, sizeof(sent), &request,
+                                  &error);
+    }
+    ranks_check_status(self, status, KVSPAN_OK, &error);
+    ranks_check_status(
+        self, kvspan_comm_wait(self->comm, &request, 1, KVSPAN_WAIT_IDLE, BODY_PATIENCE_MS, &error),
+        KVSPAN_OK, &error);
+    ranks_check(self, self->rank != 0 || value == sent);
 }
 
 /* Rank 0 waits in vain for each other rank, then gets what the same receive was posted for. */
 void body_timeout_leaves_the_receive_usable(ranks_self *self)
 {
-    kvspan_error error = { 0 };
-    uint32_t value = 0;
-    kvspan_request request = { 0 };
-
-    for (uint32_t from = 1; from < self->rank_count; from++) {
-        if (self->rank == 0) {
-            ranks_check_status(self,
-                               kvspan_comm_receive(self->comm, KVSPAN_CHANNEL_STEP, from, &value,
-                                                   sizeof(value), &request, &error),
-                               KVSPAN_OK, &error);
-            for (int i = 0; i < 3; i++) {
-                ranks_check_status(self,
-                                   kvspan_comm_wait(self->comm, &request, 1, KVSPAN_WAIT_IDLE,
-                                                    i == 0 ? 0 : 5, &error),
-                                   KVSPAN_ERR_TIMEOUT, &error);
-                ranks_check(self, request.handle != NULL);
-            }
-            ranks_check(self, kvspan_comm_sent_messages(self->comm, KVSPAN_CHANNEL_ALARM) == 0);
-            ranks_check(self, kvspan_comm_verdict(self->comm, NULL) == KVSPAN_OK);
-        }
-        /* Only now may the other rank send. */
-        ranks_check_status(self,
-                           kvspan_comm_all_gather(self->comm, &(const char){ 1 }, 1,
-                                                  (char[BODY_MAX_RANKS]){ 0 }, BODY_PATIENCE_MS,
-                                                  &error),
-                           KVSPAN_OK, &error);
-        if (self->rank == from) {
-            const uint32_t sent = 1000 + from;
-
-            ranks_check_status(self,
-                               kvspan_comm_send(self->comm, KVSPAN_CHANNEL_STEP, 0, &sent,
-                                                sizeof(sent), &request, &error),
-                               KVSPAN_OK, &error);
-        }
-        if (self->rank == from || self->rank == 0) {
-            ranks_check_status(self,
-                               kvspan_comm_wait(self->comm, &request, 1, KVSPAN_WAIT_IDLE,
-                                                BODY_PATIENCE_MS, &error),
-                               KVSPAN_OK, &error);
-        }
-        ranks_check(self, self->rank != 0 || value == 1000 + from);
+    for (uint32_t from = 1; from < self->rank_count && self->failure[0] == '\0'; from++) {
+        timeout_round(self, from);
     }
 }
 

@@ -141,17 +141,17 @@ END_TEST
 /* Communicators of MPI are few: a clean one must be given back. */
 START_TEST(created_and_destroyed_many_times)
 {
-    for (int i = 0; i < 300; i++) {
+    for (uint32_t i = 0; i < 300; i++) {
         kvspan_comm *comm = NULL;
-        int sum = 0;
-        int all[BODY_MAX_RANKS] = { 0 };
+        uint64_t sum = 0;
+        uint32_t all[BODY_MAX_RANKS] = { 0 };
 
         ck_assert_int_eq(kvspan_comm_create_mpi(MPI_COMM_WORLD, 10000, &comm, NULL), KVSPAN_OK);
         ck_assert_int_eq(kvspan_comm_all_gather(comm, &i, sizeof(i), all, 10000, NULL), KVSPAN_OK);
         for (uint32_t rank = 0; rank < kvspan_comm_rank_count(comm); rank++) {
             sum += all[rank];
         }
-        ck_assert_int_eq(sum, i * (int)kvspan_comm_rank_count(comm));
+        ck_assert_uint_eq(sum, (uint64_t)i * kvspan_comm_rank_count(comm));
         kvspan_comm_destroy(comm);
     }
 }
