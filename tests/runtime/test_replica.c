@@ -111,7 +111,9 @@ static void check_patches(rank *it)
             ((size_t)patch->group * limits->slot_count + patch->slot) * limits->column_count +
             patch->column;
 
-        ck_assert_uint_ne(it->patched_in[at], replica->epoch);
+        if (it->patched_in[at] == replica->epoch) {
+            ck_abort_msg("two patches of entry %zu", at);
+        }
         it->patched_in[at] = replica->epoch;
         it->device[at] = patch->page;
     }

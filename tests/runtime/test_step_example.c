@@ -159,7 +159,7 @@ START_TEST(the_shown_bytes_decode_to_what_the_page_says)
     ck_assert_uint_eq(message.header.total_bytes, 85);
     ck_assert_uint_eq(message.header.next_first_bytes, 4096);
     ck_assert_uint_eq(message.header.released_count, 2);
-    ck_assert_mem_eq(message.released, released, sizeof(released));
+    ck_assert_int_eq(memcmp(message.released, released, sizeof(released)), 0);
     ck_assert_uint_eq(message.header.admitted_count, 1);
     ck_assert_uint_eq(message.admitted[0].slot, 3);
     ck_assert_uint_eq(message.admitted[0].tag, 600);
@@ -171,12 +171,12 @@ START_TEST(the_shown_bytes_decode_to_what_the_page_says)
     ck_assert_uint_eq(message.page_runs[1].slot, 3);
     ck_assert_uint_eq(message.page_runs[1].page_count, 3);
     ck_assert_uint_eq(message.header.page_count, 4);
-    ck_assert_mem_eq(message.pages, pages, sizeof(pages));
+    ck_assert_int_eq(memcmp(message.pages, pages, sizeof(pages)), 0);
     ck_assert_ptr_eq(message.page_runs[1].pages, message.pages + 1);
     ck_assert_uint_eq(message.header.row_count, 4);
-    ck_assert_mem_eq(message.rows, rows, sizeof(rows));
+    ck_assert_int_eq(memcmp(message.rows, rows, sizeof(rows)), 0);
     ck_assert_uint_eq(message.header.payload_bytes, 5);
-    ck_assert_mem_eq(message.payload, "hello", 5);
+    ck_assert_int_eq(memcmp(message.payload, "hello", 5), 0);
     kvspan_step_message_fini(&message);
     free(bytes);
 }

@@ -23,6 +23,9 @@ enum {
     ROOM = 4096
 };
 
+/* Magic, version, kind, no optional sections. */
+static const unsigned char preamble[] = { 'K', 'V', 'S', 'T', 1, 0, 1, 0 };
+
 /* A rank that is attacked: a replica in a known state, and scratch copies of it. */
 typedef struct step_victim {
     kvspan_replica before;
@@ -81,8 +84,9 @@ static kvspan_status attack(step_victim *victim, const unsigned char *bytes, siz
     memcpy(exact, bytes, count);
     status = kvspan_step_decode(exact, count, &limits, &victim->message, &error);
     if (status) {
-        ck_assert_int_eq(status, KVSPAN_ERR_CORRUPT);
-        ck_assert_ptr_eq(strstr(error.message, "byte "), error.message);
+        if (status != KVSPAN_ERR_CORRUPT || strncmp(error.message, "byte ", 5) != 0) {
+            ck_abort_msg("status %d: %s", (int)status, error.message);
+        }
         victim->refused++;
         free(exact);
         return status;
@@ -152,6 +156,22 @@ START_TEST(a_message_cut_anywhere_is_refused)
 }
 END_TEST
 
+/* Tries every value of every byte, unsealed: only the right one passes. */
+static void attack_each_byte(step_victim *victim, unsigned char *bytes, size_t count)
+{
+    for (size_t at = 0; at < count; at++) {
+        const unsigned char right = bytes[at];
+        uint32_t passed = 0;
+
+        for (uint32_t value = 0; value < 256; value++) {
+            bytes[at] = (unsigned char)value;
+            passed += attack(victim, bytes, count) != KVSPAN_ERR_CORRUPT;
+        }
+        bytes[at] = right;
+        ck_assert_uint_eq(passed, 1);
+    }
+}
+
 START_TEST(every_wrong_byte_is_noticed)
 {
     unsigned char bytes[ROOM];
@@ -162,24 +182,33 @@ START_TEST(every_wrong_byte_is_noticed)
         step_world world;
         const size_t count = prepare(&victim, &world, seed, 8, bytes);
 
-        for (size_t at = 0; at < count; at++) {
-            const unsigned char right = bytes[at];
-
-            for (uint32_t value = 0; value < 256; value++) {
-                bytes[at] = (unsigned char)value;
-                ck_assert_int_eq(attack(&victim, bytes, count),
-                                 value == right ? KVSPAN_OK : KVSPAN_ERR_CORRUPT);
-            }
-            bytes[at] = right;
-        }
+        attack_each_byte(&victim, bytes, count);
         step_world_fini(&world);
     }
     victim_fini(&victim);
 }
 END_TEST
 
+/* The same by a sender who seals what it has changed: what passes has the coordinator's tables. */
+static void attack_each_byte_sealed(step_victim *victim, const step_world *world,
+                                    unsigned char *bytes, size_t count)
+{
+    for (size_t at = 0; at < count; at++) {
+        const unsigned char right = bytes[at];
+
+        for (uint32_t value = 0; value < 256; value++) {
+            bytes[at] = (unsigned char)value;
+            step_world_seal(bytes, count);
+            if (attack(victim, bytes, count) == KVSPAN_OK) {
+                step_world_compare(world, &victim->scratch);
+            }
+        }
+        bytes[at] = right;
+    }
+}
+
 /* Only what the tables do not depend on can be changed unseen: the payload, the size of the next
- * first receive, and the ways to cut the same list into stretches. */
+ * first receive, the order of rows and the ways to cut a list into stretches. */
 START_TEST(a_sealed_wrong_byte_breaks_no_replica)
 {
     unsigned char bytes[ROOM];
@@ -190,21 +219,7 @@ START_TEST(a_sealed_wrong_byte_breaks_no_replica)
         step_world world;
         const size_t count = prepare(&victim, &world, seed, 8, bytes);
 
-        for (size_t at = 0; at < count; at++) {
-            const unsigned char right = bytes[at];
-
-            for (uint32_t value = 0; value < 256; value++) {
-                kvspan_status status;
-
-                bytes[at] = (unsigned char)value;
-                step_world_seal(bytes, count);
-                status = attack(&victim, bytes, count);
-                if (status == KVSPAN_OK) {
-                    step_world_compare(&world, &victim.scratch);
-                }
-            }
-            bytes[at] = right;
-        }
+        attack_each_byte_sealed(&victim, &world, bytes, count);
         step_world_fini(&world);
     }
     ck_assert_uint_gt(victim.refused, 1000);
@@ -251,7 +266,7 @@ END_TEST
 static void make_garbage(step_world *world, unsigned char *bytes, size_t count)
 {
     memset(bytes, 0, HEADER);
-    memcpy(bytes, "KVST\x01\x00\x01", 7);
+    memcpy(bytes, preamble, sizeof(preamble));
     put32(bytes, 8, (uint32_t)world->epoch);
     put32(bytes, 36, 4096);
     for (size_t at = 40; at < 64; at += 4) {
@@ -405,7 +420,7 @@ static size_t make_message(const hand_made *made, unsigned char *bytes)
     const size_t count = HEADER + made->section_bytes;
 
     memset(bytes, 0, HEADER);
-    memcpy(bytes, "KVST\x01\x00\x01", 7);
+    memcpy(bytes, preamble, sizeof(preamble));
     put32(bytes, 32, (uint32_t)count);
     put32(bytes, 36, 4096);
     for (size_t i = 0; i < 6; i++) {

@@ -77,25 +77,34 @@ static void pair_fini(pair *it)
     kvspan_ledger_destroy(it->ledger);
 }
 
-/* Creates and frees some sequences; some live too short for any rank to hear of them. */
+static void create_one(pair *it)
+{
+    const kvspan_sequence_config sequence = { .size = sizeof(sequence), .tag = it->random };
+    kvspan_sequence made = 0;
+
+    if (kvspan_sequence_create(it->ledger, &sequence, &made, NULL, NULL) == KVSPAN_OK) {
+        it->sequences[(uint32_t)made] = made;
+        it->tags[(uint32_t)made] = sequence.tag;
+    }
+}
+
+static void free_one(pair *it)
+{
+    const uint32_t slot = below(it, SLOTS);
+
+    if (it->sequences[slot]) {
+        ck_assert_int_eq(kvspan_sequence_free(it->ledger, it->sequences[slot], NULL), KVSPAN_OK);
+        it->sequences[slot] = 0;
+    }
+}
+
+/* Some sequences live too short for any rank to hear of them. */
 static void change_sequences(pair *it)
 {
     for (uint32_t i = below(it, 6); i > 0; i--) {
-        const kvspan_sequence_config sequence = { .size = sizeof(sequence), .tag = it->random };
-        kvspan_sequence made = 0;
-
-        if (kvspan_sequence_create(it->ledger, &sequence, &made, NULL, NULL) == KVSPAN_OK) {
-            it->sequences[(uint32_t)made] = made;
-            it->tags[(uint32_t)made] = sequence.tag;
-        }
+        create_one(it);
         if (below(it, 2)) {
-            const uint32_t slot = below(it, SLOTS);
-
-            if (it->sequences[slot]) {
-                ck_assert_int_eq(kvspan_sequence_free(it->ledger, it->sequences[slot], NULL),
-                                 KVSPAN_OK);
-                it->sequences[slot] = 0;
-            }
+            free_one(it);
         }
     }
 }
@@ -134,24 +143,30 @@ static void tell(pair *it, kvspan_step *step)
     free(bytes);
 }
 
+static bool is_equal_slot(const pair *it, uint32_t slot)
+{
+    const uint32_t *table = it->replica.tables + (size_t)slot * limits.column_count;
+    uint32_t page_count = 0;
+    const uint32_t *pages = kvspan_ledger_table(it->ledger, 0, slot, &page_count);
+
+    if ((it->replica.is_live[slot] != 0) != (it->sequences[slot] != 0) ||
+        it->replica.column_counts[slot] != page_count ||
+        memcmp(table, pages, page_count * sizeof(*pages)) != 0) {
+        return false;
+    }
+    return !it->sequences[slot] ||
+           (it->replica.tags[slot] == it->tags[slot] &&
+            it->replica.tokens[slot] == kvspan_sequence_tokens(it->ledger, it->sequences[slot]));
+}
+
 static void check_equal(const pair *it)
 {
     ck_assert_uint_eq(it->replica.digest, kvspan_ledger_digest(it->ledger));
     ck_assert_uint_eq(it->replica.epoch, kvspan_ledger_count(it->ledger).epoch);
     ck_assert_int_eq(kvspan_replica_check(&it->replica, NULL), KVSPAN_OK);
     for (uint32_t slot = 0; slot < SLOTS; slot++) {
-        uint32_t page_count = 0;
-        const uint32_t *pages = kvspan_ledger_table(it->ledger, 0, slot, &page_count);
-
-        ck_assert_int_eq(it->replica.is_live[slot] != 0, it->sequences[slot] != 0);
-        ck_assert_uint_eq(it->replica.column_counts[slot], page_count);
-        for (uint32_t i = 0; i < page_count; i++) {
-            ck_assert_uint_eq(it->replica.tables[slot * limits.column_count + i], pages[i]);
-        }
-        if (it->sequences[slot]) {
-            ck_assert_uint_eq(it->replica.tags[slot], it->tags[slot]);
-            ck_assert_uint_eq(it->replica.tokens[slot],
-                              kvspan_sequence_tokens(it->ledger, it->sequences[slot]));
+        if (!is_equal_slot(it, slot)) {
+            ck_abort_msg("slot %u differs", slot);
         }
     }
 }

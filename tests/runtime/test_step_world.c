@@ -31,6 +31,7 @@ void step_world_init(step_world *world, const kvspan_step_limits *limits, uint64
 {
     const size_t rows = limits->slot_count;
 
+    ck_assert_uint_le(limits->group_count, WORLD_GROUPS);
     *world = (step_world){ .limits = *limits, .random = seed };
     world->slots = take(limits->slot_count, sizeof(*world->slots));
     for (uint32_t slot = 0; slot < limits->slot_count; slot++) {
@@ -75,7 +76,7 @@ static void release_some(step_world *world, kvspan_changes *changes, uint32_t pe
         if (!it->is_live || below(world, 100) >= percent) {
             continue;
         }
-        for (uint32_t group = 0; group < world->limits.group_count; group++) {
+        for (uint32_t group = 0; group < WORLD_GROUPS; group++) {
             for (uint32_t i = 0; i < it->page_counts[group]; i++) {
                 world->is_taken[it->pages[group][i]] = false;
             }
@@ -267,28 +268,39 @@ void step_world_seal(unsigned char *message, size_t bytes)
     }
 }
 
+static bool has_same_row(const step_world *world, const kvspan_replica *replica, uint32_t group,
+                         uint32_t slot)
+{
+    const uint32_t column_count = world->limits.column_count;
+    const size_t row = (size_t)group * world->limits.slot_count + slot;
+    const uint32_t *table = replica->tables + row * column_count;
+    const world_slot *it = &world->slots[slot];
+    bool is_same = replica->column_counts[row] == it->page_counts[group];
+
+    for (uint32_t column = 0; column < column_count; column++) {
+        is_same = is_same &&
+                  table[column] == (column < it->page_counts[group] ? it->pages[group][column] : 0);
+    }
+    return is_same;
+}
+
+static bool has_same_slot(const step_world *world, const kvspan_replica *replica, uint32_t slot)
+{
+    const world_slot *it = &world->slots[slot];
+    bool is_same = (replica->is_live[slot] != 0) == it->is_live;
+
+    is_same = is_same && replica->tokens[slot] == it->tokens;
+    is_same = is_same && (!it->is_live || replica->tags[slot] == it->tag);
+    for (uint32_t group = 0; group < world->limits.group_count; group++) {
+        is_same = is_same && has_same_row(world, replica, group, slot);
+    }
+    return is_same;
+}
+
 void step_world_compare(const step_world *world, const kvspan_replica *replica)
 {
-    const kvspan_step_limits *limits = &world->limits;
-
     ck_assert_uint_eq(replica->epoch, world->epoch);
-    for (uint32_t slot = 0; slot < limits->slot_count; slot++) {
-        const world_slot *it = &world->slots[slot];
-
-        ck_assert_int_eq(replica->is_live[slot] != 0, it->is_live);
-        ck_assert_uint_eq(replica->tokens[slot], it->tokens);
-        if (it->is_live) {
-            ck_assert_uint_eq(replica->tags[slot], it->tag);
-        }
-        for (uint32_t group = 0; group < limits->group_count; group++) {
-            const size_t row = (size_t)group * limits->slot_count + slot;
-            const uint32_t *table = replica->tables + row * limits->column_count;
-
-            ck_assert_uint_eq(replica->column_counts[row], it->page_counts[group]);
-            for (uint32_t column = 0; column < limits->column_count; column++) {
-                ck_assert_uint_eq(table[column],
-                                  column < it->page_counts[group] ? it->pages[group][column] : 0);
-            }
-        }
+    for (uint32_t slot = 0; slot < world->limits.slot_count; slot++) {
+        ck_assert_msg(has_same_slot(world, replica, slot), "slot %u differs", slot);
     }
 }
