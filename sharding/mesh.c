@@ -59,7 +59,7 @@ static kvspan_status size_of_free_axis(uint64_t product, int has_free_axis, uint
 {
     const char *const at_least = product == UINT64_MAX ? "at least " : "";
 
-    if (has_free_axis && (product > rank_count || rank_count % product != 0)) {
+    if (has_free_axis && rank_count % product != 0) {
         return kvspan_fail(error, KVSPAN_ERR_ARGUMENT,
                            "mesh sizes without the -1 multiply to %s%llu, which does not divide "
                            "%u ranks",

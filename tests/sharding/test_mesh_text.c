@@ -101,6 +101,11 @@ START_TEST(text_that_is_no_mesh_is_refused_and_quoted)
         { "a:65536,b:65536,c:65536,d:65536", 1, "at least 18446744073709551615", "1 ranks" },
         { "a:65536,b:65536", 1, " 4294967296,", "1 ranks" },
         { "tp:4294967297", 1, " 4294967297,", "1 ranks" },
+        /* long parts are quoted by their first 40 bytes */
+        { "tp:1234567890123456789012345678901234567890123", 4,
+          "size 1234567890123456789012345678901234567890 ", "above 9223372036854775807" },
+        { "tp:4,1234567890123456789012345678901234567890123", 4,
+          "\"1234567890123456789012345678901234567890\"", "not name:size" },
         { "", 0, "0 ranks", "at least 1" },
     };
 
@@ -115,6 +120,19 @@ START_TEST(text_that_is_no_mesh_is_refused_and_quoted)
                        cases[i].one, cases[i].other);
         assert_untouched(&mesh, &before, sizeof(mesh));
     }
+}
+END_TEST
+
+START_TEST(a_name_longer_than_all_names_together_is_refused)
+{
+    char text[512];
+    kvspan_mesh mesh = { .axis_count = 77 };
+    kvspan_error error = { 0 };
+
+    memset(text, 'x', sizeof(text));
+    memcpy(text + 500, ":4", 3);
+    assert_refused(kvspan_mesh_parse(text, 4, &mesh, &error), &error, "500 bytes", "31");
+    ck_assert_uint_eq(mesh.axis_count, 77);
 }
 END_TEST
 
@@ -206,6 +224,7 @@ int main(void)
     tcase_add_test(parse, free_names_bring_no_default_axes);
     tcase_add_test(parse, positional_sizes_are_those_of_the_default_axes);
     tcase_add_test(parse, text_that_is_no_mesh_is_refused_and_quoted);
+    tcase_add_test(parse, a_name_longer_than_all_names_together_is_refused);
     suite_add_tcase(suite, parse);
     tcase_add_test(format, the_canonical_text_leaves_out_axes_of_size_1);
     tcase_add_test(format, canonical_text_read_again_places_every_rank_alike);

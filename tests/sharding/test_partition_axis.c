@@ -196,6 +196,7 @@ START_TEST(bad_settings_change_nothing_and_are_named)
         { "heads_axis", 1, { "tp" }, "\"heads_axis\"", "no field" },
         { "", 1, { "tp" }, "\"\"", "no field" },
         { "decode_", 1, { "tp" }, "\"decode_\"", "no field" },
+        { "encode_head_axis", 1, { "tp" }, "\"encode_head_axis\"", "no field" },
         { "decode_vocab_axis", 1, { "tp" }, "\"decode_vocab_axis\"", "no field" },
         { "decode_generation_head_axis", 1, { "tp" }, "decode_generation_head_axis", "no field" },
         { "generation_decode_head_axis", 1, { "tp" }, "generation_decode_head_axis", "no field" },

@@ -239,6 +239,8 @@ START_TEST(a_spec_that_does_not_resolve_changes_nothing)
         { "__", 8, "\"__\"", "no symbol" },
         { "kv", 8, "\"kv\"", "no symbol" },
         { "B\tS", 8, "\"B\tS\"", "no symbol" },
+        { "B 1234567890123456789012345678901234567890123", 8,
+          "\"1234567890123456789012345678901234567890\"", "no symbol" },
         { "h H", 8, "hidden_state_axis", "\"tp\"" },
         { "qS kS", 8, "key_sequence_axis", "\"sp\"" },
         { "B h B", 8, "batch_axis", "\"fsdp\"" },
