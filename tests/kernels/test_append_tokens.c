@@ -173,7 +173,7 @@ static struct step random_step(uint32_t page_tokens, uint32_t member_count, rand
             step.page_table[cell] = pages[cell];
         }
     }
-    step.page_stride = step.heads * page_tokens * step.dim * item_bytes(&step) + 6;
+    step.page_stride = (uint64_t)step.heads * page_tokens * step.dim * item_bytes(&step) + 6;
     step.arena_bytes = step.page_count * step.page_stride;
     return step;
 }

@@ -46,6 +46,12 @@ static size_t find_row(const run *attended, uint32_t sequence, uint32_t position
     return 0;
 }
 
+/* Of numbers: −0 is not 0, NaN is itself. */
+static bool has_same_bits(const void *a, const void *b, size_t bytes)
+{
+    return memcmp(a, b, bytes) == 0;
+}
+
 /* Every row of `part` is in `whole`, bit for bit. */
 static void check_same_bits(const run *part, const run *whole)
 {
@@ -61,9 +67,9 @@ static void check_same_bits(const run *part, const run *whole)
             const size_t a = find_row(part, sequence, position, first_head + i % heads);
             const size_t b = find_row(whole, sequence, position, first_head + i % heads);
 
-            if (memcmp(part->result.out + a * dim, whole->result.out + b * dim,
-                       dim * sizeof(double)) != 0 ||
-                memcmp(&part->result.lse[a], &whole->result.lse[b], sizeof(float)) != 0) {
+            if (!has_same_bits(part->result.out + a * dim, whole->result.out + b * dim,
+                               dim * sizeof(double)) ||
+                !has_same_bits(&part->result.lse[a], &whole->result.lse[b], sizeof(float))) {
                 ck_abort_msg("sequence %u, position %u, q head %u differs", sequence, position,
                              first_head + i % heads);
             }
@@ -233,7 +239,7 @@ START_TEST(nan_reaches_just_those_who_see_its_token)
 
         ck_assert_int_eq(isnan(poisoned.result.lse[row]) != 0, sees);
         for (uint32_t i = 0; i < shape.value_dim; i++) {
-            ck_assert_msg(sees ? isnan(b[i]) : memcmp(&a[i], &b[i], sizeof(*a)) == 0,
+            ck_assert_msg(sees ? isnan(b[i]) : has_same_bits(&a[i], &b[i], sizeof(*a)),
                           "position %u, element %u: %g", position, i, b[i]);
         }
     }

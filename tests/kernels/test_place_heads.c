@@ -55,19 +55,37 @@ static kvspan_head_block random_place(random_source *source)
     return place;
 }
 
-/* Byte by byte, in order of blocks; what no block covers stays. Element type of 2 bytes. */
+enum {
+    HEAD_STRIDE = DIM + 1,
+    TOKEN_STRIDE = MAX_HEADS * HEAD_STRIDE + 2,
+    OUT_ELEMENTS = MAX_TOKENS * TOKEN_STRIDE,
+    BLOCK_ELEMENTS = MAX_TOKENS * MAX_HEADS * DIM
+};
+
+/* Asks of every element of the block where it belongs. */
+static void expect_block(const kvspan_head_block *place, const uint16_t *block, uint16_t *expected)
+{
+    for (uint32_t i = 0; i < place->token_count * place->source_heads * DIM; i++) {
+        const uint32_t head = i / DIM % place->source_heads;
+        const uint64_t token = i / DIM / place->source_heads + place->first_token;
+
+        if (head >= place->source_first && head < place->source_first + place->head_count) {
+            const uint64_t target = head - place->source_first + place->first_head;
+
+            expected[token * TOKEN_STRIDE + target * HEAD_STRIDE + i % DIM] = block[i];
+        }
+    }
+}
+
+/* Elements of 2 bytes; later blocks win; what no block covers stays. */
 START_TEST(random_blocks_land_where_they_say)
 {
     random_source source = random_start("place heads", 1);
 
     for (uint32_t round = 0; round < 200; round++) {
-        enum {
-            HEAD_STRIDE = DIM + 1,
-            TOKEN_STRIDE = MAX_HEADS * HEAD_STRIDE + 2
-        };
-        uint16_t blocks[MAX_BLOCKS][MAX_TOKENS][MAX_HEADS * DIM];
-        uint16_t out[MAX_TOKENS * TOKEN_STRIDE];
-        uint16_t expected[MAX_TOKENS * TOKEN_STRIDE];
+        uint16_t blocks[MAX_BLOCKS][BLOCK_ELEMENTS];
+        uint16_t out[OUT_ELEMENTS];
+        uint16_t expected[OUT_ELEMENTS];
         kvspan_head_block places[MAX_BLOCKS];
         const uint32_t block_count = random_below(&source, MAX_BLOCKS + 1);
         const kvspan_place_heads_args args = { .blocks = (const unsigned char *)blocks,
@@ -85,22 +103,11 @@ START_TEST(random_blocks_land_where_they_say)
         memset(out, CANARY, sizeof(out));
         memset(expected, CANARY, sizeof(expected));
         for (uint32_t block = 0; block < block_count; block++) {
-            const kvspan_head_block place = places[block] = random_place(&source);
-            uint16_t *numbers = &blocks[block][0][0];
-
-            for (uint32_t i = 0; i < MAX_TOKENS * MAX_HEADS * DIM; i++) {
-                numbers[i] = (uint16_t)random_next(&source);
+            for (uint32_t i = 0; i < BLOCK_ELEMENTS; i++) {
+                blocks[block][i] = (uint16_t)random_next(&source);
             }
-            for (uint32_t i = 0; i < place.token_count * place.source_heads * DIM; i++) {
-                const uint32_t head = i / DIM % place.source_heads;
-                const uint64_t token = i / DIM / place.source_heads + place.first_token;
-
-                if (head >= place.source_first && head < place.source_first + place.head_count) {
-                    const uint64_t target = head - place.source_first + place.first_head;
-
-                    expected[token * TOKEN_STRIDE + target * HEAD_STRIDE + i % DIM] = numbers[i];
-                }
-            }
+            places[block] = random_place(&source);
+            expect_block(&places[block], blocks[block], expected);
         }
         ck_assert_int_eq(kvspan_kernels_reference.place_heads(&args, NULL, NULL), KVSPAN_OK);
         ck_assert_mem_eq(out, expected, sizeof(out));
