@@ -131,7 +131,15 @@ static void make_contents(paged_case *paged)
     }
 }
 
-/* Gives random slots and random pages; only the columns that hold tokens name a page. */
+/* The lowest position that a new token of the row sees. */
+static uint32_t first_seen(const paged_shape *shape, const paged_row *row)
+{
+    const uint32_t first = row->position + 1;
+
+    return shape->window == 0 || first < shape->window ? 0 : first - shape->window;
+}
+
+/* Gives random slots and random pages; only the columns with tokens that are seen name a page. */
 static void make_page_table(paged_case *paged, random_source *source)
 {
     const paged_shape *shape = &paged->shape;
@@ -165,7 +173,8 @@ static void make_page_table(paged_case *paged, random_source *source)
     random_shuffle(source, slots, slot_count);
     for (uint32_t row = 0; row < shape->row_count; row++) {
         paged->row_slots[row] = slots[row];
-        for (uint32_t begin = 0; begin < length_of(&shape->rows[row]); begin += stretch) {
+        for (uint32_t begin = first_seen(shape, &shape->rows[row]) / stretch * stretch;
+             begin < length_of(&shape->rows[row]); begin += stretch) {
             paged->page_table[slots[row] * paged->columns + begin / stretch] = pages[used++];
         }
     }
@@ -228,6 +237,9 @@ static void store_token(const paged_case *paged, uint32_t row, uint32_t position
     const double *source = (is_key ? paged->keys[row] : paged->values[row]) +
                            (size_t)position * shape->kv_heads * plane.dim;
 
+    if (page == NO_PAGE) {
+        return; /* behind the window */
+    }
     for (uint32_t head = 0; head < shape->kv_heads; head++) {
         unsigned char *target = plane.data + page * plane.page_stride + head * plane.head_stride +
                                 place.offset * plane.token_stride;
