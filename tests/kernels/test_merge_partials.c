@@ -1,6 +1,7 @@
 #include "support/suite.h"
 
 #include <math.h>
+#include <stdbool.h>
 #include <string.h>
 
 #include "kernels/kernels.h"
@@ -134,7 +135,8 @@ enum {
     TOKENS = 3,
     HEADS = 2,
     ROWS = TOKENS * HEADS,
-    ROW_FLOATS = ROWS * DIM + ROWS + 1, /* a part: O, LSE, a gap */
+    RECORD_FLOATS = HEADS * (DIM + 1) + 1,    /* O and LSE of a token, a gap */
+    PART_STRIDE = TOKENS * RECORD_FLOATS + 2, /* floats */
     OUT_HEAD = DIM + 1,
     OUT_TOKEN = HEADS * OUT_HEAD + 1
 };
@@ -144,29 +146,46 @@ static double uniform(random_source *source)
     return (double)random_below(source, 65536) / 32768.0 - 1.0;
 }
 
-static void check_row(const float *parts, uint32_t part_count, uint32_t row, const float *sinks,
-                      const unsigned char *out, float lse, kvspan_dtype dtype)
+/* Where the floats of a row lie within a part: all O before all LSE, or token by token. */
+static size_t output_place(bool is_by_token, uint32_t row)
 {
-    const double sink = sinks ? (double)sinks[row % HEADS] : -(double)INFINITY;
-    const float *lses = parts + (size_t)ROWS * DIM + row;
-    double sum = exp(sink);
+    const size_t record = (size_t)(row / HEADS) * RECORD_FLOATS;
+
+    return is_by_token ? record + (size_t)(row % HEADS) * DIM : (size_t)row * DIM;
+}
+
+static size_t lse_place(bool is_by_token, uint32_t row)
+{
+    const size_t record = (size_t)(row / HEADS) * RECORD_FLOATS;
+
+    return is_by_token ? record + (size_t)HEADS * DIM + row % HEADS : (size_t)ROWS * DIM + row;
+}
+
+static void check_row(const kvspan_merge_partials_args *args, const float *parts, bool is_by_token,
+                      uint32_t row)
+{
+    const kvspan_dtype dtype = args->out.dtype;
+    double sum = args->sinks ? exp((double)args->sinks[row % HEADS]) : 0.0;
     double sums[DIM] = { 0 };
 
-    for (uint32_t part = 0; part < part_count; part++) {
-        const double weight = exp((double)lses[(size_t)part * ROW_FLOATS]);
+    for (uint32_t part = 0; part < args->part_count; part++) {
+        const float *floats = parts + (size_t)part * PART_STRIDE;
+        const double weight = exp((double)floats[lse_place(is_by_token, row)]);
 
         sum += weight;
         for (uint32_t i = 0; i < DIM; i++) {
-            sums[i] += weight * (double)parts[(size_t)part * ROW_FLOATS + (size_t)row * DIM + i];
+            sums[i] += weight * (double)floats[output_place(is_by_token, row) + i];
         }
     }
     for (uint32_t i = 0; i < DIM; i++) {
-        const size_t place = row / HEADS * OUT_TOKEN + row % HEADS * OUT_HEAD + i;
+        const size_t place = (size_t)(row / HEADS) * OUT_TOKEN + row % HEADS * OUT_HEAD + i;
+        const unsigned char *out = args->out.data;
         const double got = oracle_load(dtype, out + place * (dtype == KVSPAN_F32 ? 4 : 2));
 
         ck_assert_double_eq_tol(got, sums[i] / sum, oracle_ulp(dtype, 1.0) + 1e-6);
     }
-    ck_assert_double_eq_tol((double)lse, log(sum), 2e-6);
+    ck_assert_double_eq_tol((double)args->lse[row / HEADS * args->lse_stride + row % HEADS],
+                            log(sum), 2e-6);
 }
 
 START_TEST(random_parts_merge_as_in_float64)
@@ -174,23 +193,24 @@ START_TEST(random_parts_merge_as_in_float64)
     random_source source = random_start("merge", 1);
 
     for (uint32_t round = 0; round < 200; round++) {
-        const uint32_t part_count = random_between(&source, 1, MAX_PARTS);
-        const kvspan_dtype dtype = round % 2 ? KVSPAN_BF16 : KVSPAN_F32;
+        const bool is_by_token = _i == 1;
         const float sinks[HEADS] = { (float)uniform(&source), (float)uniform(&source) };
-        float parts[MAX_PARTS * ROW_FLOATS];
+        float parts[MAX_PARTS * PART_STRIDE];
         float lse[TOKENS * 4];
         unsigned char out[sizeof(float) * TOKENS * OUT_TOKEN];
         kvspan_merge_partials_args args = {
-            .part_count = part_count,
+            .part_count = random_between(&source, 1, MAX_PARTS),
             .tokens = TOKENS,
             .heads = HEADS,
             .dim = DIM,
             .parts = (const unsigned char *)parts,
-            .part_stride = ROW_FLOATS * sizeof(float),
-            .lse_offset = sizeof(float) * ROWS * DIM,
+            .part_stride = sizeof(float) * PART_STRIDE,
+            .lse_offset = sizeof(float) * lse_place(is_by_token, 0),
+            .token_stride = is_by_token ? sizeof(float) * RECORD_FLOATS : 0,
+            .lse_token_stride = is_by_token ? sizeof(float) * RECORD_FLOATS : 0,
             .sinks = round % 3 ? sinks : NULL,
             .out = { .data = out,
-                     .dtype = dtype,
+                     .dtype = round % 2 ? KVSPAN_BF16 : KVSPAN_F32,
                      .heads = HEADS,
                      .dim = DIM,
                      .tokens = TOKENS,
@@ -200,13 +220,12 @@ START_TEST(random_parts_merge_as_in_float64)
             .lse_stride = 4,
         };
 
-        for (uint32_t i = 0; i < MAX_PARTS * ROW_FLOATS; i++) {
+        for (uint32_t i = 0; i < MAX_PARTS * PART_STRIDE; i++) {
             parts[i] = (float)uniform(&source);
         }
         ck_assert_int_eq(kvspan_kernels_reference.merge_partials(&args, NULL, NULL), KVSPAN_OK);
         for (uint32_t row = 0; row < ROWS; row++) {
-            check_row(parts, part_count, row, args.sinks, out, lse[row / HEADS * 4 + row % HEADS],
-                      dtype);
+            check_row(&args, parts, is_by_token, row);
         }
         args.lse = NULL; /* not wanted */
         ck_assert_int_eq(kvspan_kernels_reference.merge_partials(&args, NULL, NULL), KVSPAN_OK);
@@ -226,7 +245,7 @@ int main(void)
     tcase_add_loop_test(forms, nan_of_one_part_is_not_lost, 0, 2);
     tcase_add_loop_test(forms, a_sink_at_the_parts_lse_halves_the_value, 0, 3);
     tcase_add_test(forms, a_sink_far_above_takes_all_without_overflow);
-    tcase_add_test(random, random_parts_merge_as_in_float64);
+    tcase_add_loop_test(random, random_parts_merge_as_in_float64, 0, 2);
     suite_add_tcase(suite, forms);
     suite_add_tcase(suite, random);
     return suite_run(suite);
