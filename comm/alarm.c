@@ -166,9 +166,10 @@ static void probe_awaited(kvspan_comm *comm, uint64_t now_ns)
     if (!is_overdue && !is_asked) {
         return;
     }
-    for (uint32_t i = 0; i < wait->count; i++) {
+    for (uint32_t i = 0; i < kvspan_chain_edge_count(comm); i++) {
+        uint32_t rank = 0;
         kvspan_peer *peer =
-            wait->requests[i].handle ? kvspan_watch_find(comm, wait->requests[i].peer) : NULL;
+            kvspan_chain_edge(comm, i, &rank) ? kvspan_watch_find(comm, rank) : NULL;
 
         if (peer) {
             probe(comm, peer);

@@ -102,9 +102,25 @@ static bool is_better(const kvspan_chain *chain, const kvspan_chain *than)
                : chain->kind == KVSPAN_CHAIN_SILENT && chain->silent_ms > than->silent_ms;
 }
 
-kvspan_chain kvspan_chain_of(const kvspan_comm *comm, uint64_t now_ns)
+uint32_t kvspan_chain_edge_count(const kvspan_comm *comm)
+{
+    return comm->wait ? comm->wait->count + comm->debtor_count : 0;
+}
+
+bool kvspan_chain_edge(const kvspan_comm *comm, uint32_t edge, uint32_t *rank_out)
 {
     const kvspan_wait *wait = comm->wait;
+
+    if (edge >= wait->count) {
+        *rank_out = comm->debtors[edge - wait->count];
+        return true;
+    }
+    *rank_out = wait->requests[edge].peer;
+    return wait->requests[edge].handle != NULL;
+}
+
+kvspan_chain kvspan_chain_of(const kvspan_comm *comm, uint64_t now_ns)
+{
     kvspan_chain best = { .kind = KVSPAN_CHAIN_AWAKE,
                           .end_rank = comm->transport.rank,
                           .end_epoch = comm->epoch,
@@ -112,16 +128,17 @@ kvspan_chain kvspan_chain_of(const kvspan_comm *comm, uint64_t now_ns)
                           .path = { comm->transport.rank } };
     bool is_first = true;
 
-    for (uint32_t i = 0; wait && i < wait->count; i++) {
-        if (!wait->requests[i].handle) {
-            continue;
-        }
-        const kvspan_chain chain = chain_through(comm, wait->requests[i].peer, now_ns);
+    for (uint32_t i = 0; i < kvspan_chain_edge_count(comm); i++) {
+        uint32_t rank = 0;
 
-        if (is_first || is_better(&chain, &best)) {
-            best = chain;
+        if (kvspan_chain_edge(comm, i, &rank)) {
+            const kvspan_chain chain = chain_through(comm, rank, now_ns);
+
+            if (is_first || is_better(&chain, &best)) {
+                best = chain;
+            }
+            is_first = false;
         }
-        is_first = false;
     }
     return best;
 }

@@ -6,6 +6,11 @@
 
 #include "comm/state.h"
 
+/* The edges of a wait: its requests, then the debtors. Edge i, if it is still open: to which rank.
+ */
+uint32_t kvspan_chain_edge_count(const kvspan_comm *comm);
+bool kvspan_chain_edge(const kvspan_comm *comm, uint32_t edge, uint32_t *rank_out);
+
 /* This rank's chain, from what its peers answered. Outside a wait it ends at once: AWAKE. */
 kvspan_chain kvspan_chain_of(const kvspan_comm *comm, uint64_t now_ns);
 

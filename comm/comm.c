@@ -232,6 +232,12 @@ void kvspan_comm_set_epoch(kvspan_comm *comm, uint64_t epoch)
     comm->epoch = epoch;
 }
 
+void kvspan_comm_set_debtors(kvspan_comm *comm, const uint32_t *ranks, uint32_t count)
+{
+    comm->debtors = ranks;
+    comm->debtor_count = count;
+}
+
 void kvspan_comm_set_progress(kvspan_comm *comm, kvspan_progress progress, void *context)
 {
     comm->progress = progress;

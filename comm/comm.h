@@ -62,8 +62,11 @@ typedef enum kvspan_wait_kind {
 } kvspan_wait_kind;
 
 /* Waits until all requests are done. LATE and PEER name the rank (of the communicator) and the
- * epoch in error, cancel the receives among the requests, and spend the communicator: every later
- * call answers with the same verdict. timeout_ms 0: one poll. */
+ * epoch in error and spend the communicator: every later call answers with the same verdict. So do
+ * a verb or a progress that fails, on this rank with their own status. Whatever ends the wait but
+ * TIMEOUT also ends the requests, as kvspan_comm_cancel() does. timeout_ms 0: an idle wait polls
+ * once; inside a step the deadline has passed already, and the rank that is late is looked for.
+ * LATE comes at most 1.5 s behind the deadline. */
 kvspan_status kvspan_comm_wait(kvspan_comm *comm, kvspan_request *requests, uint32_t count,
                                kvspan_wait_kind kind, uint32_t timeout_ms, kvspan_error *error);
 
@@ -83,6 +86,11 @@ void kvspan_comm_heard(kvspan_comm *comm, uint32_t rank, uint64_t epoch);
 
 /* One at a time; NULL ends it. */
 void kvspan_comm_set_progress(kvspan_comm *comm, kvspan_progress progress, void *context);
+
+/* Ranks that this one owes its own answers to: whoever waits for this rank, in a wait of any kind,
+ * waits for them too (a parent in a tree passes on what its children have said). ranks: [count],
+ * the caller's memory until the next call. */
+void kvspan_comm_set_debtors(kvspan_comm *comm, const uint32_t *ranks, uint32_t count);
 
 /* Peers that may come to wait for this rank or it for them: they can probe each other. Ranks at
  * distance ±2^k and both tree neighbours are watched from create on; this adds group members. */

@@ -55,7 +55,9 @@ struct kvspan_comm {
     kvspan_peer **peers; /* [peer_count] */
     uint32_t peer_count;
     uint32_t peer_capacity;
-    kvspan_wait *wait; /* NULL outside kvspan_comm_wait() */
+    kvspan_wait *wait;       /* NULL outside kvspan_comm_wait() */
+    const uint32_t *debtors; /* [debtor_count], the caller's */
+    uint32_t debtor_count;
     kvspan_progress progress;
     void *progress_context;
     uint64_t steady_ns;

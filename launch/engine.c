@@ -9,7 +9,7 @@
 enum {
     NOTICE_STOP = 1, /* kvspan_cache_notify(): a signal came */
     /* How long a verdict on the coordinator may take to come around, once the deadline is over. */
-    VERDICT_MS = 1500
+    VERDICT_MS = 1000
 };
 
 typedef struct engine_loop {

@@ -16,7 +16,7 @@
 enum {
     /* A launcher kills the other ranks as soon as one has ended badly: they get this long to say
      * what they saw. */
-    LINGER_MS = 500
+    LINGER_MS = 300
 };
 
 /* What a run came to, over all ranks. */

@@ -68,6 +68,7 @@ void kvspan_broadcast_fini(kvspan_broadcast *broadcast)
         return;
     }
     abandoned = kvspan_comm_abandoned(comm);
+    kvspan_comm_set_debtors(comm, NULL, 0);
     kvspan_comm_cancel(comm, &broadcast->receive);
     kvspan_comm_cancel(comm, &broadcast->ack_send);
     for (uint32_t i = 0; i < broadcast->tree.child_count; i++) {
@@ -245,6 +246,19 @@ static kvspan_status tell_parent(kvspan_broadcast *broadcast, kvspan_error *erro
                             broadcast->ack_out, KVSPAN_ACK_BYTES, &broadcast->ack_send, error);
 }
 
+/* Whoever waits for this rank's acknowledgement waits for the children that are behind it. */
+static void name_debtors(kvspan_broadcast *broadcast)
+{
+    uint32_t count = 0;
+
+    for (uint32_t i = 0; i < broadcast->tree.child_count; i++) {
+        if (broadcast->fold.child_epochs[i] < broadcast->fold.own_epoch) {
+            broadcast->debtors[count++] = broadcast->tree.children[i];
+        }
+    }
+    kvspan_comm_set_debtors(broadcast->comm, broadcast->debtors, count);
+}
+
 kvspan_status kvspan_broadcast_progress(void *context, kvspan_error *error)
 {
     kvspan_broadcast *const broadcast = context;
@@ -261,6 +275,7 @@ kvspan_status kvspan_broadcast_progress(void *context, kvspan_error *error)
             status = take_ack(broadcast, i, error);
         }
     }
+    name_debtors(broadcast);
     if (status == KVSPAN_OK) {
         status = tell_parent(broadcast, error);
     }

@@ -33,6 +33,7 @@ typedef struct kvspan_broadcast {
     uint32_t waiting_child; /* whose receive a wait has at the moment; child_count = none */
     kvspan_request ack_receives[KVSPAN_TREE_MAX_CHILDREN];
     unsigned char ack_bytes[KVSPAN_TREE_MAX_CHILDREN][KVSPAN_ACK_BYTES];
+    uint32_t debtors[KVSPAN_TREE_MAX_CHILDREN]; /* children behind what this rank has ended */
     kvspan_request ack_send;
     unsigned char ack_out[KVSPAN_ACK_BYTES];
     uint64_t begun;        /* last epoch begun on this rank */
