@@ -65,7 +65,7 @@ typedef struct kvspan_attend_pages_args {
     float soft_cap; /* 0 = none: c · tanh(s / c) after the scale */
 } kvspan_attend_pages_args;
 
-/* Merges partial results in order of parts, by log-sum-exp in f32 (facts: m = max LSE; out =
+/* Merges partial results in order of parts, by log-sum-exp in f32 (m = max of LSE and sink; out =
  * Σ e^(LSE_i − m) O_i / Σ e^(LSE_i − m)); an empty part is (0, −inf). A sink logit adds e^(sink −
  * m) to the denominator, here and only here. All parts empty: out 0, LSE −inf (sinks count as
  * none). */

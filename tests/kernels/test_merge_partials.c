@@ -178,7 +178,8 @@ static void check_row(const kvspan_merge_partials_args *args, const float *parts
         }
     }
     for (uint32_t i = 0; i < DIM; i++) {
-        const size_t place = (size_t)(row / HEADS) * OUT_TOKEN + row % HEADS * OUT_HEAD + i;
+        const size_t place =
+            (size_t)(row / HEADS) * OUT_TOKEN + (size_t)(row % HEADS) * OUT_HEAD + i;
         const unsigned char *out = args->out.data;
         const double got = oracle_load(dtype, out + place * (dtype == KVSPAN_F32 ? 4 : 2));
 
