@@ -89,7 +89,7 @@ static kvspan_status place_first(kvspan_reader *reader, const kvspan_stretch_rul
     const uint64_t distance = code >> rule->flag_bits;
     const int64_t first = (int64_t)expected + kvspan_unzigzag(distance);
 
-    if (distance > 2 * rule->end + 1 || first < 0 || (uint64_t)first >= rule->end) {
+    if (first < 0 || (uint64_t)first >= rule->end) {
         return kvspan_fail(reader->error, KVSPAN_ERR_CORRUPT,
                            "byte %zu: zigzag distance %" PRIu64 " from %s %" PRIu32
                            " leads out of [0, %" PRIu64 ")",

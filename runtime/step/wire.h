@@ -101,7 +101,7 @@ static inline uint32_t kvspan_varint_bytes(uint64_t value)
 /* 0, -1, 1, -2, … become 0, 1, 2, 3, … */
 static inline uint64_t kvspan_zigzag(int64_t value)
 {
-    return value < 0 ? 2 * (uint64_t)-(value + 1) + 1 : 2 * (uint64_t)value;
+    return value < 0 ? 2 * (uint64_t)(-1 - value) + 1 : 2 * (uint64_t)value;
 }
 
 static inline int64_t kvspan_unzigzag(uint64_t code)

@@ -300,7 +300,15 @@ static size_t longest_message(const kvspan_step_limits *limits, uint32_t stride)
 START_TEST(the_longest_messages_stay_below_max_bytes)
 {
     kvspan_step_limits many_slots = large;
+    kvspan_step_limits many_pages = large;
 
+    many_pages.slot_count = 1;
+    many_pages.column_count = 50000;
+    many_pages.page_count = 2000000;
+    many_pages.page_tokens = 1;
+    many_pages.max_tokens = 50000;
+    many_pages.max_sequence_tokens = 50000;
+    many_pages.max_payload_bytes = 0;
     many_slots.slot_count = 65536;
     many_slots.max_rows = 65536;
     many_slots.max_tokens = 131072;
@@ -314,8 +322,11 @@ START_TEST(the_longest_messages_stay_below_max_bytes)
     ck_assert_uint_le(longest_message(&grouped, 19), kvspan_step_max_bytes(&grouped));
     ck_assert_uint_le(longest_message(&large, 101), kvspan_step_max_bytes(&large));
     ck_assert_uint_le(longest_message(&many_slots, 32771), kvspan_step_max_bytes(&many_slots));
+    ck_assert_uint_le(longest_message(&many_pages, 1), kvspan_step_max_bytes(&many_pages));
     /* And the bound is not far above what can happen. */
     ck_assert_uint_ge(longest_message(&large, 101) * 5 / 4, kvspan_step_max_bytes(&large));
+    ck_assert_uint_ge(longest_message(&many_pages, 1) * 51 / 50,
+                      kvspan_step_max_bytes(&many_pages));
     ck_assert_uint_ge(longest_message(&many_slots, 32771) * 3 / 2,
                       kvspan_step_max_bytes(&many_slots));
 }
@@ -324,7 +335,9 @@ END_TEST
 START_TEST(max_bytes_holds_every_first_receive)
 {
     ck_assert_uint_eq(kvspan_step_max_bytes(&single), KVSPAN_STEP_FIRST_BYTES);
-    ck_assert_uint_ge(kvspan_step_max_bytes(&large), 65536 + 64);
+    /* The documented sum: header, 256 slots, 256 runs, 312 pages, 256 rows, payload. */
+    ck_assert_uint_eq(kvspan_step_max_bytes(&large), 64 + 256 * (2 + 2 + 10) + 256 * (2 + 1 + 2) +
+                                                         312 * 3 + 256 * (2 + 2) + 7 + 65536);
 }
 END_TEST
 
