@@ -101,6 +101,45 @@ START_TEST(rank_that_answers_but_takes_no_part_is_named)
 }
 END_TEST
 
+/* Rank 0 waits for rank 1, which idles, since its answer waits for rank 2, which is silent. */
+static void body_debtor(ranks_self *self)
+{
+    static const uint32_t debtors[] = { 2 };
+    uint32_t *survivors_done = self->context;
+    kvspan_error error = { 0 };
+    kvspan_request request = { 0 };
+    uint32_t value = 0;
+    kvspan_status status;
+
+    while (self->rank == 2 && __atomic_load_n(survivors_done, __ATOMIC_ACQUIRE) < 2) {
+        (void)nanosleep(&(const struct timespec){ .tv_nsec = 1000000 }, NULL);
+    }
+    if (self->rank == 2) {
+        return;
+    }
+    if (self->rank == 1) {
+        kvspan_comm_set_debtors(self->comm, debtors, 1);
+    }
+    status = kvspan_comm_receive(self->comm, KVSPAN_CHANNEL_STEP, 1 - self->rank, &value,
+                                 sizeof(value), &request, &error);
+    if (status == KVSPAN_OK) {
+        status = kvspan_comm_wait(self->comm, &request, 1,
+                                  self->rank == 0 ? KVSPAN_WAIT_STEP : KVSPAN_WAIT_IDLE,
+                                  self->rank == 0 ? DEADLINE_MS : BODY_PATIENCE_MS, &error);
+    }
+    (void)__atomic_add_fetch(survivors_done, 1, __ATOMIC_RELEASE);
+    ranks_check_status(self, status, KVSPAN_ERR_LATE, &error);
+    ranks_check(self, error.rank == 2);
+}
+
+START_TEST(chain_goes_on_through_an_idle_ranks_debtors)
+{
+    uint32_t survivors_done = 0;
+
+    ranks_run(3, body_debtor, &survivors_done);
+}
+END_TEST
+
 /* Rank 1 comes after the deadline, but before it is given up. */
 static void body_just_in_time(ranks_self *self)
 {
@@ -143,6 +182,7 @@ int main(void)
                         LATE_SCENARIO_END * (int)(sizeof(rank_counts) / sizeof(rank_counts[0])));
     tcase_add_test(threads, ranks_that_wait_in_a_circle_are_told_so);
     tcase_add_test(threads, rank_that_answers_but_takes_no_part_is_named);
+    tcase_add_test(threads, chain_goes_on_through_an_idle_ranks_debtors);
     tcase_add_test(threads, message_that_comes_before_the_verdict_is_taken);
     suite_add_tcase(suite, threads);
     return suite_run(suite);
