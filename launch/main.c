@@ -11,11 +11,11 @@
  * environment, and without a launcher there is just one. */
 static bool is_first_process(void)
 {
-    static const char *const NAMES[] = { "OMPI_COMM_WORLD_RANK", "PMIX_RANK", "PMI_RANK",
+    static const char *const names[] = { "OMPI_COMM_WORLD_RANK", "PMIX_RANK", "PMI_RANK",
                                          "SLURM_PROCID" };
 
-    for (size_t i = 0; i < sizeof(NAMES) / sizeof(NAMES[0]); i++) {
-        const char *rank = getenv(NAMES[i]);
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        const char *rank = getenv(names[i]);
 
         if (rank) {
             return strcmp(rank, "0") == 0;

@@ -73,7 +73,9 @@ static kvspan_status read_line(line_reader *reader, kvspan_error *error)
 static bool is_blank(const line_reader *reader)
 {
     for (size_t i = 0; i < reader->line_bytes; i++) {
-        if (!memchr(" \t\r", reader->line[i], 3)) {
+        const char byte = reader->line[i];
+
+        if (byte != ' ' && byte != '\t' && byte != '\r') {
             return false;
         }
     }

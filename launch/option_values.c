@@ -38,7 +38,7 @@ kvspan_status kvspan_option_integer(const kvspan_option *option, int64_t low, in
                                     int64_t *value_out, kvspan_error *error)
 {
     int64_t value = 0;
-    const char *rest = NULL;
+    const char *rest = "";
     const kvspan_status status = read_integer(option, &value, &rest, error);
 
     if (status != KVSPAN_OK) {
@@ -71,9 +71,9 @@ kvspan_status kvspan_option_count(const kvspan_option *option, uint32_t low, uin
 /* The power of two that a suffix stands for, -1 if it is none. */
 static int suffix_bits(const char *suffix)
 {
-    static const char LETTERS[] = "KMGT";
+    static const char letters[] = "KMGT";
     const char *letter =
-        suffix[0] != '\0' ? strchr(LETTERS, toupper((unsigned char)suffix[0])) : NULL;
+        suffix[0] != '\0' ? strchr(letters, toupper((unsigned char)suffix[0])) : NULL;
 
     if (suffix[0] == '\0') {
         return 0;
@@ -81,14 +81,14 @@ static int suffix_bits(const char *suffix)
     if (!letter || (suffix[1] != '\0' && strcmp(suffix + 1, "iB") != 0)) {
         return -1;
     }
-    return 10 * (int)(letter - LETTERS + 1);
+    return 10 * (int)(letter - letters + 1);
 }
 
 kvspan_status kvspan_option_bytes(const kvspan_option *option, uint64_t *value_out,
                                   kvspan_error *error)
 {
     int64_t value = 0;
-    const char *suffix = NULL;
+    const char *suffix = "";
     int bits;
     const kvspan_status status = read_integer(option, &value, &suffix, error);
 

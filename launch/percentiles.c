@@ -14,7 +14,7 @@ static uint32_t bucket_of(uint64_t value)
     uint32_t exponent = 0;
 
     value = value < most ? value : most;
-    while (value >= 2 * KVSPAN_PERCENTILE_STEPS) {
+    while (value >> (STEP_BITS + 1) != 0) {
         value >>= 1;
         exponent++;
     }

@@ -47,7 +47,7 @@ enum {
     KEY_HELP
 };
 
-static const struct argp_option OPTIONS[] = {
+static const struct argp_option known_options[] = {
     { NULL, 0, NULL, 0, "What is asked of the cache:", 1 },
     { "trace", KEY_TRACE, "FILE", 0, "Requests of a recorded trace (Mooncake's JSON lines)", 0 },
     { "workload", KEY_WORKLOAD, "NAME", 0,
@@ -100,7 +100,7 @@ static const struct argp_option OPTIONS[] = {
     { 0 },
 };
 
-static const char DOCUMENTATION[] =
+static const char documentation[] =
     "Drives a paged KV cache, sharded over the ranks of an MPI job, through the requests of a trace "
     "or a made-up workload.\v"
     "Examples:\n"
@@ -113,20 +113,21 @@ static const char DOCUMENTATION[] =
     "Exit codes: 0 good, 1 a check failed, 2 usage or configuration, 3 finished with\n"
     "requests refused, 4 a rank was late or failed, 5 input or output.";
 
-static const kvspan_option_word DTYPES[] = { { "bfloat16", KVSPAN_BF16 },
-                                             { "bf16", KVSPAN_BF16 },
-                                             { "float16", KVSPAN_F16 },
-                                             { "f16", KVSPAN_F16 },
-                                             { "float32", KVSPAN_F32 },
-                                             { "f32", KVSPAN_F32 },
-                                             { NULL, 0 } };
-static const kvspan_option_word POLICIES[] = { { "refuse", KVSPAN_HEADS_REFUSE },
-                                               { "replicate", KVSPAN_HEADS_REPLICATE },
-                                               { "split_sequence", KVSPAN_HEADS_SPLIT_SEQUENCE },
-                                               { NULL, 0 } };
-static const kvspan_option_word GATHERS[] = { { "none", KVSPAN_GATHER_NONE },
-                                              { "heads", KVSPAN_GATHER_HEADS },
-                                              { NULL, 0 } };
+static const kvspan_option_word dtype_words[] = { { "bfloat16", KVSPAN_BF16 },
+                                                  { "bf16", KVSPAN_BF16 },
+                                                  { "float16", KVSPAN_F16 },
+                                                  { "f16", KVSPAN_F16 },
+                                                  { "float32", KVSPAN_F32 },
+                                                  { "f32", KVSPAN_F32 },
+                                                  { NULL, 0 } };
+static const kvspan_option_word policy_words[] = { { "refuse", KVSPAN_HEADS_REFUSE },
+                                                   { "replicate", KVSPAN_HEADS_REPLICATE },
+                                                   { "split_sequence",
+                                                     KVSPAN_HEADS_SPLIT_SEQUENCE },
+                                                   { NULL, 0 } };
+static const kvspan_option_word gather_words[] = { { "none", KVSPAN_GATHER_NONE },
+                                                   { "heads", KVSPAN_GATHER_HEADS },
+                                                   { NULL, 0 } };
 
 /* What argp hands to the parser. */
 typedef struct parse_state {
@@ -137,7 +138,7 @@ typedef struct parse_state {
 
 static const char *name_of(int key)
 {
-    for (const struct argp_option *option = OPTIONS; option->name || option->doc; option++) {
+    for (const struct argp_option *option = known_options; option->name || option->doc; option++) {
         if (option->key == key && option->name) {
             return option->name;
         }
@@ -187,7 +188,7 @@ static kvspan_status parse_model(int key, const kvspan_option *given, kvspan_run
     case KEY_HEAD_DIM:
         return kvspan_option_count(given, 1, KVSPAN_MAX_DIM, &options->head_dim, error);
     default:
-        status = kvspan_option_choice(given, DTYPES, &dtype, error);
+        status = kvspan_option_choice(given, dtype_words, &dtype, error);
         options->dtype = status == KVSPAN_OK ? (kvspan_dtype)dtype : options->dtype;
         return status;
     }
@@ -203,12 +204,12 @@ static kvspan_status parse_placement(int key, const kvspan_option *given,
     case KEY_MESH: options->mesh = given->text; return KVSPAN_OK;
     case KEY_PARTITION: options->partition_axis = given->text; return KVSPAN_OK;
     case KEY_HEADS_POLICY:
-        status = kvspan_option_choice(given, POLICIES, &choice, error);
+        status = kvspan_option_choice(given, policy_words, &choice, error);
         options->heads_policy =
             status == KVSPAN_OK ? (kvspan_heads_policy)choice : options->heads_policy;
         return status;
     default:
-        status = kvspan_option_choice(given, GATHERS, &choice, error);
+        status = kvspan_option_choice(given, gather_words, &choice, error);
         options->gather = status == KVSPAN_OK ? (kvspan_gather)choice : options->gather;
         return status;
     }
@@ -306,9 +307,9 @@ static error_t take_argument(int key, char *text, struct argp_state *state)
     return parse->status == KVSPAN_OK ? 0 : EINVAL;
 }
 
-static const struct argp PARSER = { .options = OPTIONS,
+static const struct argp parser = { .options = known_options,
                                     .parser = take_argument,
-                                    .doc = DOCUMENTATION };
+                                    .doc = documentation };
 
 /* What only several options together can have wrong. */
 static kvspan_status check_together(const kvspan_run_options *options, kvspan_error *error)
@@ -348,7 +349,7 @@ kvspan_status kvspan_run_options_parse(int argc, char **argv, kvspan_run_options
                                        .flip_bit_rank = -1 } };
     kvspan_run_options *options = &parse.options;
 
-    if (argp_parse(&PARSER, argc, argv, ARGP_NO_ERRS | ARGP_NO_EXIT | ARGP_NO_HELP, NULL, &parse) !=
+    if (argp_parse(&parser, argc, argv, ARGP_NO_ERRS | ARGP_NO_EXIT | ARGP_NO_HELP, NULL, &parse) !=
             0 &&
         parse.status == KVSPAN_OK) {
         parse.status = kvspan_fail(&parse.error, KVSPAN_ERR_MEMORY, "no memory to read options");
@@ -376,5 +377,5 @@ void kvspan_run_options_help(void)
 {
     char name[] = "kvspan run";
 
-    argp_help(&PARSER, stdout, ARGP_HELP_SHORT_USAGE | ARGP_HELP_LONG | ARGP_HELP_DOC, name);
+    argp_help(&parser, stdout, ARGP_HELP_SHORT_USAGE | ARGP_HELP_LONG | ARGP_HELP_DOC, name);
 }

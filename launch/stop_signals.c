@@ -14,15 +14,15 @@ static void note_signal(int number)
 
 kvspan_status kvspan_stop_signals_install(kvspan_error *error)
 {
-    static const int NUMBERS[] = { SIGINT, SIGTERM, SIGUSR1 };
+    static const int numbers[] = { SIGINT, SIGTERM, SIGUSR1 };
     struct sigaction action = { .sa_handler = note_signal };
 
     /* Restarted, because no system call of a step is worth interrupting: they all return soon. */
     action.sa_flags = SA_RESTART;
     (void)sigemptyset(&action.sa_mask);
-    for (size_t i = 0; i < sizeof(NUMBERS) / sizeof(NUMBERS[0]); i++) {
-        if (sigaction(NUMBERS[i], &action, NULL) != 0) {
-            return kvspan_fail(error, KVSPAN_ERR_IO, "signal %d cannot be caught: %s", NUMBERS[i],
+    for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
+        if (sigaction(numbers[i], &action, NULL) != 0) {
+            return kvspan_fail(error, KVSPAN_ERR_IO, "signal %d cannot be caught: %s", numbers[i],
                                strerror(errno));
         }
     }

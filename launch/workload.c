@@ -8,20 +8,21 @@ enum {
 };
 
 /* Shares of the requests, in thousandths, that are at most as long as the lengths below. */
-static const uint32_t THOUSANDTHS[QUANTILES] = { 0,   10,  50,  100, 200, 250, 300, 400, 500,
+static const uint32_t thousandths[QUANTILES] = { 0,   10,  50,  100, 200, 250, 300, 400, 500,
                                                  600, 700, 750, 800, 900, 950, 990, 999, 1000 };
-static const uint32_t PROMPT_TOKENS[QUANTILES] = { 2,    29,   181,  207,  387,  396,
-                                                   403,  703,  1020, 1071, 1130, 1189,
-                                                   1315, 2735, 4083, 4142, 6212, 14050 };
-static const uint32_t OUTPUT_TOKENS[QUANTILES] = { 7,   16,  41,  54,  77,  85,  91,  103, 129,
-                                                   177, 384, 395, 400, 424, 451, 601, 954, 1000 };
+static const uint32_t prompt_quantiles[QUANTILES] = { 2,    29,   181,  207,  387,  396,
+                                                      403,  703,  1020, 1071, 1130, 1189,
+                                                      1315, 2735, 4083, 4142, 6212, 14050 };
+static const uint32_t output_quantiles[QUANTILES] = {
+    7, 16, 41, 54, 77, 85, 91, 103, 129, 177, 384, 395, 400, 424, 451, 601, 954, 1000
+};
 
 typedef struct length_scale {
     const char *name;
     uint32_t divisor; /* of all lengths */
 } length_scale;
 
-static const length_scale WORKLOADS[] = {
+static const length_scale workloads[] = {
     { .name = "conversation", .divisor = 1 },
     { .name = "short", .divisor = 16 },
 };
@@ -44,11 +45,11 @@ static uint64_t length_at(const uint32_t lengths[QUANTILES], uint64_t share)
     uint64_t low;
     uint64_t width;
 
-    while (place >= THOUSANDTHS[above] * thousandth) {
+    while (place >= thousandths[above] * thousandth) {
         above++;
     }
-    low = THOUSANDTHS[above - 1] * thousandth;
-    width = THOUSANDTHS[above] * thousandth - low;
+    low = thousandths[above - 1] * thousandth;
+    width = thousandths[above] * thousandth - low;
     return lengths[above - 1] + (place - low) * (lengths[above] - lengths[above - 1]) / width;
 }
 
@@ -61,9 +62,9 @@ static uint64_t draw(const length_scale *scale, const uint32_t lengths[QUANTILES
 
 static const length_scale *find_workload(const char *name)
 {
-    for (size_t i = 0; i < sizeof(WORKLOADS) / sizeof(WORKLOADS[0]); i++) {
-        if (strcmp(WORKLOADS[i].name, name) == 0) {
-            return &WORKLOADS[i];
+    for (size_t i = 0; i < sizeof(workloads) / sizeof(workloads[0]); i++) {
+        if (strcmp(workloads[i].name, name) == 0) {
+            return &workloads[i];
         }
     }
     return NULL;
@@ -87,8 +88,8 @@ kvspan_status kvspan_workload_make(const char *name, uint64_t seed, uint64_t cou
     for (uint64_t i = 0; i < count; i++) {
         const uint64_t key = start + 2 * i * 0x9e3779b97f4a7c15u;
         const kvspan_status status =
-            kvspan_trace_add(&trace, draw(scale, PROMPT_TOKENS, key),
-                             draw(scale, OUTPUT_TOKENS, key + 0x9e3779b97f4a7c15u), 0, error);
+            kvspan_trace_add(&trace, draw(scale, prompt_quantiles, key),
+                             draw(scale, output_quantiles, key + 0x9e3779b97f4a7c15u), 0, error);
 
         if (status != KVSPAN_OK) {
             kvspan_trace_fini(&trace);

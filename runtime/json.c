@@ -217,7 +217,9 @@ bool kvspan_json_add_text(kvspan_json *object, const char *key, const char *valu
         char *copy = strdup(value);
 
         for (char *byte = copy; byte && *byte; byte++) {
-            *byte = (unsigned char)*byte < 0x80 ? *byte : '?';
+            if ((unsigned char)*byte >= 0x80) {
+                *byte = '?';
+            }
         }
         text = copy ? json_string(copy) : NULL;
         free(copy);

@@ -1,5 +1,6 @@
 #include <kvspan/scheduler.h>
 
+#include <assert.h>
 #include <inttypes.h>
 
 #include "runtime/scheduler/scheduler_state.h"
@@ -17,14 +18,16 @@ static bool is_decoding(const kvspan_queued *request)
            request->token_count == request->reached_tokens;
 }
 
-/* One token for every running sequence that decodes, the oldest first. */
+/* One token for every running sequence that decodes. The budget has them all: a request starts only
+ * while tokens are left, so no more run than there are tokens. */
 static void share_decodes(kvspan_queue *queue, remainder *left)
 {
     for (uint32_t index = queue->oldest; index != queue->first_waiting;
          index = queue->requests[index].next) {
         kvspan_queued *request = &queue->requests[index];
 
-        request->row_tokens = is_decoding(request) && left->tokens > 0;
+        request->row_tokens = is_decoding(request);
+        assert(left->tokens >= request->row_tokens);
         left->tokens -= request->row_tokens;
     }
 }

@@ -69,7 +69,6 @@ void kvspan_queue_send_back(kvspan_queue *queue)
     assert(queue->running_count > 0);
     request->sequence = 0;
     request->token_count = 0;
-    request->row_tokens = 0;
     queue->first_waiting = index;
     queue->youngest_running = request->previous;
     queue->running_count--;

@@ -23,7 +23,7 @@ typedef struct kvspan_queued {
     uint32_t output_tokens;
     uint32_t token_count;    /* appended to its sequence, 0 while waiting */
     uint32_t reached_tokens; /* the most that were ever appended: below them all is recomputed */
-    uint32_t row_tokens;     /* in the step that is being planned, 0 = no row */
+    uint32_t row_tokens;     /* while running: in the step that is planned, 0 = no row */
     uint32_t previous;       /* older neighbour in the queue */
     uint32_t next;           /* younger neighbour */
 } kvspan_queued;

@@ -67,7 +67,7 @@ static void free_memory(kvspan_scheduler *scheduler)
 kvspan_status kvspan_scheduler_create(kvspan_ledger *ledger, const kvspan_scheduler_config *config,
                                       kvspan_scheduler **scheduler_out, kvspan_error *error)
 {
-    kvspan_scheduler_config read;
+    kvspan_scheduler_config read = { 0 };
     kvspan_ledger_counts counts;
     kvspan_scheduler *scheduler = NULL;
     kvspan_status status = kvspan_read_sized(&read, sizeof(read), config,
@@ -225,7 +225,6 @@ static kvspan_status complete_row(kvspan_scheduler *scheduler, uint32_t index, k
     counts->tokens_appended += request->row_tokens;
     counts->tokens_recomputed += old_end > first ? old_end - first : 0;
     request->token_count = end;
-    request->row_tokens = 0;
     if (end > request->reached_tokens) {
         request->reached_tokens = end;
     }

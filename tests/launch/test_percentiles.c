@@ -61,7 +61,7 @@ END_TEST
 
 START_TEST(percentiles_are_those_of_the_sorted_values_within_a_fifth_of_a_percent)
 {
-    static const double PERCENTS[] = { 0, 1, 10, 50, 90, 99, 99.9, 100 };
+    static const double percents[] = { 0, 1, 10, 50, 90, 99, 99.9, 100 };
     static kvspan_percentiles percentiles;
     static uint64_t values[VALUES];
     random_source source = random_start("percentiles", 4711);
@@ -72,12 +72,12 @@ START_TEST(percentiles_are_those_of_the_sorted_values_within_a_fifth_of_a_percen
         }
         fill(&percentiles, values, VALUES);
         qsort(values, VALUES, sizeof(values[0]), compare);
-        for (size_t i = 0; i < sizeof(PERCENTS) / sizeof(PERCENTS[0]); i++) {
-            const double right = (double)sorted_value(values, VALUES, PERCENTS[i]);
-            const double told = (double)kvspan_percentiles_value(&percentiles, PERCENTS[i]);
+        for (size_t i = 0; i < sizeof(percents) / sizeof(percents[0]); i++) {
+            const double right = (double)sorted_value(values, VALUES, percents[i]);
+            const double told = (double)kvspan_percentiles_value(&percentiles, percents[i]);
 
             ck_assert_msg(fabs(told - right) <= right / 512, "%u bits, percentile %g: %f for %f",
-                          bits, PERCENTS[i], told, right);
+                          bits, percents[i], told, right);
         }
     }
 }

@@ -22,7 +22,7 @@ static const char *read_all(int end, char text[1024])
     return text;
 }
 
-static const kvspan_progress_state STATE = {
+static const kvspan_progress_state some_state = {
     .requests_ended = 3, .steps = 40, .tokens = 5000, .pages_in_use = 6, .pages_total = 70
 };
 
@@ -35,7 +35,7 @@ START_TEST(a_pipe_is_left_alone_unless_forced)
     open_pipe(ends);
     kvspan_progress_init(&progress, ends[1], false, 9);
     ck_assert(!kvspan_progress_is_due(&progress, 1000000));
-    kvspan_progress_show(&progress, &STATE, 1000000);
+    kvspan_progress_show(&progress, &some_state, 1000000);
     kvspan_progress_end(&progress);
     ck_assert_str_eq(read_all(ends[0], text), "");
     (void)close(ends[0]);
@@ -46,7 +46,7 @@ END_TEST
 START_TEST(lines_come_at_most_twice_a_second)
 {
     kvspan_progress progress;
-    kvspan_progress_state state = STATE;
+    kvspan_progress_state state = some_state;
     char text[1024];
     int ends[2];
 
@@ -79,7 +79,7 @@ START_TEST(a_terminal_has_one_line_that_is_ended_once)
     terminal = open(ptsname(master), O_RDWR | O_NOCTTY);
     ck_assert_int_ge(terminal, 0);
     kvspan_progress_init(&progress, terminal, false, 9);
-    kvspan_progress_show(&progress, &STATE, 500);
+    kvspan_progress_show(&progress, &some_state, 500);
     ck_assert_str_eq(read_all(master, text),
                      "\r3/9 requests, step 40, 10000 tokens/s, 6/70 pages\033[K");
     kvspan_progress_end(&progress);

@@ -6,35 +6,35 @@
 #include <string.h>
 
 /* The keys, in the order that is promised. */
-static const char *const KEYS[] = { "requests_finished",
-                                    "requests_refused",
-                                    "prompt_tokens",
-                                    "generated_tokens",
-                                    "tokens_appended",
-                                    "tokens_recomputed",
-                                    "steps",
-                                    "seconds",
-                                    "tokens_per_second",
-                                    "step_us_p50",
-                                    "step_us_p99",
-                                    "pages_total",
-                                    "pages_high_water",
-                                    "pages_in_use",
-                                    "preemptions",
-                                    "broadcast_bytes_p50",
-                                    "broadcast_bytes_p99",
-                                    "exchange_bytes",
-                                    "output_digest",
-                                    "verify_rows",
-                                    "verify_max_error",
-                                    "verify_bound",
-                                    "verify_worst",
-                                    "mesh",
-                                    "ranks",
-                                    "version" };
+static const char *const promised_keys[] = { "requests_finished",
+                                             "requests_refused",
+                                             "prompt_tokens",
+                                             "generated_tokens",
+                                             "tokens_appended",
+                                             "tokens_recomputed",
+                                             "steps",
+                                             "seconds",
+                                             "tokens_per_second",
+                                             "step_us_p50",
+                                             "step_us_p99",
+                                             "pages_total",
+                                             "pages_high_water",
+                                             "pages_in_use",
+                                             "preemptions",
+                                             "broadcast_bytes_p50",
+                                             "broadcast_bytes_p99",
+                                             "exchange_bytes",
+                                             "output_digest",
+                                             "verify_rows",
+                                             "verify_max_error",
+                                             "verify_bound",
+                                             "verify_worst",
+                                             "mesh",
+                                             "ranks",
+                                             "version" };
 
 enum {
-    KEY_COUNT = sizeof(KEYS) / sizeof(KEYS[0])
+    KEY_COUNT = sizeof(promised_keys) / sizeof(promised_keys[0])
 };
 
 /* Numbers that are all different, and a hundred steps of 1 to 100 us and 301 to 400 bytes. */
@@ -102,7 +102,7 @@ START_TEST(the_json_has_these_keys_in_this_order)
     ck_assert_int_eq(text[strlen(text) - 1], '\n');
     ck_assert_int_eq(kvspan_json_parse(text, strlen(text), &json, NULL), KVSPAN_OK);
     for (size_t i = 0; i < KEY_COUNT; i++) {
-        ck_assert_str_eq(kvspan_json_key(json, i, &value), KEYS[i]);
+        ck_assert_str_eq(kvspan_json_key(json, i, &value), promised_keys[i]);
     }
     ck_assert_ptr_null(kvspan_json_key(json, KEY_COUNT, &value));
     kvspan_json_free(json);
@@ -176,7 +176,7 @@ END_TEST
 
 START_TEST(the_summary_names_every_figure)
 {
-    static const char *const PARTS[] = {
+    static const char *const parts[] = {
         "mesh tp:4, 4 ranks",
         "11 finished, 12 refused",
         "13 of prompts, 14 generated",
@@ -195,8 +195,8 @@ START_TEST(the_summary_names_every_figure)
 
     fill(&tally);
     text = written(&report, false);
-    for (size_t i = 0; i < sizeof(PARTS) / sizeof(PARTS[0]); i++) {
-        ck_assert_msg(strstr(text, PARTS[i]) != NULL, "no \"%s\" in:\n%s", PARTS[i], text);
+    for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
+        ck_assert_msg(strstr(text, parts[i]) != NULL, "no \"%s\" in:\n%s", parts[i], text);
     }
     free(text);
     report.verify_rows = 0;

@@ -142,7 +142,7 @@ START_TEST(bytes_may_have_suffixes)
     static const struct {
         const char *text;
         uint64_t bytes;
-    } CASES[] = { { "1", 1 },
+    } cases[] = { { "1", 1 },
                   { "7K", 7168 },
                   { "7k", 7168 },
                   { "7KiB", 7168 },
@@ -152,11 +152,11 @@ START_TEST(bytes_may_have_suffixes)
                   { "9223372036854775807", INT64_MAX },
                   { "8191T", (uint64_t)8191 * 1099511627776 } };
 
-    for (size_t i = 0; i < sizeof(CASES) / sizeof(CASES[0]); i++) {
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         kvspan_run_options options = { 0 };
 
-        PARSE(&options, "--memory-limit", CASES[i].text);
-        ck_assert_uint_eq(options.memory_limit_bytes, CASES[i].bytes);
+        PARSE(&options, "--memory-limit", cases[i].text);
+        ck_assert_uint_eq(options.memory_limit_bytes, cases[i].bytes);
     }
     REFUSE("--memory-limit is \"7Q\"", "K, M, G or T", "--memory-limit", "7Q");
     REFUSE("--memory-limit is \"7KB\"", "K, M, G or T", "--memory-limit", "7KB");

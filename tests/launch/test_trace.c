@@ -201,7 +201,7 @@ START_TEST(a_trace_grows_as_far_as_it_must)
 
     ck_assert_uint_eq(kvspan_trace_longest(&trace), 0);
     for (uint32_t i = 0; i < 5000; i++) {
-        if (kvspan_trace_add(&trace, i + 1, 2 * i + 1, 3 * i, NULL) != KVSPAN_OK) {
+        if (kvspan_trace_add(&trace, i + 1, 2ull * i + 1, 3ull * i, NULL) != KVSPAN_OK) {
             ck_abort_msg("request %u was not added", i);
         }
     }

@@ -43,13 +43,13 @@ END_TEST
 /* Written down once, so that every machine and every version makes the same requests. */
 START_TEST(the_first_requests_of_seed_0_are_these)
 {
-    static const uint64_t PROMPTS[4] = { 400, 1131, 1104, 290 };
-    static const uint64_t OUTPUTS[4] = { 285, 101, 398, 397 };
+    static const uint64_t prompts[4] = { 400, 1131, 1104, 290 };
+    static const uint64_t outputs[4] = { 285, 101, 398, 397 };
     kvspan_trace trace = make("conversation", 0, 4);
 
     for (uint32_t i = 0; i < 4; i++) {
-        ck_assert_uint_eq(trace.requests[i].prompt_tokens, PROMPTS[i]);
-        ck_assert_uint_eq(trace.requests[i].output_tokens, OUTPUTS[i]);
+        ck_assert_uint_eq(trace.requests[i].prompt_tokens, prompts[i]);
+        ck_assert_uint_eq(trace.requests[i].output_tokens, outputs[i]);
         ck_assert_uint_eq(trace.requests[i].tag, i);
         ck_assert_uint_eq(trace.arrivals_ms[i], 0);
     }

@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-static const test_sizes SIZES = { .pages = 16,
+static const test_sizes small = { .pages = 16,
                                   .slots = 4,
                                   .page_tokens = 4,
                                   .budget = 4,
@@ -54,7 +54,7 @@ static void expect_end(test_scheduling *scheduling)
 
 START_TEST(a_prompt_goes_in_chunks_and_then_decodes_token_by_token)
 {
-    test_scheduling scheduling = test_scheduling_create(&SIZES);
+    test_scheduling scheduling = test_scheduling_create(&small);
     kvspan_scheduler_counts counts;
 
     ck_assert_int_eq(test_submit(&scheduling, 7, 10, 4), KVSPAN_OK);
@@ -78,7 +78,7 @@ END_TEST
 
 START_TEST(one_output_token_needs_no_decode_step)
 {
-    test_scheduling scheduling = test_scheduling_create(&SIZES);
+    test_scheduling scheduling = test_scheduling_create(&small);
 
     ck_assert_int_eq(test_submit(&scheduling, 1, 4, 1), KVSPAN_OK);
     expect_row(&scheduling, 1, 0, 4);
@@ -90,7 +90,7 @@ END_TEST
 
 START_TEST(decodes_come_first_and_prompts_share_what_is_left)
 {
-    test_scheduling scheduling = test_scheduling_create(&SIZES);
+    test_scheduling scheduling = test_scheduling_create(&small);
 
     ck_assert_int_eq(test_submit(&scheduling, 1, 2, 3), KVSPAN_OK);
     ck_assert_int_eq(test_submit(&scheduling, 2, 9, 1), KVSPAN_OK);
@@ -109,7 +109,7 @@ END_TEST
 /* The freed slot 0 goes to the younger request: its row comes first, its priority does not. */
 START_TEST(rows_lie_in_the_order_of_slots_and_tokens_go_by_age)
 {
-    test_sizes sizes = SIZES;
+    test_sizes sizes = small;
     test_scheduling scheduling;
 
     sizes.slots = 2;
@@ -129,9 +129,9 @@ START_TEST(rows_lie_in_the_order_of_slots_and_tokens_go_by_age)
 }
 END_TEST
 
-START_TEST(more_decodes_than_budget_serve_the_oldest)
+START_TEST(no_more_run_than_the_budget_has_tokens)
 {
-    test_sizes sizes = SIZES;
+    test_sizes sizes = small;
     test_scheduling scheduling;
 
     sizes.budget = 2;
@@ -155,31 +155,34 @@ END_TEST
  * not there: it gives way, and is computed again when the older has ended. */
 START_TEST(the_youngest_gives_way_and_is_computed_again)
 {
-    test_sizes sizes = SIZES;
+    test_sizes sizes = small;
     test_scheduling scheduling;
     kvspan_scheduler_counts counts;
 
     sizes.pages = 6;
-    sizes.budget = 16;
+    sizes.budget = 8;
     scheduling = test_scheduling_create(&sizes);
     ck_assert_int_eq(test_submit(&scheduling, 1, 5, 16), KVSPAN_OK);
     ck_assert_int_eq(test_submit(&scheduling, 2, 6, 8), KVSPAN_OK);
     expect_rows(&scheduling, (kvspan_row){ .tag = 1, .position = 0, .token_count = 5 },
-                (kvspan_row){ .tag = 2, .position = 0, .token_count = 6 });
-    for (uint64_t step = 0; step < 6; step++) {
-        expect_rows(&scheduling, (kvspan_row){ .tag = 1, .position = 5 + step, .token_count = 1 },
-                    (kvspan_row){ .tag = 2, .position = 6 + step, .token_count = 1 });
+                (kvspan_row){ .tag = 2, .position = 0, .token_count = 3 });
+    expect_rows(&scheduling, (kvspan_row){ .tag = 1, .position = 5, .token_count = 1 },
+                (kvspan_row){ .tag = 2, .position = 3, .token_count = 3 });
+    for (uint64_t position = 6; position < 12; position++) {
+        expect_rows(&scheduling, (kvspan_row){ .tag = 1, .position = position, .token_count = 1 },
+                    (kvspan_row){ .tag = 2, .position = position, .token_count = 1 });
     }
-    /* Both have filled 3 pages: 11 and 12 tokens. */
-    expect_row(&scheduling, 1, 11, 1);
+    /* Both have filled 3 pages. */
+    expect_row(&scheduling, 1, 12, 1);
     counts = kvspan_scheduler_count(scheduling.scheduler);
     ck_assert_uint_eq(counts.preemptions, 1);
     ck_assert_uint_eq(counts.waiting, 1);
-    for (uint64_t position = 12; position < 20; position++) {
+    for (uint64_t position = 13; position < 20; position++) {
         expect_row(&scheduling, 1, position, 1);
     }
-    /* 12 were appended, the 13th is known: the request ends with it. */
-    expect_row(&scheduling, 2, 0, 13);
+    /* 12 were appended and the 13th is known: it goes in chunks, and the request ends with them. */
+    expect_row(&scheduling, 2, 0, 8);
+    expect_row(&scheduling, 2, 8, 5);
     expect_end(&scheduling);
     counts = kvspan_scheduler_count(scheduling.scheduler);
     ck_assert_uint_eq(counts.finished, 2);
@@ -194,7 +197,7 @@ END_TEST
  * each of the two is kept: 9 > 8. */
 START_TEST(a_request_waits_while_prompts_in_progress_need_the_pages)
 {
-    test_sizes sizes = SIZES;
+    test_sizes sizes = small;
     test_scheduling scheduling;
     const kvspan_row *rows = NULL;
     uint32_t row_count = 0;
@@ -224,7 +227,7 @@ END_TEST
 /* 9 pages: two prompts of 2 pages each and a page for each to grow leave 3. */
 START_TEST(the_reserve_keeps_a_request_waiting)
 {
-    test_sizes sizes = SIZES;
+    test_sizes sizes = small;
     test_scheduling scheduling;
 
     sizes.pages = 9;
@@ -249,7 +252,7 @@ END_TEST
 
 START_TEST(a_request_longer_than_all_pages_is_refused_alone)
 {
-    test_scheduling scheduling = test_scheduling_create(&SIZES);
+    test_scheduling scheduling = test_scheduling_create(&small);
     kvspan_scheduler_counts counts;
 
     ck_assert_int_eq(test_submit(&scheduling, 1, 60, 6), KVSPAN_ERR_NEVER_FITS);
@@ -268,7 +271,7 @@ END_TEST
 
 START_TEST(a_request_longer_than_a_sequence_is_refused_at_once_if_the_limit_is_told)
 {
-    test_scheduling scheduling = test_scheduling_create(&SIZES);
+    test_scheduling scheduling = test_scheduling_create(&small);
     const kvspan_scheduler_config config = { .size = sizeof(config),
                                              .token_budget = 4,
                                              .page_tokens = 4,
@@ -294,7 +297,7 @@ END_TEST
  * grows too long, the last one is served. */
 START_TEST(a_request_that_outgrows_the_ledger_is_refused_alone)
 {
-    test_sizes sizes = SIZES;
+    test_sizes sizes = small;
     test_scheduling scheduling;
     kvspan_scheduler_counts counts;
 
@@ -316,7 +319,7 @@ END_TEST
 
 START_TEST(calls_out_of_order_are_refused)
 {
-    test_scheduling scheduling = test_scheduling_create(&SIZES);
+    test_scheduling scheduling = test_scheduling_create(&small);
     kvspan_step *step = NULL;
     kvspan_step *other = NULL;
     const kvspan_row *rows = NULL;
@@ -340,7 +343,7 @@ END_TEST
 
 START_TEST(destroy_gives_everything_back_at_any_moment)
 {
-    test_scheduling scheduling = test_scheduling_create(&SIZES);
+    test_scheduling scheduling = test_scheduling_create(&small);
     kvspan_step *step = NULL;
 
     ck_assert_int_eq(test_submit(&scheduling, 1, 4, 2), KVSPAN_OK);
@@ -348,7 +351,7 @@ START_TEST(destroy_gives_everything_back_at_any_moment)
     ck_assert_int_eq(kvspan_scheduler_plan(scheduling.scheduler, &step, NULL), KVSPAN_OK);
     test_scheduling_destroy(&scheduling); /* the step is open */
 
-    scheduling = test_scheduling_create(&SIZES);
+    scheduling = test_scheduling_create(&small);
     ck_assert_int_eq(test_submit(&scheduling, 1, 4, 2), KVSPAN_OK);
     ck_assert_int_eq(kvspan_scheduler_plan(scheduling.scheduler, &step, NULL), KVSPAN_OK);
     ck_assert_int_eq(kvspan_step_rehearse(step, NULL), KVSPAN_OK);
@@ -359,16 +362,16 @@ END_TEST
 
 START_TEST(submissions_that_make_no_sense_are_refused_and_not_counted)
 {
-    test_scheduling scheduling = test_scheduling_create(&SIZES);
+    test_scheduling scheduling = test_scheduling_create(&small);
 
     ck_assert_int_eq(test_submit(&scheduling, 1, 0, 1), KVSPAN_ERR_ARGUMENT);
     ck_assert_int_eq(test_submit(&scheduling, 1, 1, 0), KVSPAN_ERR_ARGUMENT);
-    for (uint64_t tag = 0; tag < SIZES.request_count; tag++) {
+    for (uint64_t tag = 0; tag < small.request_count; tag++) {
         ck_assert_int_eq(test_submit(&scheduling, tag, 1, 1), KVSPAN_OK);
     }
     ck_assert_int_eq(test_submit(&scheduling, 99, 1, 1), KVSPAN_ERR_ARGUMENT);
     ck_assert_uint_eq(kvspan_scheduler_count(scheduling.scheduler).refused, 0);
-    ck_assert_uint_eq(kvspan_scheduler_count(scheduling.scheduler).waiting, SIZES.request_count);
+    ck_assert_uint_eq(kvspan_scheduler_count(scheduling.scheduler).waiting, small.request_count);
     test_scheduling_destroy(&scheduling);
 }
 END_TEST
@@ -387,7 +390,7 @@ static void expect_refused(kvspan_ledger *ledger, kvspan_scheduler_config config
 
 START_TEST(settings_out_of_range_are_refused_by_name)
 {
-    test_scheduling scheduling = test_scheduling_create(&SIZES);
+    test_scheduling scheduling = test_scheduling_create(&small);
     const kvspan_scheduler_config good = {
         .size = sizeof(good), .token_budget = 1, .page_tokens = 1, .request_count = 1
     };
@@ -428,7 +431,7 @@ int main(void)
     tcase_add_test(order, one_output_token_needs_no_decode_step);
     tcase_add_test(order, decodes_come_first_and_prompts_share_what_is_left);
     tcase_add_test(order, rows_lie_in_the_order_of_slots_and_tokens_go_by_age);
-    tcase_add_test(order, more_decodes_than_budget_serve_the_oldest);
+    tcase_add_test(order, no_more_run_than_the_budget_has_tokens);
     tcase_add_test(pages, the_youngest_gives_way_and_is_computed_again);
     tcase_add_test(pages, a_request_waits_while_prompts_in_progress_need_the_pages);
     tcase_add_test(pages, the_reserve_keeps_a_request_waiting);

@@ -71,6 +71,16 @@ static void submit_random(test_scheduling *scheduling, const test_sizes *sizes, 
     }
 }
 
+static bool has_row(const kvspan_row *rows, uint32_t row_count, uint64_t tag)
+{
+    for (uint32_t row = 0; row < row_count; row++) {
+        if (rows[row].tag == tag) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* First come, first served: nobody starts before an older one has, and the oldest has a row. */
 static void check_order(const onlooker *model, const kvspan_row *rows, uint32_t row_count)
 {
@@ -79,23 +89,19 @@ static void check_order(const onlooker *model, const kvspan_row *rows, uint32_t 
 
     for (uint32_t tag = 0; tag < model->request_count; tag++) {
         const model_request *request = &model->requests[tag];
-        bool has_row = false;
 
         if (request->is_over) {
             continue;
         }
-        for (uint32_t row = 0; row < row_count; row++) {
-            has_row = has_row || rows[row].tag == tag;
-        }
-        REQUIRE(has_row || !is_oldest);
+        REQUIRE(has_row(rows, row_count, tag) || !is_oldest);
         REQUIRE(!request->has_started || !is_waiting_seen);
         is_waiting_seen = is_waiting_seen || !request->has_started;
         is_oldest = false;
     }
 }
 
-/* One row, as far as it can be judged by itself. */
-static void watch_row(onlooker *model, const kvspan_row *row)
+/* One row, as far as it can be judged by itself. True if it takes all tokens that are known. */
+static bool watch_row(onlooker *model, const kvspan_row *row)
 {
     model_request *request = &model->requests[row->tag];
     uint64_t known;
@@ -120,23 +126,24 @@ static void watch_row(onlooker *model, const kvspan_row *row)
     }
     model->trail =
         random_mix(model->trail ^ (row->tag << 48 | row->position << 16) ^ row->token_count);
+    return row->position + row->token_count == known;
 }
 
 static void watch_step(onlooker *model, const test_sizes *sizes, const kvspan_row *rows,
                        uint32_t row_count)
 {
     uint32_t token_count = 0;
+    bool is_all = true;
 
     REQUIRE(row_count <= sizes->slots);
     for (uint32_t row = 0; row < row_count; row++) {
-        for (uint32_t other = 0; other < row; other++) {
-            REQUIRE(rows[row].tag != rows[other].tag);
-        }
+        REQUIRE(!has_row(rows, row, rows[row].tag));
         REQUIRE(rows[row].first_token == token_count);
         token_count += rows[row].token_count;
-        watch_row(model, &rows[row]);
+        is_all = watch_row(model, &rows[row]) && is_all;
     }
     REQUIRE(token_count <= sizes->budget);
+    REQUIRE(token_count == sizes->budget || is_all); /* nobody is kept waiting for nothing */
     check_order(model, rows, row_count);
     for (uint32_t tag = 0; tag < model->request_count; tag++) {
         model_request *request = &model->requests[tag];
