@@ -36,14 +36,9 @@ static void *run_rank(void *argument)
     return NULL;
 }
 
-void ranks_run(uint32_t rank_count, ranks_body body, void *context)
+static void start_ranks(rank_thread *ranks, uint32_t rank_count, kvspan_local_hub *hub,
+                        ranks_body body, void *context)
 {
-    rank_thread *ranks = calloc(rank_count, sizeof(*ranks));
-    kvspan_local_hub *hub = NULL;
-    char failure[RANKS_FAILURE_BYTES] = "";
-
-    ck_assert_ptr_nonnull(ranks);
-    ck_assert_int_eq(kvspan_local_hub_create(rank_count, &hub, NULL), KVSPAN_OK);
     for (uint32_t i = 0; i < rank_count; i++) {
         ranks[i].body = body;
         ranks[i].self = (ranks_self){ .rank = i, .rank_count = rank_count, .context = context };
@@ -52,6 +47,10 @@ void ranks_run(uint32_t rank_count, ranks_body body, void *context)
     for (uint32_t i = 0; i < rank_count; i++) {
         ck_assert_int_eq(pthread_create(&ranks[i].thread, NULL, run_rank, &ranks[i]), 0);
     }
+}
+
+static void join_ranks(rank_thread *ranks, uint32_t rank_count, char *failure)
+{
     for (uint32_t i = 0; i < rank_count; i++) {
         ck_assert_int_eq(pthread_join(ranks[i].thread, NULL), 0);
     }
@@ -60,11 +59,35 @@ void ranks_run(uint32_t rank_count, ranks_body body, void *context)
         if (ranks[i].self.failure[0] != '\0') {
             (void)fprintf(stderr, "%s\n", ranks[i].self.failure);
             if (failure[0] == '\0') {
-                (void)snprintf(failure, sizeof(failure), "%s", ranks[i].self.failure);
+                (void)snprintf(failure, RANKS_FAILURE_BYTES, "%s", ranks[i].self.failure);
             }
         }
     }
-    kvspan_local_hub_destroy(hub);
+}
+
+void ranks_run_together(uint32_t case_count, uint32_t rank_count, ranks_body body,
+                        void *const *contexts)
+{
+    rank_thread *ranks = calloc((size_t)case_count * rank_count, sizeof(*ranks));
+    kvspan_local_hub **hubs = calloc(case_count, sizeof(kvspan_local_hub *));
+    char failure[RANKS_FAILURE_BYTES] = "";
+
+    ck_assert_ptr_nonnull(ranks);
+    ck_assert_ptr_nonnull(hubs);
+    for (uint32_t i = 0; i < case_count; i++) {
+        ck_assert_int_eq(kvspan_local_hub_create(rank_count, &hubs[i], NULL), KVSPAN_OK);
+        start_ranks(ranks + (size_t)i * rank_count, rank_count, hubs[i], body, contexts[i]);
+    }
+    for (uint32_t i = 0; i < case_count; i++) {
+        join_ranks(ranks + (size_t)i * rank_count, rank_count, failure);
+        kvspan_local_hub_destroy(hubs[i]);
+    }
+    free(hubs);
     free(ranks);
     ck_assert_msg(failure[0] == '\0', "%s", failure);
+}
+
+void ranks_run(uint32_t rank_count, ranks_body body, void *context)
+{
+    ranks_run_together(1, rank_count, body, &context);
 }
