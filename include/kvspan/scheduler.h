@@ -93,8 +93,8 @@ KVSPAN_API kvspan_status kvspan_scheduler_submit(kvspan_scheduler *scheduler,
  * @param[out] step_out  the ledger's open step, with at least one row; NULL if nothing is left to
  * do
  * @param[out] error  may be NULL
- * @return KVSPAN_OK; KVSPAN_ERR_ARGUMENT (a step is planned already, or open in the ledger; the token
- *         budget is beyond the ledger's; no slot is left because others took them);
+ * @return KVSPAN_OK; KVSPAN_ERR_ARGUMENT (a step is planned already, or open in the ledger; the
+ * token budget is beyond the ledger's; no slot is left because others took them);
  *         KVSPAN_ERR_NO_PAGES (others hold pages that a single sequence needs)
  */
 KVSPAN_API kvspan_status kvspan_scheduler_plan(kvspan_scheduler *scheduler, kvspan_step **step_out,
