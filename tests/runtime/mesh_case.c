@@ -27,11 +27,11 @@ static const uint32_t script[STEPS][MESH_CASE_SEQUENCES] = {
     { 0, 0, 1, 0, 1 },  { 0, 0, 5, 9, 3 },  { 0, 0, 0, 1, 1 },
 };
 
-typedef enum role {
+enum {
     ROLE_Q,
     ROLE_K,
     ROLE_V
-} role;
+};
 
 /* What one rank works with. */
 typedef struct mesh_rank {
@@ -60,7 +60,7 @@ __attribute__((format(printf, 2, 3))) static int fail(mesh_rank *rank, const cha
     return 0;
 }
 
-static double element(const mesh_case *mesh, role role, uint64_t tag, uint64_t position,
+static double element(const mesh_case *mesh, uint32_t role, uint64_t tag, uint64_t position,
                       uint32_t layer, uint32_t head, uint32_t dim)
 {
     const uint64_t place = random_mix(tag % 100 * 131 + position) ^ ((uint64_t)layer << 40);
@@ -80,7 +80,7 @@ static const kvspan_row *row_of(const kvspan_step_view *view, uint32_t token)
     return row;
 }
 
-static kvspan_tensor fill(const mesh_rank *rank, const kvspan_step_view *view, role role,
+static kvspan_tensor fill(const mesh_rank *rank, const kvspan_step_view *view, uint32_t role,
                           uint32_t layer, kvspan_range heads, uint32_t dim)
 {
     const uint32_t item = kvspan_dtype_bytes(rank->mesh->dtype);

@@ -1,62 +1,40 @@
 #include "support/suite.h"
 
-#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "runtime/mesh_case.h"
+#include "support/ranks.h"
 
-/* Ranks as threads. */
-typedef struct mesh_thread {
+/* What the ranks of one mesh share. */
+typedef struct mesh_job {
     const mesh_case *mesh;
-    kvspan_local_hub *hub;
-    uint32_t rank;
-    mesh_rows *rows;
-    int is_good;
-    char text[300];
-    pthread_t thread;
-} mesh_thread;
+    mesh_rows *rows; /* [rank_count] */
+} mesh_job;
 
-static void *run_thread(void *context)
+static void run_rank(ranks_self *self)
 {
-    mesh_thread *const self = context;
-    kvspan_comm *comm = NULL;
+    const mesh_job *const job = self->context;
+    char text[300] = "";
 
-    if (kvspan_comm_create_local(self->hub, self->rank, &comm, NULL) == KVSPAN_OK) {
-        self->is_good = mesh_case_run(self->mesh, comm, self->rows, self->text, sizeof(self->text));
-        kvspan_comm_destroy(comm);
+    if (!mesh_case_run(job->mesh, self->comm, &job->rows[self->rank], text, sizeof(text))) {
+        ranks_note(self, __FILE__, __LINE__, "%s: %s", job->mesh->mesh, text);
     }
-    return NULL;
 }
 
-/* Runs all ranks; fails with the first rank's reason; leaves the rows of all in `all`. */
+/* Runs all ranks; leaves the rows of all in `all`. */
 static void run_mesh(const mesh_case *mesh, mesh_rows *all)
 {
-    mesh_thread threads[16];
-    kvspan_local_hub *hub = NULL;
+    mesh_job job = { .mesh = mesh, .rows = calloc(mesh->rank_count, sizeof(mesh_rows)) };
 
+    ck_assert_ptr_nonnull(job.rows);
+    ranks_run(mesh->rank_count, run_rank, &job);
     memset(all, 0, sizeof(*all));
-    ck_assert_int_eq(kvspan_local_hub_create(mesh->rank_count, &hub, NULL), KVSPAN_OK);
     for (uint32_t i = 0; i < mesh->rank_count; i++) {
-        threads[i] = (mesh_thread){ .mesh = mesh,
-                                    .hub = hub,
-                                    .rank = i,
-                                    .rows = malloc(sizeof(mesh_rows)),
-                                    .text = "no communicator" };
-        ck_assert_ptr_nonnull(threads[i].rows);
-        ck_assert_int_eq(pthread_create(&threads[i].thread, NULL, run_thread, &threads[i]), 0);
+        ck_assert_msg(mesh_rows_join(all, &job.rows[i]), "%s: rank %u has other bits", mesh->mesh,
+                      i);
     }
-    for (uint32_t i = 0; i < mesh->rank_count; i++) {
-        pthread_join(threads[i].thread, NULL);
-    }
-    for (uint32_t i = 0; i < mesh->rank_count; i++) {
-        ck_assert_msg(threads[i].is_good, "%s on %u ranks: %s", mesh->mesh, mesh->rank_count,
-                      threads[i].text);
-        ck_assert_msg(mesh_rows_join(all, threads[i].rows), "%s: rank %u has other bits",
-                      mesh->mesh, i);
-        free(threads[i].rows);
-    }
-    kvspan_local_hub_destroy(hub);
+    free(job.rows);
 }
 
 static mesh_case base_case(void)
