@@ -174,31 +174,41 @@ static kvspan_status flip_stored_bit(kvspan_model *model, const kvspan_row *row,
     return status;
 }
 
-/* Test hook: looks for a sampled row of this step and layer that depends on a value stored here. */
+/* A sampled row of one token and layer that depends on the first value stored here, or NULL. */
+static const kvspan_oracle_place *find_dependent(const kvspan_model *model, uint64_t request,
+                                                 uint64_t position, uint32_t layer)
+{
+    const uint64_t first_stored = kvspan_token_position(&model->shard.tokens, 0);
+    uint64_t first = 0;
+    uint64_t count = 0;
+
+    kvspan_sample_find(model->config.sample, request, position, &first, &count);
+    for (uint64_t i = first; i < first + count; i++) {
+        const kvspan_oracle_place *const place = &kvspan_sample_rows(model->config.sample)[i];
+
+        if (place->layer == layer && position >= first_stored &&
+            is_in(model->q_heads, place->q_head)) {
+            return place;
+        }
+    }
+    return NULL;
+}
+
+/* Test hook: flips a bit that a sampled row of this step and layer depends on, if there is one. */
 static kvspan_status flip_if_sampled(kvspan_model *model, const kvspan_step_view *view,
                                      uint32_t layer, kvspan_error *error)
 {
-    const kvspan_token_rule *const rule = &model->shard.tokens;
-    const uint64_t first_stored = kvspan_token_position(rule, 0);
+    const uint32_t group_size = model->config.q_heads / model->config.kv_heads;
 
     for (uint32_t i = 0; i < view->row_count; i++) {
         const kvspan_row *const row = &view->rows[i];
 
-        for (uint64_t at = row->position; at < row->position + row->token_count; at++) {
-            uint64_t first = 0;
-            uint64_t count = 0;
+        for (uint32_t j = 0; j < row->token_count; j++) {
+            const kvspan_oracle_place *const place =
+                find_dependent(model, row->tag, row->position + j, layer);
 
-            kvspan_sample_find(model->config.sample, row->tag, at, &first, &count);
-            for (uint64_t j = first; j < first + count; j++) {
-                const kvspan_oracle_place *const place =
-                    &kvspan_sample_rows(model->config.sample)[j];
-
-                if (place->layer == layer && at >= first_stored &&
-                    is_in(model->q_heads, place->q_head)) {
-                    return flip_stored_bit(
-                        model, row, layer,
-                        place->q_head / (model->config.q_heads / model->config.kv_heads), error);
-                }
+            if (place) {
+                return flip_stored_bit(model, row, layer, place->q_head / group_size, error);
             }
         }
     }
@@ -269,25 +279,18 @@ static kvspan_status judge(kvspan_model *model, const kvspan_step_view *view, ui
                            kvspan_error *error)
 {
     const kvspan_token_rule *const rule = &model->shard.tokens;
+    kvspan_status status = KVSPAN_OK;
 
-    if (model->answered.count == 0) {
-        return KVSPAN_OK;
-    }
-    for (uint32_t i = 0; i < view->row_count; i++) {
+    for (uint32_t i = 0; i < view->row_count && model->answered.count > 0; i++) {
         const kvspan_row *const row = &view->rows[i];
 
-        for (uint32_t j = 0; j < row->token_count; j++) {
+        for (uint32_t j = 0; j < row->token_count && status == KVSPAN_OK; j++) {
             if (kvspan_token_owner(rule, row->position + j) == rule->member) {
-                const kvspan_status status =
-                    judge_token(model, row, row->first_token + j, layer, error);
-
-                if (status != KVSPAN_OK) {
-                    return status;
-                }
+                status = judge_token(model, row, row->first_token + j, layer, error);
             }
         }
     }
-    return KVSPAN_OK;
+    return status;
 }
 
 static kvspan_status run_layer(kvspan_model *model, const kvspan_step_view *view, uint32_t layer,

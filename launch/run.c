@@ -182,7 +182,7 @@ static kvspan_status write_report(const kvspan_session *session, const run_total
 
 /* A rank that cannot go on says so, gives the others time to do the same, and leaves without the
  * collective end that a late rank would keep it in. */
-static void leave(uint32_t rank, const kvspan_error *error)
+_Noreturn static void leave(uint32_t rank, const kvspan_error *error)
 {
     const struct timespec linger = { .tv_nsec = LINGER_MS * 1000000L };
 
@@ -229,14 +229,13 @@ static kvspan_exit_code run_session(kvspan_session *session)
     run_totals *const totals = calloc(1, sizeof(*totals));
     kvspan_exit_code code = KVSPAN_EXIT_GOOD;
     kvspan_error error;
-    kvspan_status status = KVSPAN_OK;
+    kvspan_status status;
 
     if (!result || !totals) {
-        status = kvspan_fail(&error, KVSPAN_ERR_MEMORY, "no memory for the results");
+        (void)kvspan_fail(&error, KVSPAN_ERR_MEMORY, "no memory for the results");
+        leave(session->rank, &error);
     }
-    if (status == KVSPAN_OK) {
-        status = kvspan_engine_run(session, result, &error);
-    }
+    status = kvspan_engine_run(session, result, &error);
     if (status == KVSPAN_OK) {
         status = gather_totals(session, result, totals, &error);
     }

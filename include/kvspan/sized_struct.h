@@ -14,6 +14,11 @@
 extern "C" {
 #endif
 
+/** No struct grows beyond this: a larger size is one that was never set. */
+enum {
+    KVSPAN_MAX_STRUCT_BYTES = 65536
+};
+
 /**
  * Copies a caller's struct of any age: a shorter (older) one leaves our newer fields zero, a longer
  * (newer) one is accepted as long as what we do not know is zero.
@@ -37,15 +42,15 @@ static inline kvspan_status kvspan_read_sized(void *known, size_t known_bytes, c
         return kvspan_fail(error, KVSPAN_ERR_ARGUMENT, "%s is NULL", name);
     }
     memcpy(&size, given, sizeof(size));
-    if (size < least_bytes) {
-        return kvspan_fail(error, KVSPAN_ERR_ARGUMENT, "%s.size is %zu, at least %zu is needed",
-                           name, size, least_bytes);
+    if (size < least_bytes || size > KVSPAN_MAX_STRUCT_BYTES) {
+        return kvspan_fail(error, KVSPAN_ERR_ARGUMENT, "%s.size is %zu, not in [%zu, %d]", name,
+                           size, least_bytes, KVSPAN_MAX_STRUCT_BYTES);
     }
     for (size_t i = known_bytes; i < size; i++) {
         if (bytes[i] != 0) {
             return kvspan_fail(error, KVSPAN_ERR_UNSUPPORTED,
-                               "%s sets byte %zu, behind the %zu bytes this library knows", name,
-                               i, known_bytes);
+                               "%s sets byte %zu, behind the %zu bytes this library knows", name, i,
+                               known_bytes);
         }
     }
     memset(known, 0, known_bytes);

@@ -9,6 +9,7 @@
 
 #include <kvspan/types.h>
 
+#include "kernels/kernels.h"
 #include "kernels/number_formats.h"
 
 /* Reads `dim` elements; the source need not be aligned. */

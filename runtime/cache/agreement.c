@@ -200,11 +200,11 @@ kvspan_status kvspan_agree_on_capacity(kvspan_comm *comm, const kvspan_group *wo
                      : kvspan_fail(&local, KVSPAN_ERR_MEMORY, "no memory for %u ranks' records",
                                    world->count);
     status = kvspan_agree_status(comm, world, status, &local, config->deadline_ms, error);
-    if (status == KVSPAN_OK) {
+    if (status == KVSPAN_OK && records) {
         status = kvspan_agree_all_gather(comm, world, &mine, sizeof(mine), records,
                                          config->deadline_ms, error);
     }
-    if (status == KVSPAN_OK) {
+    if (status == KVSPAN_OK && records) {
         /* Equal input, equal answer: no further agreement is needed. */
         status = plan_from_records(records, world->count, settings, roles, plan_out, error);
     }

@@ -36,8 +36,11 @@ kvspan_status kvspan_cache_append(kvspan_cache *cache, uint32_t layer, const kvs
     if (status == KVSPAN_OK) {
         status = kvspan_cache_find_layer(cache, layer, &group, &index, error);
     }
-    if (status == KVSPAN_OK && !planes) {
-        status = kvspan_fail(error, KVSPAN_ERR_ARGUMENT, "planes is NULL for layer %u", layer);
+    if (status != KVSPAN_OK) {
+        return status;
+    }
+    if (!planes) {
+        return kvspan_fail(error, KVSPAN_ERR_ARGUMENT, "planes is NULL for layer %u", layer);
     }
     for (uint32_t i = 0; status == KVSPAN_OK && i < cache->format.plane_count; i++) {
         status = check_source(cache, &cache->settings.groups[group].planes[i], i,

@@ -308,12 +308,12 @@ static kvspan_status resolve(attend_call *call, uint32_t layer, const kvspan_att
         status = kvspan_read_sized(&call->attention, sizeof(call->attention), attention,
                                    offsetof(kvspan_attention, scale), "attention", error);
     }
-    if (status == KVSPAN_OK && (!call->q || !call->out)) {
-        status = kvspan_fail(error, KVSPAN_ERR_ARGUMENT, "q is %s and out is %s",
-                             call->q ? "given" : "NULL", call->out ? "given" : "NULL");
-    }
     if (status != KVSPAN_OK) {
         return status;
+    }
+    if (!call->q || !call->out) {
+        return kvspan_fail(error, KVSPAN_ERR_ARGUMENT, "q is %s and out is %s",
+                           call->q ? "given" : "NULL", call->out ? "given" : "NULL");
     }
     layers = &cache->settings.groups[call->group];
     status = kvspan_placement_make(&cache->geometry, call->group, layers->q_heads, &call->attention,

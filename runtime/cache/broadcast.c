@@ -111,13 +111,13 @@ static kvspan_status pass_on(kvspan_broadcast *broadcast, size_t bytes, kvspan_e
 
     for (uint32_t i = 0; status == KVSPAN_OK && i < broadcast->tree.child_count; i++) {
         const uint32_t child = broadcast->tree.children[i];
+        kvspan_request *const sends = slot->sends + 2 * (size_t)i;
 
         status = kvspan_comm_send(broadcast->comm, KVSPAN_CHANNEL_STEP, child, slot->message, first,
-                                  &slot->sends[2 * i], error);
+                                  &sends[0], error);
         if (status == KVSPAN_OK && first < bytes) {
-            status =
-                kvspan_comm_send(broadcast->comm, KVSPAN_CHANNEL_STEP, child, slot->message + first,
-                                 bytes - first, &slot->sends[2 * i + 1], error);
+            status = kvspan_comm_send(broadcast->comm, KVSPAN_CHANNEL_STEP, child,
+                                      slot->message + first, bytes - first, &sends[1], error);
         }
     }
     broadcast->sequence++;

@@ -31,21 +31,25 @@ kvspan_status kvspan_cache_find_layer(const kvspan_cache *cache, uint32_t layer,
 
 kvspan_status kvspan_cache_spend(kvspan_cache *cache, kvspan_status status, kvspan_error *error)
 {
-    kvspan_error verdict;
+    const uint32_t rank = kvspan_comm_rank(cache->comm);
+    kvspan_error why;
 
-    if (kvspan_comm_verdict(cache->comm, &verdict) == KVSPAN_OK) {
-        if (error) {
-            verdict = *error;
-        } else {
-            (void)kvspan_fail_rank(&verdict, status, kvspan_comm_rank(cache->comm),
-                                   cache->replica.epoch, "%s in step %llu",
-                                   kvspan_status_name(status),
-                                   (unsigned long long)cache->replica.epoch);
-        }
-        kvspan_comm_raise(cache->comm, &verdict);
+    if (error) {
+        why = *error;
+    } else {
+        (void)kvspan_fail(&why, status, "%s", kvspan_status_name(status));
     }
-    cache->spent = verdict;
-    cache->spent.status = status;
+    if (why.rank < 0) {
+        why.rank = (int32_t)rank; /* it is about this rank itself */
+        why.epoch = cache->replica.epoch + !cache->is_in_step;
+    }
+    if (kvspan_comm_verdict(cache->comm, NULL) == KVSPAN_OK) {
+        kvspan_comm_raise(cache->comm, &why);
+    }
+    cache->spent = why;
+    if (error) {
+        *error = why;
+    }
     return status;
 }
 

@@ -1,5 +1,7 @@
 #include "runtime/cache/capacity.h"
 
+#include <inttypes.h>
+
 #include <kvspan/token_rule.h>
 
 #include "kernels/page_format.h"
@@ -84,25 +86,24 @@ kvspan_status kvspan_capacity_plan(const kvspan_settings *settings, const kvspan
             return status;
         }
         if (plan.page_count < 2 || plan.page_count < config->page_count) {
-            return kvspan_fail_rank(
-                error, KVSPAN_ERR_NEVER_FITS, plan.limiting_rank, 0,
-                "%u pages of %llu bytes are wanted, %llu fit in the %llu usable bytes of rank %u",
-                config->page_count ? config->page_count : 2, (unsigned long long)plan.page_bytes,
-                (unsigned long long)plan.page_count,
-                (unsigned long long)usable_bytes[plan.limiting_rank], plan.limiting_rank);
+            return kvspan_fail_rank(error, KVSPAN_ERR_NEVER_FITS, plan.limiting_rank, 0,
+                                    "%u pages of %" PRIu64 " bytes are wanted, %" PRIu64
+                                    " fit in the %" PRIu64 " usable bytes of rank %u",
+                                    config->page_count ? config->page_count : 2, plan.page_bytes,
+                                    plan.page_count, usable_bytes[plan.limiting_rank],
+                                    plan.limiting_rank);
         }
         if (config->page_count) {
             plan.page_count = config->page_count;
         }
     }
     if (longest > plan.page_count - 1) {
-        return kvspan_fail_rank(
-            error, KVSPAN_ERR_NEVER_FITS, plan.limiting_rank, 0,
-            "max_sequence_tokens %llu needs %llu pages, rank %u has %llu to hand out: "
-            "%llu tokens would fit",
-            (unsigned long long)config->max_sequence_tokens, (unsigned long long)longest,
-            plan.limiting_rank, (unsigned long long)plan.page_count - 1,
-            (unsigned long long)((plan.page_count - 1) * page_tokens));
+        return kvspan_fail_rank(error, KVSPAN_ERR_NEVER_FITS, plan.limiting_rank, 0,
+                                "max_sequence_tokens %" PRIu64 " needs %" PRIu64
+                                " pages, rank %u has %" PRIu64 " to hand out: %" PRIu64
+                                " tokens would fit",
+                                config->max_sequence_tokens, longest, plan.limiting_rank,
+                                plan.page_count - 1, ((plan.page_count - 1) * page_tokens));
     }
     plan.arena_bytes = plan.page_bytes * plan.page_count;
     plan.sequences_of_max_tokens = (plan.page_count - 1) / longest;

@@ -55,6 +55,7 @@ __attribute__((format(printf, 2, 3))) static int fail(mesh_rank *rank, const cha
     va_list args;
 
     va_start(args, format);
+    /* NOLINTNEXTLINE(clang-analyzer-valist.Uninitialized): va_start is right above */
     (void)vsnprintf(rank->text, rank->text_bytes, format, args);
     va_end(args);
     return 0;
@@ -64,7 +65,7 @@ static double element(const mesh_case *mesh, uint32_t role, uint64_t tag, uint64
                       uint32_t layer, uint32_t head, uint32_t dim)
 {
     const uint64_t place = random_mix(tag % 100 * 131 + position) ^ ((uint64_t)layer << 40);
-    const uint64_t bits = random_mix(place + ((uint64_t)head << 20) + dim * 4 + role + 1);
+    const uint64_t bits = random_mix(place + ((uint64_t)head << 20) + (uint64_t)dim * 4 + role + 1);
 
     return oracle_round(mesh->dtype, ((double)(bits >> 40) / 8388608.0 - 1.0) * 2.0);
 }
@@ -181,7 +182,7 @@ static int check_row(mesh_rank *rank, const kvspan_row *row, uint64_t position, 
         log_sum -= log(weight);
     }
     for (uint32_t i = 0; i < mesh->value_dim; i++) {
-        got[i] = oracle_load(mesh->dtype, out + i * kvspan_dtype_bytes(mesh->dtype));
+        got[i] = oracle_load(mesh->dtype, out + (size_t)i * kvspan_dtype_bytes(mesh->dtype));
     }
     if (mesh->has_sinks) {
         /* The bound is for the row before the sink: undo the factor, which is below 1. */

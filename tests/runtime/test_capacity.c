@@ -51,8 +51,8 @@ START_TEST(the_poorest_rank_limits_and_is_named)
 {
     const kvspan_layer_group group = group_of(32, 8, 128, KVSPAN_BF16);
     const kvspan_cache_config config = config_of(&group, 128, 8192, "tp:4");
-    const uint64_t usable[] = { 4194304u * 900u, 4194304u * 100u + 4194303u, 4194304u * 100u,
-                                4194304u * 500u };
+    const uint64_t usable[] = { 4194304ull * 900, 4194304ull * 100 + 4194303, 4194304ull * 100,
+                                4194304ull * 500 };
     kvspan_plan plan;
 
     ck_assert_int_eq(kvspan_plan_capacity(&config, usable, 4, &plan, NULL), KVSPAN_OK);
@@ -66,13 +66,13 @@ END_TEST
 START_TEST(replicas_and_split_tokens_are_counted)
 {
     const kvspan_layer_group group = group_of(2, 2, 64, KVSPAN_F32);
-    kvspan_cache_config config = config_of(&group, 16, 16 * 4 * 7, "tp:4");
+    kvspan_cache_config config = config_of(&group, 16, 448, "tp:4");
     const uint64_t usable[8] = { 1 << 20, 1 << 20, 1 << 20, 1 << 20,
                                  1 << 20, 1 << 20, 1 << 20, 1 << 20 };
     kvspan_plan plan;
 
     ck_assert_int_eq(kvspan_plan_capacity(&config, usable, 4, &plan, NULL), KVSPAN_OK);
-    ck_assert_uint_eq(plan.page_bytes, 2 * 2 * 16 * 1 * 64 * 4);
+    ck_assert_uint_eq(plan.page_bytes, 16384); /* 2 layers, 2 planes, 16 tokens, 64 floats */
     ck_assert_uint_eq(plan.page_count, 64);
     ck_assert_uint_eq(plan.sequences_of_max_tokens, 63 / 28);
     config.mesh = "tp:2,sp:4";
