@@ -117,7 +117,7 @@ static kvspan_status forward(rollout *run, const kvspan_step_view *view, kvspan_
                                       make(OF_V, layer, run->shard.kv_heads, view, run->kv[1]) };
         kvspan_tensor out = q;
 
-        out.data = &run->outputs[0][layer * Q_HEADS * DIM];
+        out.data = &run->outputs[0][(size_t)layer * Q_HEADS * DIM];
         out.heads = Q_HEADS;
         out.token_stride = WIDTH;
         status = kvspan_cache_append(run->cache, layer, kv, NULL, error);
