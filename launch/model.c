@@ -273,19 +273,20 @@ static kvspan_status judge_token(kvspan_model *model, const kvspan_row *row, uin
     return status;
 }
 
-/* All ranks of a token group get all tokens; each answers for those it stores, by position, so that
- * a token computed again in another step comes to the same rank. */
+/* All ranks of a sequence group get all tokens; each answers for a part of them, by position, so
+ * that a token computed again in another step comes to the same rank. */
 static kvspan_status judge(kvspan_model *model, const kvspan_step_view *view, uint32_t layer,
                            kvspan_error *error)
 {
-    const kvspan_token_rule *const rule = &model->shard.tokens;
+    const kvspan_token_rule rule = { .page_tokens = model->shard.tokens.page_tokens,
+                                     .member_count = model->shard.split_count };
     kvspan_status status = KVSPAN_OK;
 
     for (uint32_t i = 0; i < view->row_count && model->answered.count > 0; i++) {
         const kvspan_row *const row = &view->rows[i];
 
         for (uint32_t j = 0; j < row->token_count && status == KVSPAN_OK; j++) {
-            if (kvspan_token_owner(rule, row->position + j) == rule->member) {
+            if (kvspan_token_owner(&rule, row->position + j) == model->shard.split_member) {
                 status = judge_token(model, row, row->first_token + j, layer, error);
             }
         }

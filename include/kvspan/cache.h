@@ -22,13 +22,13 @@ typedef enum kvspan_heads_policy {
     KVSPAN_HEADS_POLICY_DEFAULT = 0, /**< replicate where T = r·H, refuse what does not divide */
     KVSPAN_HEADS_REFUSE = 1,         /**< only T that divides H */
     KVSPAN_HEADS_REPLICATE = 2,      /**< r neighbouring ranks hold the same head and all tokens */
-    KVSPAN_HEADS_SPLIT_SEQUENCE = 3  /**< the r ranks of a head share its tokens; UNSUPPORTED yet */
+    KVSPAN_HEADS_SPLIT_SEQUENCE = 3  /**< the r ranks of a head share its tokens */
 } kvspan_heads_policy;
 
 /** Who decides. */
 typedef enum kvspan_control {
     KVSPAN_COORDINATED = 0, /**< one rank per step group decides and broadcasts */
-    KVSPAN_REPLICATED = 1   /**< every rank makes the same ledger calls; UNSUPPORTED yet */
+    KVSPAN_REPLICATED = 1   /**< every rank of a step group makes the same ledger calls */
 } kvspan_control;
 
 /** How pages lie in the arena. */
@@ -149,6 +149,8 @@ typedef struct kvspan_shard {
     kvspan_range q_heads_of_kv; /**< global query heads of these kv heads (KVSPAN_HEADS_OF_KV) */
     kvspan_range q_heads_even;  /**< KVSPAN_HEADS_EVEN; count 0 where Hq/T is no integer */
     kvspan_token_rule tokens;   /**< which tokens are held here */
+    uint32_t split_member;      /**< place in the sequence group, for KVSPAN_TOKENS_SPLIT */
+    uint32_t split_count;       /**< ranks of the sequence group */
 } kvspan_shard;
 
 /**
@@ -221,8 +223,11 @@ typedef struct kvspan_step_view {
  * Collective over the step group. Stream-ordered.
  *
  * @param cache  a live cache whose last step has ended
- * @param step  the open step of this cache's ledger on the coordinator, consumed on success; NULL
- *              on every other rank
+ * Under KVSPAN_REPLICATED no step is sent: every rank brings its own, and they are compared; a rank
+ * whose step differs is named by MISMATCH on all. Riders then stay with their rank.
+ *
+ * @param step  the open step of this cache's ledger where this rank decides, consumed on success;
+ *              NULL on every other rank
  * @param stream  NULL on CPUs
  * @param timeout_ms  how long a rank other than the coordinator waits for the step
  * @param[out] view_out  written only on success
@@ -264,7 +269,8 @@ typedef enum kvspan_heads {
 /** Which of the step's tokens a tensor has on this rank. */
 typedef enum kvspan_tokens {
     KVSPAN_TOKENS_ALL = 0,
-    KVSPAN_TOKENS_SPLIT = 1 /**< member m of n: tokens [m·t/n, (m+1)·t/n) of t, for out only */
+    KVSPAN_TOKENS_SPLIT = 1 /**< split_member m of n = split_count gets tokens [m·t/n, (m+1)·t/n) of
+                               t; for out only */
 } kvspan_tokens;
 
 /** How to attend. Zero means default. */

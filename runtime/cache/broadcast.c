@@ -138,6 +138,11 @@ kvspan_status kvspan_broadcast_send(kvspan_broadcast *broadcast, size_t bytes,
     return status;
 }
 
+void kvspan_broadcast_keep(kvspan_broadcast *broadcast)
+{
+    broadcast->sequence++;
+}
+
 /* Posts the receive of the next message's first part, in a slot nobody reads any more. */
 static kvspan_status post_receive(kvspan_broadcast *broadcast, kvspan_error *error)
 {

@@ -56,6 +56,10 @@ kvspan_status kvspan_broadcast_prepare(kvspan_broadcast *broadcast, unsigned cha
 kvspan_status kvspan_broadcast_send(kvspan_broadcast *broadcast, size_t bytes,
                                     uint32_t next_first_bytes, kvspan_error *error);
 
+/* Under replicated control: nobody is sent the message written there; its slot is kept for this
+ * step. */
+void kvspan_broadcast_keep(kvspan_broadcast *broadcast);
+
 /* Others: receives the next message, whole, and passes it on. TIMEOUT: nothing came, call again. */
 kvspan_status kvspan_broadcast_receive(kvspan_broadcast *broadcast,
                                        const kvspan_step_limits *limits, uint32_t timeout_ms,

@@ -99,7 +99,9 @@ kvspan_status kvspan_cache_shard(const kvspan_cache *cache, uint32_t layer, kvsp
                                  .kv_heads = heads->kv,
                                  .q_heads_of_kv = heads->q_of_kv,
                                  .q_heads_even = heads->q_even,
-                                 .tokens = geometry->rule };
+                                 .tokens = geometry->rule,
+                                 .split_member = geometry->sequence.member,
+                                 .split_count = geometry->sequence.count };
     return KVSPAN_OK;
 }
 

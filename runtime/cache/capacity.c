@@ -2,8 +2,6 @@
 
 #include <inttypes.h>
 
-#include <kvspan/token_rule.h>
-
 #include "kernels/page_format.h"
 
 void kvspan_local_heads(const kvspan_layer_group *group, const kvspan_head_shard *shard,
@@ -72,16 +70,19 @@ kvspan_status kvspan_capacity_plan(const kvspan_settings *settings, const kvspan
                                    kvspan_error *error)
 {
     const kvspan_cache_config *const config = &settings->config;
-    const kvspan_token_rule rule = { .page_tokens = config->page_tokens,
-                                     .member_count =
-                                         kvspan_axis_set_size(&roles->mesh, &roles->tokens) };
-    const uint64_t page_tokens = (uint64_t)rule.page_tokens * rule.member_count;
-    const uint64_t longest = kvspan_token_pages(&rule, config->max_sequence_tokens);
-    kvspan_plan plan = { .page_count = config->page_count, .page_tokens = page_tokens };
+    kvspan_plan plan = { .page_count = config->page_count };
+    uint64_t longest;
+    uint32_t copies = 1;
+    kvspan_status status = kvspan_axis_roles_token_copies(roles, settings, &copies, error);
 
+    if (status != KVSPAN_OK) {
+        return status;
+    }
+    plan.page_tokens =
+        (uint64_t)config->page_tokens * copies * kvspan_axis_set_size(&roles->mesh, &roles->tokens);
+    longest = (config->max_sequence_tokens + plan.page_tokens - 1) / plan.page_tokens;
     if (usable_bytes) {
-        const kvspan_status status = find_limit(settings, roles, usable_bytes, &plan, error);
-
+        status = find_limit(settings, roles, usable_bytes, &plan, error);
         if (status != KVSPAN_OK) {
             return status;
         }
@@ -103,7 +104,7 @@ kvspan_status kvspan_capacity_plan(const kvspan_settings *settings, const kvspan
                                 " pages, rank %u has %" PRIu64 " to hand out: %" PRIu64
                                 " tokens would fit",
                                 config->max_sequence_tokens, longest, plan.limiting_rank,
-                                plan.page_count - 1, ((plan.page_count - 1) * page_tokens));
+                                plan.page_count - 1, ((plan.page_count - 1) * plan.page_tokens));
     }
     plan.arena_bytes = plan.page_bytes * plan.page_count;
     plan.sequences_of_max_tokens = (plan.page_count - 1) / longest;

@@ -66,12 +66,6 @@ static kvspan_status check_numbers(const kvspan_cache_config *config, kvspan_err
         return kvspan_fail(error, KVSPAN_ERR_ARGUMENT,
                            "page_count is 0: without an arena it cannot be derived");
     }
-    if (config->heads_policy == KVSPAN_HEADS_SPLIT_SEQUENCE) {
-        return unsupported("heads_policy split_sequence", config->heads_policy, error);
-    }
-    if (config->control == KVSPAN_REPLICATED) {
-        return unsupported("control replicated", config->control, error);
-    }
     return KVSPAN_OK;
 }
 

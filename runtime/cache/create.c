@@ -52,7 +52,8 @@ static kvspan_status create_ledger(kvspan_cache *cache, kvspan_error *error)
                                           .max_sequence_tokens = config->max_sequence_tokens };
     kvspan_status status;
 
-    if (kvspan_comm_rank(cache->comm) != cache->geometry.coordinator_rank) {
+    if (config->control == KVSPAN_COORDINATED &&
+        kvspan_comm_rank(cache->comm) != cache->geometry.coordinator_rank) {
         return KVSPAN_OK;
     }
     status = kvspan_ledger_create(&ledger, &cache->ledger, error);

@@ -115,12 +115,69 @@ static void make_groups(kvspan_geometry *geometry, uint32_t rank)
     geometry->world = make_group(mesh, &all, rank, &next);
     geometry->step = make_group(mesh, &step, rank, &next);
     geometry->heads = make_group(mesh, &roles->heads, rank, &next);
-    geometry->tokens = make_group(mesh, &roles->tokens, rank, &next);
+    geometry->sequence = make_group(mesh, &roles->tokens, rank, &next);
     geometry->spread = make_group(mesh, &spread, rank, &next);
     geometry->step_group = kvspan_axis_set_index(mesh, &roles->batch, rank);
     geometry->step_group_count = kvspan_axis_set_size(mesh, &roles->batch);
     geometry->twin = kvspan_axis_set_index(mesh, &roles->twins, rank);
     geometry->twin_count = kvspan_axis_set_size(mesh, &roles->twins);
+}
+
+kvspan_status kvspan_axis_roles_token_copies(const kvspan_axis_roles *roles,
+                                             const kvspan_settings *settings, uint32_t *copies_out,
+                                             kvspan_error *error)
+{
+    const uint32_t head_members = kvspan_axis_set_size(&roles->mesh, &roles->heads);
+    uint32_t copies = 1;
+
+    for (uint32_t i = 0; i < settings->config.group_count; i++) {
+        const kvspan_layer_group *const layers = &settings->groups[i];
+        kvspan_head_shard shard;
+        const kvspan_status status = kvspan_axis_roles_heads(roles, settings, i, 0, &shard, error);
+
+        if (status != KVSPAN_OK) {
+            return status;
+        }
+        if (settings->config.heads_policy != KVSPAN_HEADS_SPLIT_SEQUENCE) {
+            continue;
+        }
+        if (shard.copy_count > 1 && shard.q_even.count == 0) {
+            return kvspan_fail(error, KVSPAN_ERR_ARGUMENT,
+                               "split_sequence: %u query heads have no even shares over %u ranks",
+                               layers->q_heads, head_members);
+        }
+        if (i > 0 && shard.copy_count != copies) {
+            return kvspan_fail(error, KVSPAN_ERR_ARGUMENT,
+                               "split_sequence: layer group %u has %u ranks to a kv head, group 0 "
+                               "has %u",
+                               i, shard.copy_count, copies);
+        }
+        copies = shard.copy_count;
+    }
+    *copies_out = copies;
+    return KVSPAN_OK;
+}
+
+/* The ranks that share my kv heads' tokens; the copies of a head are neighbours. */
+static void make_token_group(kvspan_geometry *geometry, uint32_t *ranks)
+{
+    const kvspan_head_shard *const shard = &geometry->head_shards[0];
+    const uint32_t copies = geometry->token_copies;
+    const uint32_t sequences = geometry->sequence.count;
+
+    if (copies == 1) {
+        geometry->tokens = geometry->sequence;
+        return;
+    }
+    for (uint32_t i = 0; i < sequences * copies; i++) {
+        const uint32_t head_member = shard->first_owner + i % copies;
+
+        ranks[i] = geometry->spread.ranks[(size_t)head_member * sequences + i / copies];
+    }
+    geometry->tokens =
+        (kvspan_group){ .ranks = ranks,
+                        .count = sequences * copies,
+                        .member = geometry->sequence.member * copies + shard->copy_index };
 }
 
 kvspan_status kvspan_geometry_init(kvspan_geometry *geometry, const kvspan_settings *settings,
@@ -134,8 +191,8 @@ kvspan_status kvspan_geometry_init(kvspan_geometry *geometry, const kvspan_setti
     if (status != KVSPAN_OK) {
         return status;
     }
-    /* Five groups, none larger than the mesh. */
-    geometry->ranks = calloc((size_t)rank_count * 5, sizeof(*geometry->ranks));
+    /* Six groups, none larger than the mesh. */
+    geometry->ranks = calloc((size_t)rank_count * 6, sizeof(*geometry->ranks));
     geometry->head_shards = calloc(config->group_count, sizeof(*geometry->head_shards));
     if (!geometry->ranks || !geometry->head_shards) {
         status = kvspan_fail(error, KVSPAN_ERR_MEMORY, "no memory for the groups of %u ranks",
@@ -156,6 +213,18 @@ kvspan_status kvspan_geometry_init(kvspan_geometry *geometry, const kvspan_setti
         if (status != KVSPAN_OK) {
             goto err_fini;
         }
+    }
+    status =
+        kvspan_axis_roles_token_copies(&geometry->roles, settings, &geometry->token_copies, error);
+    if (status != KVSPAN_OK) {
+        goto err_fini;
+    }
+    make_token_group(geometry, geometry->ranks + (size_t)rank_count * 5);
+    if ((uint64_t)config->page_tokens * geometry->tokens.count > KVSPAN_MAX_SEQUENCE_TOKENS) {
+        status = kvspan_fail(
+            error, KVSPAN_ERR_ARGUMENT, "%u tokens of a page on each of %u ranks are more than %d",
+            config->page_tokens, geometry->tokens.count, KVSPAN_MAX_SEQUENCE_TOKENS);
+        goto err_fini;
     }
     geometry->rule = (kvspan_token_rule){ .page_tokens = config->page_tokens,
                                           .member_count = geometry->tokens.count,

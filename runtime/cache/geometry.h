@@ -28,14 +28,22 @@ kvspan_status kvspan_axis_roles_heads(const kvspan_axis_roles *roles,
                                       uint32_t rank, kvspan_head_shard *heads_out,
                                       kvspan_error *error);
 
+/* Ranks of one kv head that share its tokens: r where T = r·H under split_sequence, else 1. */
+kvspan_status kvspan_axis_roles_token_copies(const kvspan_axis_roles *roles,
+                                             const kvspan_settings *settings, uint32_t *copies_out,
+                                             kvspan_error *error);
+
 typedef struct kvspan_geometry {
     kvspan_axis_roles roles;
-    uint32_t *ranks;     /* memory of the groups below */
-    kvspan_group world;  /* all ranks */
-    kvspan_group step;   /* one cache: all ranks with my batch coordinates */
-    kvspan_group heads;  /* differ from me in the kv-head axes alone */
-    kvspan_group tokens; /* differ from me in the sequence axes alone */
-    kvspan_group spread; /* both: member = head member · token members + token member */
+    uint32_t *ranks;       /* memory of the groups below */
+    kvspan_group world;    /* all ranks */
+    kvspan_group step;     /* one cache: all ranks with my batch coordinates */
+    kvspan_group heads;    /* differ from me in the kv-head axes alone */
+    kvspan_group sequence; /* differ from me in the sequence axes alone */
+    kvspan_group spread;   /* both: member = head member · sequence members + sequence member */
+    kvspan_group tokens;   /* share the tokens of my kv heads: member = sequence member · copies +
+                              copy; the sequence group itself unless copies share tokens */
+    uint32_t token_copies; /* ranks of a kv head that share its tokens: r under split_sequence */
     uint32_t step_group;
     uint32_t step_group_count;
     uint32_t coordinator_rank; /* of the communicator */

@@ -59,11 +59,20 @@ static void place_heads(const kvspan_geometry *geometry, const kvspan_head_shard
     case KVSPAN_HEADS_EVEN: placement->out = shard->q_even; break;
     case KVSPAN_HEADS_ALL: placement->out = (kvspan_range){ .count = q_heads }; break;
     }
-    if (covers(placement->q, placement->out)) {
+    if (placement->splits_heads) {
+        placement->compute = shard->q_of_kv;
+        placement->meet_heads = shard->q_even;
+        if (covers(placement->meet_heads, placement->out)) {
+            return;
+        }
+    } else if (covers(placement->q, placement->out)) {
         placement->compute = placement->out;
+        placement->meet_heads = placement->out;
         return;
+    } else {
+        placement->compute = kvspan_head_share(shard);
+        placement->meet_heads = placement->compute;
     }
-    placement->compute = kvspan_head_share(shard);
     if (out_heads == KVSPAN_HEADS_ALL) {
         placement->first_head_member = 0;
         placement->head_member_count = geometry->heads.count;
@@ -79,9 +88,9 @@ kvspan_status kvspan_placement_make(const kvspan_geometry *geometry, uint32_t gr
                                     kvspan_error *error)
 {
     const kvspan_head_shard *const shard = &geometry->head_shards[group];
-    const kvspan_group *const tokens = &geometry->tokens;
+    const kvspan_group *const sequence = &geometry->sequence;
     const kvspan_range all = { .count = token_count };
-    const kvspan_range mine = kvspan_split_range(token_count, tokens->count, tokens->member);
+    const kvspan_range mine = kvspan_split_range(token_count, sequence->count, sequence->member);
     kvspan_placement placement = { 0 };
     const kvspan_status status =
         check_call(shard, q_heads, geometry->heads.count, attention, error);
@@ -90,11 +99,13 @@ kvspan_status kvspan_placement_make(const kvspan_geometry *geometry, uint32_t gr
         return status;
     }
     placement.q = attention->q_heads == KVSPAN_HEADS_OF_KV ? shard->q_of_kv : shard->q_even;
+    placement.splits_heads = geometry->token_copies > 1;
+    placement.gathers_q = placement.splits_heads && attention->q_heads == KVSPAN_HEADS_EVEN;
     place_heads(geometry, shard, q_heads, attention->out_heads, &placement);
-    placement.meets = tokens->count > 1;
-    placement.merge_tokens = placement.meets ? mine : all;
+    placement.meets = geometry->tokens.count > 1;
+    placement.merge_tokens = mine;
     placement.out_tokens = attention->out_tokens == KVSPAN_TOKENS_SPLIT ? mine : all;
-    placement.gathers_tokens = placement.meets && attention->out_tokens == KVSPAN_TOKENS_ALL;
+    placement.gathers_tokens = sequence->count > 1 && attention->out_tokens == KVSPAN_TOKENS_ALL;
     placement.gathers = placement.gathers_tokens || placement.head_member_count > 1;
     *placement_out = placement;
     return KVSPAN_OK;

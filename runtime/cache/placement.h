@@ -10,13 +10,16 @@
 
 typedef struct kvspan_placement {
     kvspan_range q;             /* global query heads that q has */
-    kvspan_range compute;       /* of these, the ones attended here; may be none */
-    kvspan_range out;           /* global query heads of out */
+    bool gathers_q;             /* q of the other copies of the kv heads is needed first */
+    kvspan_range compute;       /* the query heads attended here; may be none */
+    kvspan_range meet_heads;    /* of these, the ones whose partial results meet here */
     kvspan_range merge_tokens;  /* of the step's tokens, those whose partial results meet here */
+    kvspan_range out;           /* global query heads of out */
     kvspan_range out_tokens;    /* of the step's tokens, those of out */
     bool meets;                 /* partial results of the token group have to meet */
+    bool splits_heads;          /* copies share the tokens: each gets its even heads to meet */
     bool gathers;               /* results of other ranks are needed in out */
-    bool gathers_tokens;        /* … of the token group too */
+    bool gathers_tokens;        /* … of the sequence group too */
     uint32_t first_head_member; /* gathered from head members [first, first + count) */
     uint32_t head_member_count;
 } kvspan_placement;

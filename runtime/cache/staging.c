@@ -10,19 +10,46 @@ static void size_staging(kvspan_staging *staging, const kvspan_settings *setting
 {
     const kvspan_layer_group *const group = &settings->groups[0];
     const uint64_t dim = group->planes[kvspan_settings_find_plane(group, KVSPAN_VALUE)].dim;
+    const uint64_t key_dim = group->planes[kvspan_settings_find_plane(group, KVSPAN_KEY)].dim;
     const uint64_t tokens = settings->config.max_step_tokens;
-    const uint64_t members = geometry->tokens.count;
-    const uint64_t split_tokens = tokens / members + 1;
+    const uint64_t split_tokens = tokens / geometry->sequence.count + 1;
     const uint64_t heads = geometry->head_shards[0].q_of_kv.count;
-    const uint64_t token_bytes = heads * (dim + 1) * sizeof(float);
+    const uint64_t met_heads = heads / geometry->token_copies;
 
     staging->max_members = geometry->spread.count;
-    staging->part_bytes = tokens * token_bytes;
-    staging->parts_in_bytes = members > 1 ? members * split_tokens * token_bytes : 0;
+    staging->part_bytes = tokens * heads * (dim + 1) * sizeof(float);
+    staging->parts_in_bytes = geometry->tokens.count > 1 ? geometry->tokens.count * split_tokens *
+                                                               met_heads * (dim + 1) * sizeof(float)
+                                                         : 0;
+    staging->q_block_bytes = tokens * met_heads * key_dim * sizeof(float);
+    staging->q_bytes = geometry->token_copies > 1 ? tokens * heads * key_dim * sizeof(float) : 0;
     staging->block_lse_offset = split_tokens * heads * dim * sizeof(float);
     staging->block_bytes = staging->block_lse_offset + split_tokens * heads * sizeof(float);
     staging->blocks_bytes =
         staging->max_members > 1 ? staging->max_members * staging->block_bytes : 0;
+}
+
+enum {
+    MEMORY_COUNT = 6
+};
+
+/* One of the memories on the device. */
+typedef struct memory {
+    unsigned char **data;
+    uint64_t bytes;
+} memory;
+
+static memory memory_of(kvspan_staging *staging, uint32_t number)
+{
+    const uint64_t unpacked_bytes = staging->q_bytes > 0 ? staging->part_bytes : 0;
+    const memory memories[MEMORY_COUNT] = { { &staging->parts_out, staging->part_bytes },
+                                            { &staging->parts_in, staging->parts_in_bytes },
+                                            { &staging->blocks, staging->blocks_bytes },
+                                            { &staging->unpacked, unpacked_bytes },
+                                            { &staging->q_blocks, staging->q_bytes },
+                                            { &staging->q, staging->q_bytes } };
+
+    return memories[number];
 }
 
 static kvspan_status take_device_memory(kvspan_device *device, uint64_t bytes,
@@ -82,14 +109,10 @@ kvspan_status kvspan_staging_init(kvspan_staging *staging, kvspan_device *device
     if (status == KVSPAN_OK) {
         status = find_shares(staging, settings, geometry, error);
     }
-    if (status == KVSPAN_OK) {
-        status = take_device_memory(device, staging->part_bytes, &staging->parts_out, error);
-    }
-    if (status == KVSPAN_OK) {
-        status = take_device_memory(device, staging->parts_in_bytes, &staging->parts_in, error);
-    }
-    if (status == KVSPAN_OK) {
-        status = take_device_memory(device, staging->blocks_bytes, &staging->blocks, error);
+    for (uint32_t i = 0; status == KVSPAN_OK && i < MEMORY_COUNT; i++) {
+        const memory taken = memory_of(staging, i);
+
+        status = take_device_memory(device, taken.bytes, taken.data, error);
     }
     if (status != KVSPAN_OK) {
         kvspan_staging_fini(staging, false);
@@ -104,15 +127,11 @@ void kvspan_staging_fini(kvspan_staging *staging, bool keep_memory)
     if (!device) {
         return;
     }
-    if (!keep_memory) {
-        if (staging->parts_out) {
-            device->ops->release(device, staging->parts_out, staging->part_bytes);
-        }
-        if (staging->parts_in) {
-            device->ops->release(device, staging->parts_in, staging->parts_in_bytes);
-        }
-        if (staging->blocks) {
-            device->ops->release(device, staging->blocks, staging->blocks_bytes);
+    for (uint32_t i = 0; !keep_memory && i < MEMORY_COUNT; i++) {
+        const memory taken = memory_of(staging, i);
+
+        if (*taken.data) {
+            device->ops->release(device, *taken.data, taken.bytes);
         }
     }
     free(staging->shares);

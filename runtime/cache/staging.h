@@ -16,10 +16,16 @@ typedef struct kvspan_staging {
     uint64_t block_bytes; /* of one gathered block, LSE included */
     uint64_t block_lse_offset;
     uint64_t blocks_bytes;
-    unsigned char *parts_out; /* [token][ heads·dim O, heads LSE ] f32, of the rank's own tokens */
-    unsigned char *parts_in;  /* [token member] the same, of the tokens that meet here */
-    unsigned char *blocks;    /* [gather member] block_bytes */
-    kvspan_range *shares;     /* [head member] query heads each contributes to a gather */
+    uint64_t q_bytes;       /* of each q memory */
+    uint64_t q_block_bytes; /* of one copy's q */
+    unsigned char
+        *parts_out; /* [copy][token][ heads·dim O, heads LSE ] f32, of this rank's tokens */
+    unsigned char *parts_in; /* [token member] the same, of what meets here */
+    unsigned char *unpacked; /* [token][heads][dim] O, then [token][heads] LSE; with copies only */
+    unsigned char *q_blocks; /* [copy] q of one token after another; with copies only */
+    unsigned char *q;        /* [token][heads][dim] of all copies; with copies only */
+    unsigned char *blocks;   /* [gather member] block_bytes */
+    kvspan_range *shares;    /* [head member] query heads each contributes to a gather */
     kvspan_head_block *places; /* [max_members] */
     uint64_t *send_offsets;    /* [max_members], as are the next three */
     uint64_t *send_counts;

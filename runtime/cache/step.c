@@ -1,6 +1,6 @@
 #include "runtime/cache/cache_parts.h"
 
-#include <assert.h>
+#include "comm/agree.h"
 
 static kvspan_status check_begin(const kvspan_cache *cache, const kvspan_step *step,
                                  const kvspan_step_view *view_out, kvspan_error *error)
@@ -19,9 +19,8 @@ static kvspan_status check_begin(const kvspan_cache *cache, const kvspan_step *s
                            (unsigned long long)cache->replica.epoch);
     }
     if (!step && cache->ledger) {
-        return kvspan_fail(error, KVSPAN_ERR_ARGUMENT,
-                           "step is NULL on rank %u, which is the coordinator",
-                           cache->geometry.coordinator_rank);
+        return kvspan_fail(error, KVSPAN_ERR_ARGUMENT, "step is NULL on rank %u, which decides",
+                           kvspan_comm_rank(cache->comm));
     }
     if (step && !cache->ledger) {
         return kvspan_fail(error, KVSPAN_ERR_ARGUMENT,
@@ -32,6 +31,49 @@ static kvspan_status check_begin(const kvspan_cache *cache, const kvspan_step *s
         return kvspan_fail(error, KVSPAN_ERR_ARGUMENT, "the step is of another ledger");
     }
     return KVSPAN_OK;
+}
+
+/* Every rank has made the same step, or the one that has not is named. */
+static kvspan_status compare_steps(kvspan_cache *cache, const kvspan_changes *changes,
+                                   kvspan_error *error)
+{
+    const kvspan_agree_field fields[] = {
+        { "epoch", (int64_t)changes->epoch },
+        { "rows of the step", changes->row_count },
+        { "tokens of the step", changes->token_count },
+        { "table digest", (int64_t)changes->table_digest },
+    };
+
+    return kvspan_agree_equal(cache->comm, &cache->geometry.step, fields,
+                              sizeof(fields) / sizeof(fields[0]),
+                              cache->settings.config.deadline_ms, error);
+}
+
+/* A message to itself: a step goes one way, whoever has decided it. */
+static kvspan_status write_own_step(kvspan_cache *cache, kvspan_step *step,
+                                    const unsigned char **message_out, size_t *bytes_out,
+                                    kvspan_error *error)
+{
+    kvspan_broadcast *const broadcast = &cache->broadcast;
+    const kvspan_changes changes = kvspan_step_changes(step);
+    unsigned char *message = NULL;
+    kvspan_status status;
+
+    kvspan_comm_set_epoch(cache->comm, changes.epoch);
+    status = compare_steps(cache, &changes, error);
+    if (status == KVSPAN_OK) {
+        status = kvspan_broadcast_prepare(broadcast, &message, error);
+    }
+    if (status == KVSPAN_OK) {
+        status = kvspan_step_encode(&changes, broadcast->first_bytes, message, broadcast->capacity,
+                                    bytes_out, error);
+    }
+    if (status == KVSPAN_OK) {
+        *message_out = message;
+        kvspan_broadcast_keep(broadcast);
+        kvspan_step_seal(step);
+    }
+    return status;
 }
 
 /* The coordinator writes the message and sends it. The step is consumed once it is under way. */
@@ -129,7 +171,9 @@ kvspan_status kvspan_step_begin(kvspan_cache *cache, kvspan_step *step, kvspan_s
     if (status != KVSPAN_OK) {
         return status;
     }
-    if (step) {
+    if (cache->settings.config.control == KVSPAN_REPLICATED) {
+        status = write_own_step(cache, step, &message, &bytes, error);
+    } else if (step) {
         status = send_step(cache, step, &message, &bytes, error);
     } else {
         status = kvspan_broadcast_receive(&cache->broadcast, &cache->limits, timeout_ms, &message,

@@ -249,13 +249,14 @@ static int run_layer(mesh_rank *rank, const kvspan_step_view *view, uint32_t lay
     const kvspan_range q_heads =
         mesh->q_place == KVSPAN_HEADS_OF_KV ? rank->shard.q_heads_of_kv : rank->shard.q_heads_even;
     const kvspan_range heads = out_heads_of(rank);
-    const kvspan_token_rule *const rule = &rank->shard.tokens;
-    const uint32_t first_token = mesh->out_tokens == KVSPAN_TOKENS_SPLIT
-                                     ? view->token_count * rule->member / rule->member_count
-                                     : 0;
-    const uint32_t end_token = mesh->out_tokens == KVSPAN_TOKENS_SPLIT
-                                   ? view->token_count * (rule->member + 1) / rule->member_count
-                                   : view->token_count;
+    const uint32_t first_token =
+        mesh->out_tokens == KVSPAN_TOKENS_SPLIT
+            ? view->token_count * rank->shard.split_member / rank->shard.split_count
+            : 0;
+    const uint32_t end_token =
+        mesh->out_tokens == KVSPAN_TOKENS_SPLIT
+            ? view->token_count * (rank->shard.split_member + 1) / rank->shard.split_count
+            : view->token_count;
     const kvspan_tensor q = fill(rank, view, ROLE_Q, layer, q_heads, mesh->key_dim);
     const kvspan_tensor planes[2] = {
         fill(rank, view, ROLE_K, layer, rank->shard.kv_heads, mesh->key_dim),
@@ -394,6 +395,8 @@ static kvspan_cache_config config_of(const mesh_case *mesh, kvspan_layer_group *
                                   .page_count = PAGES,
                                   .memory_limit_bytes = 64u << 20,
                                   .layout = mesh->layout,
+                                  .heads_policy = mesh->heads_policy,
+                                  .control = mesh->control,
                                   .mesh = mesh->mesh,
                                   .partition_axis = mesh->partition_axis,
                                   .deadline_ms = TIMEOUT_MS };

@@ -34,6 +34,8 @@ typedef struct mesh_case {
     int has_sinks;
     int wants_lse;
     float soft_cap;
+    uint32_t heads_policy;
+    uint32_t control;
 } mesh_case;
 
 /* The bits of every row of O, hashed; 0 = not computed. Sequence by its number within a step group.

@@ -170,6 +170,63 @@ START_TEST(every_setting_is_right_on_a_product_mesh)
 }
 END_TEST
 
+/* The copies of a kv head share its tokens: right in every place, on products with sp too. */
+START_TEST(copies_that_split_the_sequence_are_right)
+{
+    static const struct {
+        const char *text;
+        uint32_t rank_count;
+    } splits[] = {
+        { "tp:4", 4 }, { "tp:8", 8 }, { "tp:4,sp:2", 8 }, { "sp:3,tp:4", 12 }, { "dp:2,tp:4", 8 }
+    };
+    static const struct {
+        kvspan_heads q_place;
+        kvspan_heads out_place;
+        kvspan_tokens out_tokens;
+    } places[] = { { KVSPAN_HEADS_EVEN, KVSPAN_HEADS_EVEN, KVSPAN_TOKENS_ALL },
+                   { KVSPAN_HEADS_EVEN, KVSPAN_HEADS_OF_KV, KVSPAN_TOKENS_ALL },
+                   { KVSPAN_HEADS_OF_KV, KVSPAN_HEADS_EVEN, KVSPAN_TOKENS_SPLIT },
+                   { KVSPAN_HEADS_EVEN, KVSPAN_HEADS_ALL, KVSPAN_TOKENS_ALL } };
+    mesh_rows *const all = malloc(sizeof(*all));
+    mesh_case mesh = base_case();
+
+    ck_assert_ptr_nonnull(all);
+    mesh.kv_heads = 2;
+    mesh.heads_policy = KVSPAN_HEADS_SPLIT_SEQUENCE;
+    mesh.mesh = splits[_i].text;
+    mesh.rank_count = splits[_i].rank_count;
+    for (uint32_t i = 0; i < 4; i++) {
+        mesh.q_place = places[i].q_place;
+        mesh.out_place = places[i].out_place;
+        mesh.out_tokens = places[i].out_tokens;
+        mesh.has_sinks = i % 2 == 0;
+        mesh.window = i == 2 ? 9 : 0;
+        run_mesh(&mesh, all);
+        ck_assert_uint_gt(all->count, 0);
+    }
+    free(all);
+}
+END_TEST
+
+/* Every rank decides alike: the same rows, without a message from anyone. */
+START_TEST(replicated_control_gives_the_same_rows)
+{
+    mesh_rows *const coordinated = malloc(sizeof(*coordinated));
+    mesh_rows *const replicated = malloc(sizeof(*replicated));
+    mesh_case mesh = base_case();
+
+    ck_assert(coordinated && replicated);
+    mesh.mesh = "dp:2,tp:2";
+    mesh.rank_count = 4;
+    run_mesh(&mesh, coordinated);
+    mesh.control = KVSPAN_REPLICATED;
+    run_mesh(&mesh, replicated);
+    ck_assert_mem_eq(replicated->hashes, coordinated->hashes, sizeof(replicated->hashes));
+    free(coordinated);
+    free(replicated);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("runtime/cache_mesh");
@@ -179,6 +236,8 @@ int main(void)
     tcase_add_loop_test(cases, rows_are_right_on_every_mesh, 0, MESH_COUNT);
     tcase_add_loop_test(cases, results_come_where_they_are_asked_for, 0, 8);
     tcase_add_loop_test(cases, every_setting_is_right_on_a_product_mesh, 0, 18);
+    tcase_add_loop_test(cases, copies_that_split_the_sequence_are_right, 0, 5);
+    tcase_add_test(cases, replicated_control_gives_the_same_rows);
     suite_add_tcase(suite, cases);
     return suite_run(suite);
 }

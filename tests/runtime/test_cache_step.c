@@ -384,6 +384,33 @@ START_TEST(tables_that_differ_are_found_and_told_to_all)
 }
 END_TEST
 
+/* Under replicated control a rank that plans something else is named on all. */
+static void plan_differently(ranks_self *self)
+{
+    cache_fixture fixture = cache_fixture_make();
+    kvspan_error error = { .status = KVSPAN_OK };
+    kvspan_step_view view;
+    kvspan_sequence sequence = 0;
+
+    fixture.config.control = KVSPAN_REPLICATED;
+    ranks_check_status(self, cache_fixture_open(&fixture, self->comm, &error), KVSPAN_OK, &error);
+    ranks_check(self, kvspan_cache_ledger(fixture.cache));
+    for (uint32_t i = 0; i < 3; i++) {
+        ranks_check_status(self, do_step(&fixture, &sequence, 2, &view, &error), KVSPAN_OK, &error);
+    }
+    ranks_check_status(self, do_step(&fixture, &sequence, self->rank == 2 ? 3 : 1, &view, &error),
+                       KVSPAN_ERR_MISMATCH, &error);
+    ranks_check(self, error.rank == 2);
+    ranks_check(self, strstr(error.message, "tokens of the step is 1 on rank 0 and 3 on rank 2"));
+    cache_fixture_close(&fixture);
+}
+
+START_TEST(a_rank_that_decides_otherwise_is_named)
+{
+    ranks_run(4, plan_differently, NULL);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("runtime/cache_step");
@@ -398,6 +425,7 @@ int main(void)
     tcase_add_test(steps, without_an_arena_append_and_attend_are_unsupported);
     tcase_add_loop_test(steps, a_rank_that_falls_silent_is_named_by_all_others, 0, 6);
     tcase_add_test(steps, tables_that_differ_are_found_and_told_to_all);
+    tcase_add_test(steps, a_rank_that_decides_otherwise_is_named);
     suite_add_tcase(suite, steps);
     return suite_run(suite);
 }
