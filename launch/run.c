@@ -254,13 +254,11 @@ static kvspan_exit_code run_on(kvspan_comm *comm, const kvspan_run_options *opti
     kvspan_session session;
     kvspan_exit_code code;
     kvspan_error error;
-    kvspan_status status = kvspan_session_init(&session, options, comm, &error);
+    /* First of all: a signal that comes during the set-up ends the run at its first step. */
+    kvspan_status status = kvspan_stop_signals_install(&error);
 
     if (status == KVSPAN_OK) {
-        status = kvspan_stop_signals_install(&error);
-        if (status != KVSPAN_OK) {
-            kvspan_session_fini(&session);
-        }
+        status = kvspan_session_init(&session, options, comm, &error);
     }
     if (is_about_peers(status)) {
         leave(rank, &error);
