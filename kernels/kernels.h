@@ -14,7 +14,9 @@
 #include "kernels/work_plan.h"
 
 /* Where one plane of one layer lies: address of (page, head, token) = data + page·page_stride +
- * head·head_stride + token·token_stride. Page-first and layer-first differ in strides only. */
+ * head·head_stride + token·token_stride; of its scale, an f32 that need not be aligned, data +
+ * page·page_stride + head·head_stride + scale_offset + 4·token. Page-first and layer-first differ
+ * in strides only. */
 typedef struct kvspan_plane_view {
     unsigned char *data;
     uint64_t page_stride;  /* bytes */
@@ -23,6 +25,7 @@ typedef struct kvspan_plane_view {
     kvspan_dtype dtype;
     uint32_t heads; /* local kv heads */
     uint32_t dim;
+    uint64_t scale_offset; /* bytes; 0 = no scales */
 } kvspan_plane_view;
 
 /* The rows of a step and the page table they use; all arrays on the device. */
@@ -37,11 +40,13 @@ typedef struct kvspan_step_arrays {
     kvspan_token_rule rule;     /* which tokens this rank holds */
 } kvspan_step_arrays;
 
-/* Writes, for every new token this member holds, source[token][head][dim] into its page. */
+/* Writes, for every new token this member holds, source[token][head][dim] into its page, quantised
+ * if the plane's type is another. A plane with scales has an 8-bit type. */
 typedef struct kvspan_append_tokens_args {
     kvspan_plane_view plane;
     kvspan_step_arrays rows;
-    kvspan_tensor source; /* dtype of the plane, heads and dim of the plane */
+    kvspan_tensor
+        source; /* heads and dim of the plane; its dtype, or bf16, f16, f32 if it has 8 bits */
 } kvspan_append_tokens_args;
 
 /* For every new token t and query head h: softmax(scale · q·k) v over the tokens of its sequence
@@ -81,7 +86,7 @@ typedef struct kvspan_merge_partials_args {
     uint64_t lse_token_stride;  /* bytes from a token's LSE to the next; 0 = heads floats */
     /* O: [token][head][dim], LSE: [token][head]; heads and dim contiguous */
     const float *sinks; /* [heads], or NULL */
-    kvspan_tensor out;  /* bf16 or f32 */
+    kvspan_tensor out;  /* bf16, f16 or f32 */
     float *lse;         /* [token][lse_stride] merged, sink included; may be NULL */
     uint64_t lse_stride;
 } kvspan_merge_partials_args;

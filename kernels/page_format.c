@@ -74,6 +74,8 @@ static bool lay_out_run(const kvspan_layer_group *group, const uint32_t *local_h
         format->planes[i].offset = run_bytes;
         format->planes[i].head_stride = head_stride;
         format->planes[i].token_stride = (uint64_t)plane->dim * kvspan_dtype_bytes(plane->dtype);
+        format->planes[i].scale_offset =
+            plane->scale_tokens ? page_tokens * format->planes[i].token_stride : 0;
         if (!add(run_bytes, plane_bytes, &run_bytes)) {
             return false;
         }
@@ -150,5 +152,6 @@ kvspan_plane_view kvspan_page_format_view(const kvspan_page_format *format, unsi
         .dtype = format->planes[plane].dtype,
         .heads = format->planes[plane].heads,
         .dim = format->planes[plane].dim,
+        .scale_offset = format->planes[plane].scale_offset,
     };
 }

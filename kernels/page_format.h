@@ -38,6 +38,7 @@ typedef struct kvspan_page_format {
         uint64_t offset; /* bytes from the start of a run */
         uint64_t head_stride;
         uint64_t token_stride;
+        uint64_t scale_offset; /* bytes from the start of a head to its scales; 0 = no scales */
     } planes[KVSPAN_MAX_PLANES];
 } kvspan_page_format;
 

@@ -250,7 +250,8 @@ KVSPAN_API kvspan_status kvspan_step_begin(kvspan_cache *cache, kvspan_step *ste
  * @param cache  a cache inside a step
  * @param layer  model layer
  * @param planes  one tensor per plane of the group, [token_count of the step][local kv heads][dim],
- *                in the plane's element type
+ *                in the plane's element type; for a plane of an 8-bit type in bf16, f16 or f32,
+ *                which are quantised here (see kvspan_plane)
  * @param stream  NULL on CPUs
  * @param[out] error  may be NULL
  * @return KVSPAN_OK, KVSPAN_ERR_ARGUMENT (shape or type: names both values), KVSPAN_ERR_UNSUPPORTED
@@ -294,7 +295,7 @@ typedef struct kvspan_attention {
  *
  * @param cache  a cache inside a step, after kvspan_cache_append() of this layer
  * @param layer  model layer
- * @param q  [token_count of the step][q heads][dim of K], bf16 or f32
+ * @param q  [token_count of the step][q heads][dim of K], bf16, f16 or f32
  * @param attention  settings, equal on all ranks but for pointers
  * @param[in,out] out  its data and strides say where the result goes, [tokens][heads][dim of V],
  *                     element type of q; must not overlap q
@@ -355,7 +356,9 @@ KVSPAN_API uint32_t kvspan_cache_notices(const kvspan_cache *cache);
 /* ---- for engines with kernels of their own -------------------------------------------------- */
 
 /** Where a plane of a layer lies. Address of a token's vector: data + page·page_stride +
- * head·head_stride + token·token_stride, with (page, token) by the page table and token_rule.h. */
+ * head·head_stride + token·token_stride, with (page, token) by the page table and token_rule.h. Of
+ * its scale, an f32 that need not be aligned: data + page·page_stride + head·head_stride +
+ * scale_offset + 4·token; a number is its element times this. */
 typedef struct kvspan_layer_view {
     void *data;
     uint64_t page_stride;  /**< bytes */
@@ -369,6 +372,7 @@ typedef struct kvspan_layer_view {
     uint32_t page_count;
     const uint32_t *page_table; /**< device, [slot][column] */
     uint32_t page_table_stride; /**< columns: pages of the longest sequence */
+    uint64_t scale_offset;      /**< bytes; 0 = the plane has no scales */
 } kvspan_layer_view;
 
 /**

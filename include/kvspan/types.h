@@ -119,13 +119,22 @@ typedef enum kvspan_role {
     KVSPAN_INDEX = 4
 } kvspan_role;
 
-/** One array kept per layer: keys, values, an MLA latent, index keys. */
+/**
+ * One array kept per layer: keys, values, an MLA latent, index keys.
+ *
+ * Planes of 8-bit types are quantised when appended: rounded to the nearest, ties to even, beyond
+ * the largest number L of the type (127, 448 for e4m3, 57344 for e5m2) saturated. scale_tokens 1
+ * keeps one f32 scale per token and kv head beside the data: max |x| / L of the vector, 0 for a
+ * vector of zeros; a number is its element times the scale. Infinity counts as the largest f32. NaN
+ * stays NaN in the floats; int8 has none, so it makes the scale and with it the vector NaN.
+ * scale_tokens 0 stores 8-bit floats as they are. int8 needs scales, the wider types have none.
+ */
 typedef struct kvspan_plane {
     kvspan_role role;
     uint32_t heads; /**< global kv heads, in [1, KVSPAN_MAX_HEADS] */
     uint32_t dim;   /**< elements per head and token, in [1, KVSPAN_MAX_DIM] */
     kvspan_dtype dtype;
-    uint32_t scale_tokens; /**< tokens that share a scale; 0 = the plane has no scales */
+    uint32_t scale_tokens; /**< tokens that share a scale: 1, or 0 = the plane has no scales */
 } kvspan_plane;
 
 /** Layers that keep the same tokens of the same planes share a page table. */

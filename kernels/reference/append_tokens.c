@@ -1,6 +1,24 @@
 #include "kernels/reference/reference.h"
 
-#include "kernels/reference/rows.h"
+#include <assert.h>
+#include <string.h>
+
+#include "kernels/reference/quantise.h"
+
+/* A vector that needs no conversion is copied, so that it keeps its bytes. */
+static void append_vector(const kvspan_plane_view *plane, kvspan_dtype source_dtype,
+                          const unsigned char *source, const kvspan_plane_place *target)
+{
+    float vector[KVSPAN_MAX_DIM];
+
+    if (source_dtype == plane->dtype) {
+        assert(!target->scale);
+        memcpy(target->elements, source, (size_t)plane->dim * kvspan_dtype_bytes(plane->dtype));
+        return;
+    }
+    kvspan_row_load(source_dtype, source, plane->dim, vector);
+    kvspan_quantise(plane->dtype, vector, plane->dim, target);
+}
 
 static void append_token(const kvspan_append_tokens_args *args, const uint32_t *table,
                          uint32_t token, uint64_t position)
@@ -8,12 +26,14 @@ static void append_token(const kvspan_append_tokens_args *args, const uint32_t *
     const kvspan_plane_view *plane = &args->plane;
     const kvspan_token_rule *rule = &args->rows.rule;
     const uint64_t index = kvspan_token_index(rule, position);
-    const size_t row_bytes = (size_t)plane->dim * kvspan_dtype_bytes(plane->dtype);
 
     assert(index / rule->page_tokens < args->rows.page_table_stride);
     for (uint32_t head = 0; head < plane->heads; head++) {
-        memcpy(kvspan_plane_address(plane, table, rule->page_tokens, head, index),
-               kvspan_row_address(&args->source, token, head), row_bytes);
+        const kvspan_plane_place place =
+            kvspan_plane_find(plane, table, rule->page_tokens, head, index);
+
+        append_vector(plane, args->source.dtype, kvspan_row_address(&args->source, token, head),
+                      &place);
     }
 }
 

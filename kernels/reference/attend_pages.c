@@ -1,9 +1,11 @@
 #include "kernels/reference/reference.h"
 
+#include <assert.h>
 #include <math.h>
 #include <stdbool.h>
+#include <string.h>
 
-#include "kernels/reference/rows.h"
+#include "kernels/reference/quantise.h"
 
 /* Tokens are folded tile by tile; a tile begins where the local index is a multiple of
  * TILE_TOKENS, whatever page, chunk or batch it is in. That and the order within a tile are all
@@ -67,13 +69,6 @@ static float dot(const float *restrict a, const float *restrict b, size_t pitch)
     return sums[0];
 }
 
-static void load_padded(kvspan_dtype dtype, const void *source, uint32_t dim, size_t pitch,
-                        float *target)
-{
-    kvspan_row_load(dtype, source, dim, target);
-    memset(target + dim, 0, (pitch - dim) * sizeof(float));
-}
-
 static void init_lane(const kvspan_attend_pages_args *args, const kvspan_work_item *item,
                       uint32_t item_token, uint32_t head, uint32_t number, struct workspace *work)
 {
@@ -81,6 +76,8 @@ static void init_lane(const kvspan_attend_pages_args *args, const kvspan_work_it
     const uint64_t lowest =
         args->window == 0 || position < args->window ? 0 : position - args->window + 1;
     const size_t pitch = key_pitch(args);
+    const uint32_t dim = args->keys.dim;
+    float *query = work->queries + number * pitch;
     struct lane *lane = &work->lanes[number];
 
     *lane = (struct lane){ .token = item->first_token + item_token,
@@ -91,8 +88,8 @@ static void init_lane(const kvspan_attend_pages_args *args, const kvspan_work_it
                            .sum = 0.0f };
     assert(lane->index_begin >= item->index_begin);
     assert(lane->index_end <= item->index_end);
-    load_padded(args->q.dtype, kvspan_row_address(&args->q, lane->token, head), args->keys.dim,
-                pitch, work->queries + number * pitch);
+    kvspan_row_load(args->q.dtype, kvspan_row_address(&args->q, lane->token, head), dim, query);
+    memset(query + dim, 0, (pitch - dim) * sizeof(float));
     memset(work->outputs + (size_t)number * args->values.dim, 0, args->values.dim * sizeof(float));
 }
 
@@ -105,13 +102,16 @@ static void load_tile(const kvspan_attend_pages_args *args, const uint32_t *tabl
 
     for (uint64_t index = begin; index < end; index++) {
         const size_t place = index % TILE_TOKENS;
+        float *key = work->keys + place * pitch;
+        const kvspan_plane_place stored_key =
+            kvspan_plane_find(&args->keys, table, page_tokens, kv_head, index);
+        const kvspan_plane_place stored_value =
+            kvspan_plane_find(&args->values, table, page_tokens, kv_head, index);
 
-        load_padded(args->keys.dtype,
-                    kvspan_plane_address(&args->keys, table, page_tokens, kv_head, index),
-                    args->keys.dim, pitch, work->keys + place * pitch);
-        kvspan_row_load(args->values.dtype,
-                        kvspan_plane_address(&args->values, table, page_tokens, kv_head, index),
-                        args->values.dim, work->values + place * args->values.dim);
+        kvspan_dequantise(args->keys.dtype, &stored_key, args->keys.dim, key);
+        memset(key + args->keys.dim, 0, (pitch - args->keys.dim) * sizeof(float));
+        kvspan_dequantise(args->values.dtype, &stored_value, args->values.dim,
+                          work->values + place * args->values.dim);
     }
 }
 

@@ -1,7 +1,9 @@
 #include "kernels/reference/reference.h"
 
+#include <assert.h>
 #include <math.h>
 #include <stdbool.h>
+#include <string.h>
 
 #include "kernels/reference/rows.h"
 

@@ -1,5 +1,8 @@
 #include "kernels/reference/reference.h"
 
+#include <assert.h>
+#include <string.h>
+
 #include "kernels/reference/rows.h"
 
 static void place_block(const unsigned char *block, const kvspan_head_block *place,

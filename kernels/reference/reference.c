@@ -2,12 +2,12 @@
 
 static int is_wide(kvspan_dtype dtype)
 {
-    return dtype == KVSPAN_BF16 || dtype == KVSPAN_F32;
+    return dtype == KVSPAN_BF16 || dtype == KVSPAN_F16 || dtype == KVSPAN_F32;
 }
 
 static int has_dtype(kvspan_dtype tensor, kvspan_dtype plane)
 {
-    return is_wide(tensor) && is_wide(plane);
+    return is_wide(tensor) && kvspan_dtype_bytes(plane) != 0;
 }
 
 const kvspan_kernels kvspan_kernels_reference = {

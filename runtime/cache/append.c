@@ -1,5 +1,13 @@
 #include "runtime/cache/cache_parts.h"
 
+#include <stdbool.h>
+
+/* A plane of 8 bits is written from wider numbers, any other from its own. */
+static bool is_source_of(kvspan_dtype source, kvspan_dtype plane)
+{
+    return kvspan_dtype_bytes(plane) == 1 ? kvspan_dtype_bytes(source) > 1 : source == plane;
+}
+
 /* One plane's tensor against the plane and the step. */
 static kvspan_status check_source(const kvspan_cache *cache, const kvspan_plane *plane,
                                   uint32_t index, uint32_t heads, const kvspan_tensor *source,
@@ -10,7 +18,7 @@ static kvspan_status check_source(const kvspan_cache *cache, const kvspan_plane 
                            "planes[%u] is [%u heads][%u dim], this rank holds [%u heads][%u dim]",
                            index, source->heads, source->dim, heads, plane->dim);
     }
-    if (source->dtype != plane->dtype) {
+    if (!is_source_of(source->dtype, plane->dtype)) {
         return kvspan_fail(error, KVSPAN_ERR_ARGUMENT, "planes[%u] is of type %s, its plane of %s",
                            index, kvspan_dtype_name(source->dtype),
                            kvspan_dtype_name(plane->dtype));

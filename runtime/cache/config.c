@@ -90,6 +90,24 @@ static void fill_defaults(kvspan_cache_config *config)
     }
 }
 
+static kvspan_status check_scales(const kvspan_plane *plane, uint32_t index, kvspan_error *error)
+{
+    if (plane->scale_tokens > 1) {
+        return unsupported("plane.scale_tokens", plane->scale_tokens, error);
+    }
+    if (plane->scale_tokens == 0 && plane->dtype == KVSPAN_I8) {
+        return kvspan_fail(error, KVSPAN_ERR_ARGUMENT,
+                           "plane %u of type %s has scale_tokens %u: it needs scales, 1", index,
+                           kvspan_dtype_name(plane->dtype), plane->scale_tokens);
+    }
+    if (plane->scale_tokens != 0 && kvspan_dtype_bytes(plane->dtype) != 1) {
+        return kvspan_fail(error, KVSPAN_ERR_ARGUMENT,
+                           "plane %u of type %s has scale_tokens %u: only 8-bit types have scales",
+                           index, kvspan_dtype_name(plane->dtype), plane->scale_tokens);
+    }
+    return KVSPAN_OK;
+}
+
 static kvspan_status check_plane(const kvspan_plane *plane, uint32_t index, kvspan_error *error)
 {
     kvspan_status status = check_range("plane.heads", plane->heads, 1, KVSPAN_MAX_HEADS, error);
@@ -109,14 +127,7 @@ static kvspan_status check_plane(const kvspan_plane *plane, uint32_t index, kvsp
         return kvspan_fail(error, KVSPAN_ERR_ARGUMENT, "plane %u has dtype %d, no element type",
                            index, (int)plane->dtype);
     }
-    if (plane->dtype != KVSPAN_BF16 && plane->dtype != KVSPAN_F32) {
-        return kvspan_fail(error, KVSPAN_ERR_UNSUPPORTED, "plane %u of type %s is not built yet",
-                           index, kvspan_dtype_name(plane->dtype));
-    }
-    if (plane->scale_tokens != 0) {
-        return unsupported("plane.scale_tokens", plane->scale_tokens, error);
-    }
-    return KVSPAN_OK;
+    return check_scales(plane, index, error);
 }
 
 static kvspan_status check_group(const kvspan_layer_group *group, kvspan_error *error)
