@@ -81,18 +81,40 @@ paged_shape paged_shape_default(void)
                                     { .sequence = 5, .position = 79, .token_count = 1 } } };
 }
 
+static kvspan_dtype plane_dtype(const paged_shape *shape, bool is_key)
+{
+    return is_key || shape->value_dtype == 0 ? shape->plane_dtype : shape->value_dtype;
+}
+
+static bool has_scales(const paged_shape *shape, bool is_key)
+{
+    return shape->has_scales && kvspan_dtype_bytes(plane_dtype(shape, is_key)) == 1;
+}
+
+/* Of one head in one page. */
+static uint64_t head_bytes(const paged_shape *shape, bool is_key)
+{
+    const uint64_t dim = is_key ? shape->key_dim : shape->value_dim;
+    const uint64_t token_bytes = dim * kvspan_dtype_bytes(plane_dtype(shape, is_key));
+
+    return shape->page_tokens * (token_bytes + (has_scales(shape, is_key) ? sizeof(float) : 0));
+}
+
 static double *make_plane(const paged_shape *shape, const paged_row *row, enum what what,
                           uint32_t dim)
 {
     const uint32_t length = length_of(row);
     double *plane = paged_take_memory((size_t)length * shape->kv_heads * dim, sizeof(*plane));
     double *next = plane;
+    kvspan_dtype dtype = plane_dtype(shape, what == KEY);
 
+    /* The others are rounded when they are stored. */
+    dtype = kvspan_dtype_bytes(dtype) == 1 ? KVSPAN_F32 : dtype;
     for (uint32_t position = 0; position < length; position++) {
         for (uint32_t head = 0; head < shape->kv_heads; head++) {
             for (uint32_t i = 0; i < dim; i++) {
-                *next++ = oracle_round(shape->plane_dtype, content(what, row->sequence, position,
-                                                                   shape->kv_first + head, i));
+                *next++ = oracle_round(
+                    dtype, content(what, row->sequence, position, shape->kv_first + head, i));
             }
         }
     }
@@ -209,19 +231,20 @@ void paged_case_destroy(paged_case *paged)
 kvspan_plane_view paged_case_view(const paged_case *paged, uint32_t member, bool is_key)
 {
     const paged_shape *shape = &paged->shape;
-    const uint64_t item_bytes = shape->plane_dtype == KVSPAN_F32 ? 4 : 2;
-    const uint64_t vectors = (uint64_t)shape->kv_heads * shape->page_tokens;
-    const uint64_t key_bytes = vectors * shape->key_dim * item_bytes;
-    const uint64_t run_bytes = key_bytes + vectors * shape->value_dim * item_bytes;
+    const kvspan_dtype dtype = plane_dtype(shape, is_key);
+    const uint64_t key_bytes = shape->kv_heads * head_bytes(shape, true);
+    const uint64_t run_bytes = key_bytes + shape->kv_heads * head_bytes(shape, false);
     const uint64_t dim = is_key ? shape->key_dim : shape->value_dim;
     const uint64_t layer_stride = shape->is_layer_first ? run_bytes * paged->page_count : run_bytes;
 
     return (kvspan_plane_view){
         .data = paged->arenas[member] + LAYER * layer_stride + (is_key ? 0 : key_bytes),
         .page_stride = shape->is_layer_first ? run_bytes : LAYER_COUNT * run_bytes + PAGE_PAD,
-        .head_stride = shape->page_tokens * dim * item_bytes,
-        .token_stride = dim * item_bytes,
-        .dtype = shape->plane_dtype,
+        .head_stride = head_bytes(shape, is_key),
+        .token_stride = dim * kvspan_dtype_bytes(dtype),
+        .scale_offset =
+            has_scales(shape, is_key) ? shape->page_tokens * dim * kvspan_dtype_bytes(dtype) : 0,
+        .dtype = dtype,
         .heads = shape->kv_heads,
         .dim = (uint32_t)dim
     };
@@ -234,16 +257,22 @@ static void store_token(const paged_case *paged, uint32_t row, uint32_t position
     const kvspan_plane_view plane = paged_case_view(paged, place.member, is_key);
     const uint64_t page = paged->page_table[paged->row_slots[row] * paged->columns + place.column];
     const uint64_t item_bytes = plane.token_stride / plane.dim;
-    const double *source = (is_key ? paged->keys[row] : paged->values[row]) +
-                           (size_t)position * shape->kv_heads * plane.dim;
+    double *source = (is_key ? paged->keys[row] : paged->values[row]) +
+                     (size_t)position * shape->kv_heads * plane.dim;
 
     if (page == NO_PAGE) {
         return; /* behind the window */
     }
     for (uint32_t head = 0; head < shape->kv_heads; head++) {
-        unsigned char *target = plane.data + page * plane.page_stride + head * plane.head_stride +
-                                place.offset * plane.token_stride;
+        unsigned char *base = plane.data + page * plane.page_stride + head * plane.head_stride;
+        unsigned char *target = base + place.offset * plane.token_stride;
 
+        if (item_bytes == 1) {
+            oracle_quantise(plane.dtype, source + head * plane.dim, plane.dim, target,
+                            plane.scale_offset ? base + plane.scale_offset + place.offset * 4
+                                               : NULL);
+            continue;
+        }
         for (uint32_t i = 0; i < plane.dim; i++) {
             oracle_store(plane.dtype, target + i * item_bytes, source[head * plane.dim + i]);
         }
@@ -253,9 +282,8 @@ static void store_token(const paged_case *paged, uint32_t row, uint32_t position
 void paged_case_store(paged_case *paged)
 {
     const paged_shape *shape = &paged->shape;
-    const uint64_t item_bytes = shape->plane_dtype == KVSPAN_F32 ? 4 : 2;
-    const uint64_t run_bytes = (uint64_t)shape->kv_heads * shape->page_tokens *
-                               (shape->key_dim + shape->value_dim) * item_bytes;
+    const uint64_t run_bytes =
+        shape->kv_heads * (head_bytes(shape, true) + head_bytes(shape, false));
 
     paged->arena_bytes = paged->page_count * (LAYER_COUNT * run_bytes + PAGE_PAD);
     for (uint32_t member = 0; member < shape->member_count; member++) {

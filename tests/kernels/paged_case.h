@@ -26,7 +26,9 @@ typedef struct paged_row {
 typedef struct paged_shape {
     kvspan_dtype tensor_dtype;
     kvspan_dtype plane_dtype;
-    uint32_t kv_first; /* local kv heads [kv_first, kv_first + kv_heads) */
+    kvspan_dtype value_dtype; /* 0 = plane_dtype */
+    bool has_scales;          /* of planes of 8 bits */
+    uint32_t kv_first;        /* local kv heads [kv_first, kv_first + kv_heads) */
     uint32_t kv_heads;
     uint32_t group_size;
     uint32_t q_first; /* of q; q_heads 0 = all of the kv heads */
@@ -74,7 +76,7 @@ paged_case *paged_case_create(const paged_shape *shape, random_source *source);
 void paged_case_destroy(paged_case *paged);
 
 /* Writes keys and values (which a test may have changed) into every member's pages, all else NaN.
- */
+ * Where a plane has 8 bits they become what is stored of them. */
 void paged_case_store(paged_case *paged);
 
 /* Runs attend_pages of one member. Fails the test if a byte between the rows of out changes. */

@@ -53,15 +53,15 @@ static void check_lse(const oracle_query *query, float lse)
 }
 
 /* In f32 one row of the naive evaluation may be exact by luck, so its worst row counts for all;
- * rounding of weights to bf16 spares no row, so there each row is held to its own. */
-static double naive_error_of(const oracle_verdict *verdict, double worst, kvspan_dtype plane_dtype)
+ * rounding of weights to 16 bits spares no row, so there each row is held to its own. */
+static double naive_error_of(const oracle_verdict *verdict, double worst, kvspan_dtype tensor_dtype)
 {
-    return plane_dtype == KVSPAN_F32 ? worst : verdict->naive_error;
+    return tensor_dtype == KVSPAN_F32 ? worst : verdict->naive_error;
 }
 
 void paged_case_check(const paged_case *paged, const paged_result *result, int member)
 {
-    const kvspan_dtype plane_dtype = paged->shape.plane_dtype;
+    const kvspan_dtype tensor_dtype = paged->shape.tensor_dtype;
     const uint32_t heads = paged_case_q_heads(paged);
     const uint32_t row_count = paged->token_count * heads;
     oracle_verdict *verdicts = paged_take_memory(row_count, sizeof(*verdicts));
@@ -70,14 +70,14 @@ void paged_case_check(const paged_case *paged, const paged_result *result, int m
     for (uint32_t row = 0; row < row_count; row++) {
         const oracle_query query = paged_case_query(paged, row / heads, row % heads, member);
 
-        verdicts[row] = oracle_judge(&query, plane_dtype, result->dtype,
+        verdicts[row] = oracle_judge(&query, tensor_dtype, result->dtype,
                                      result->out + (size_t)row * paged->shape.value_dim);
         worst = fmax(worst, verdicts[row].naive_error);
         check_lse(&query, result->lse[row]);
     }
     for (uint32_t row = 0; row < row_count; row++) {
         const double bound =
-            2.0 * naive_error_of(&verdicts[row], worst, plane_dtype) + 2.0 * verdicts[row].ulp;
+            2.0 * naive_error_of(&verdicts[row], worst, tensor_dtype) + 2.0 * verdicts[row].ulp;
 
         ck_assert_msg(verdicts[row].error <= bound,
                       "position %d of row %u, q head %u: error %g beyond %g",

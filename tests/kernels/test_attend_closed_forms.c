@@ -86,13 +86,14 @@ START_TEST(one_token_returns_its_value)
     paged_case *paged;
     paged_result result;
 
-    shape.tensor_dtype = _i == 0 ? KVSPAN_BF16 : KVSPAN_F32;
-    shape.plane_dtype = shape.tensor_dtype;
+    shape.tensor_dtype = _i < 3 ? (kvspan_dtype)(KVSPAN_BF16 + _i) : KVSPAN_F32;
+    shape.plane_dtype = (kvspan_dtype)(KVSPAN_BF16 + _i);
+    shape.has_scales = true;
     paged = paged_case_create(&shape, &source);
     paged_case_store(paged);
     result = paged_case_attend(paged, 0, shape.tensor_dtype);
     for (int i = 0; i < 80; i++) {
-        ck_assert_double_eq(result.out[i], paged->values[0][i]);
+        ck_assert_double_eq(result.out[i], oracle_round(shape.tensor_dtype, paged->values[0][i]));
     }
     paged_result_destroy(&result);
     paged_case_destroy(paged);
@@ -277,7 +278,7 @@ int main(void)
 
     tcase_add_test(forms, logits_0_ln2_ln3_give_22_sixths);
     tcase_add_test(forms, members_merge_to_22_sixths);
-    tcase_add_loop_test(forms, one_token_returns_its_value, 0, 2);
+    tcase_add_loop_test(forms, one_token_returns_its_value, 0, 6);
     tcase_add_loop_test(forms, a_huge_logit_returns_its_value, 0, 23);
     tcase_add_loop_test(forms, equal_keys_give_the_mean_of_the_values, 0, 4);
     tcase_add_test(forms, the_soft_cap_bounds_logits);

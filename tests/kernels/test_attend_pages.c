@@ -27,7 +27,7 @@ static void attend_and_check(const paged_shape *shape, random_source *source)
     paged_case_destroy(paged);
 }
 
-static const kvspan_dtype dtypes[] = { KVSPAN_BF16, KVSPAN_F32 };
+static const kvspan_dtype dtypes[] = { KVSPAN_BF16, KVSPAN_F32, KVSPAN_F16 };
 
 START_TEST(every_head_dim_is_within_the_bound)
 {
@@ -36,7 +36,7 @@ START_TEST(every_head_dim_is_within_the_bound)
                                         { 13, 70 }, { 96, 64 },   { 1024, 3 } };
     random_source source = random_start("head dims", 1);
 
-    for (uint32_t type = 0; type < 2; type++) {
+    for (uint32_t type = 0; type < 3; type++) {
         paged_shape shape = paged_shape_default();
 
         shape.tensor_dtype = dtypes[type];
@@ -116,14 +116,24 @@ START_TEST(every_soft_cap_is_within_the_bound)
 }
 END_TEST
 
-START_TEST(queries_and_planes_of_different_types_are_within_the_bound)
+START_TEST(queries_keys_and_values_of_all_types_are_within_the_bound)
 {
     random_source source = random_start("mixed types", 6);
     paged_shape shape = paged_shape_default();
 
     shape.tensor_dtype = dtypes[_i];
-    shape.plane_dtype = dtypes[1 - _i];
-    attend_and_check(&shape, &source);
+    for (int plane = KVSPAN_BF16; plane <= KVSPAN_I8; plane++) {
+        for (int value = KVSPAN_BF16; value <= KVSPAN_I8; value++) {
+            shape.plane_dtype = (kvspan_dtype)plane;
+            shape.value_dtype = (kvspan_dtype)value;
+            shape.has_scales = true;
+            attend_and_check(&shape, &source);
+            if (plane != KVSPAN_I8 && value != KVSPAN_I8) {
+                shape.has_scales = false;
+                attend_and_check(&shape, &source);
+            }
+        }
+    }
 }
 END_TEST
 
@@ -133,8 +143,10 @@ static paged_shape random_shape(random_source *source)
     static const float soft_caps[] = { 0.0f, 0.0f, 30.0f, 2.0f };
     paged_shape shape = { .scale = 0.2f };
 
-    shape.tensor_dtype = dtypes[random_below(source, 2)];
-    shape.plane_dtype = shape.tensor_dtype;
+    shape.tensor_dtype = dtypes[random_below(source, 3)];
+    shape.plane_dtype = (kvspan_dtype)random_between(source, KVSPAN_BF16, KVSPAN_I8);
+    shape.value_dtype = (kvspan_dtype)random_between(source, KVSPAN_BF16, KVSPAN_I8);
+    shape.has_scales = true;
     shape.kv_heads = random_between(source, 1, 3);
     shape.kv_first = random_below(source, 5);
     shape.group_size = random_between(source, 1, 5);
@@ -218,9 +230,9 @@ int main(void)
     tcase_add_loop_test(shapes, every_page_size_member_count_and_layout_is_within_the_bound, 0, 5);
     tcase_add_loop_test(shapes, every_window_is_within_the_bound, 0, 9);
     tcase_add_loop_test(shapes, every_soft_cap_is_within_the_bound, 0, 4);
-    tcase_add_loop_test(shapes, queries_and_planes_of_different_types_are_within_the_bound, 0, 2);
+    tcase_add_loop_test(shapes, queries_keys_and_values_of_all_types_are_within_the_bound, 0, 3);
     tcase_add_test(random, random_steps_are_within_the_bound);
-    tcase_add_loop_test(random, the_oracle_finds_a_wrong_answer, 0, 2);
+    tcase_add_loop_test(random, the_oracle_finds_a_wrong_answer, 0, 3);
     suite_add_tcase(suite, shapes);
     suite_add_tcase(suite, random);
     return suite_run(suite);

@@ -4,83 +4,153 @@
 #include <math.h>
 #include <string.h>
 
-/* Significant bits and the exponent of the smallest gap. */
-static int significant_bits(kvspan_dtype dtype)
+/* A number is significand · 2^exponent with the significand in [1/2, 1), as frexp() has it. */
+typedef struct number_format {
+    int significant_bits; /* with the implicit one */
+    int lowest_exponent;  /* of the smallest normal number */
+    double largest;       /* finite */
+    bool saturates;
+} number_format;
+
+static number_format format_of(kvspan_dtype dtype)
 {
-    assert(dtype == KVSPAN_BF16 || dtype == KVSPAN_F32);
-    return dtype == KVSPAN_BF16 ? 8 : 24;
+    switch (dtype) {
+    case KVSPAN_BF16: return (number_format){ 8, -125, 0x1.fep127, false };
+    case KVSPAN_F16: return (number_format){ 11, -13, 65504.0, false };
+    case KVSPAN_F32: return (number_format){ 24, -125, 0x1.fffffep127, false };
+    case KVSPAN_F8E4M3: return (number_format){ 4, -5, 448.0, true };
+    case KVSPAN_F8E5M2: return (number_format){ 3, -13, 57344.0, true };
+    case KVSPAN_I8: return (number_format){ 7, 7, 127.0, true };
+    }
+    assert(!"an element type");
+    return (number_format){ 0 };
 }
 
 double oracle_ulp(kvspan_dtype dtype, double value)
 {
-    const int bits = significant_bits(dtype);
-    int exponent = -200;
+    const number_format format = format_of(dtype);
+    int exponent = format.lowest_exponent;
 
     if (value != 0.0) {
         (void)frexp(value, &exponent);
     }
-    return ldexp(1.0, exponent < -125 ? -125 - bits : exponent - bits);
+    if (exponent < format.lowest_exponent || dtype == KVSPAN_I8) {
+        exponent = format.lowest_exponent;
+    }
+    return ldexp(1.0, exponent - format.significant_bits);
 }
 
 double oracle_round(kvspan_dtype dtype, double value)
 {
-    const double ulp = oracle_ulp(dtype, value);
-    double rounded;
+    const number_format format = format_of(dtype);
+    double rounded = value;
 
-    if (!isfinite(value)) {
+    if (isfinite(value)) {
+        const double ulp = oracle_ulp(dtype, value);
+
+        rounded = nearbyint(value / ulp) * ulp;
+    }
+    if (fabs(rounded) > format.largest) {
+        rounded = copysign(format.saturates ? format.largest : (double)INFINITY, value);
+    }
+    return rounded;
+}
+
+static double load_small(kvspan_dtype dtype, uint32_t magnitude)
+{
+    const number_format format = format_of(dtype);
+    const uint32_t hidden = 1u << (format.significant_bits - 1);
+    const uint32_t exponent = magnitude / hidden;
+    const uint32_t mantissa = magnitude % hidden;
+    const int unit = format.lowest_exponent - format.significant_bits;
+    const double value = exponent == 0
+                             ? ldexp((double)mantissa, unit)
+                             : ldexp((double)(hidden + mantissa), unit + (int)exponent - 1);
+
+    if (value <= format.largest) {
         return value;
     }
-    rounded = nearbyint(value / ulp) * ulp;
-    return fabs(rounded) >= 0x1p128 ? copysign(INFINITY, value) : rounded;
+    return mantissa == 0 && dtype != KVSPAN_F8E4M3 ? (double)INFINITY : (double)NAN;
 }
 
 double oracle_load(kvspan_dtype dtype, const void *address)
 {
+    const unsigned char *const bytes = address;
     uint16_t bits;
     float wide;
-    int exponent;
-    double magnitude;
 
-    if (dtype == KVSPAN_F32) {
-        memcpy(&wide, address, sizeof(wide));
-        return (double)wide;
+    switch (dtype) {
+    case KVSPAN_F32: memcpy(&wide, address, sizeof(wide)); return (double)wide;
+    case KVSPAN_I8: return bytes[0] < 128 ? bytes[0] : bytes[0] - 256.0;
+    case KVSPAN_F8E4M3:
+    case KVSPAN_F8E5M2:
+        return bytes[0] < 128 ? load_small(dtype, bytes[0]) : -load_small(dtype, bytes[0] - 128u);
+    case KVSPAN_BF16:
+    case KVSPAN_F16: break;
     }
     memcpy(&bits, address, sizeof(bits));
-    exponent = bits / 128 % 256;
-    magnitude = bits % 128;
-    if (exponent == 255) {
-        magnitude = magnitude == 0.0 ? (double)INFINITY : (double)NAN;
-    } else if (exponent == 0) {
-        magnitude = ldexp(magnitude, -133);
-    } else {
-        magnitude = ldexp(magnitude + 128.0, exponent - 134);
+    return bits < 32768 ? load_small(dtype, bits) : -load_small(dtype, bits - 32768u);
+}
+
+/* The code of a number of the type, not negative. */
+static uint32_t code_of(kvspan_dtype dtype, double rounded)
+{
+    const number_format format = format_of(dtype);
+    const double hidden = ldexp(1.0, format.significant_bits - 1);
+    int exponent;
+    const double significand = frexp(rounded, &exponent);
+
+    if (isnan(rounded)) {
+        return dtype == KVSPAN_BF16 ? 0x7fc0 : dtype == KVSPAN_F16 ? 0x7e00 : 0x7f;
     }
-    return bits < 32768 ? magnitude : -magnitude;
+    if (rounded == 0.0 || exponent < format.lowest_exponent) {
+        return (uint32_t)ldexp(rounded, format.significant_bits - format.lowest_exponent);
+    }
+    return (uint32_t)((exponent - format.lowest_exponent) * hidden + significand * 2.0 * hidden);
 }
 
 void oracle_store(kvspan_dtype dtype, void *address, double value)
 {
     const double rounded = oracle_round(dtype, value);
     const float wide = (float)rounded;
-    int exponent;
-    double mantissa;
-    uint16_t bits;
+    const uint32_t sign = signbit(rounded) ? 1 : 0;
+    uint16_t half;
+    unsigned char byte;
 
     assert(!isinf(rounded));
-    if (dtype == KVSPAN_F32) {
-        memcpy(address, &wide, sizeof(wide));
+    switch (dtype) {
+    case KVSPAN_F32: memcpy(address, &wide, sizeof(wide)); return;
+    case KVSPAN_I8: byte = (unsigned char)(int)rounded; break;
+    case KVSPAN_F8E4M3:
+    case KVSPAN_F8E5M2: byte = (unsigned char)(code_of(dtype, fabs(rounded)) + sign * 128); break;
+    default:
+        half = (uint16_t)(code_of(dtype, fabs(rounded)) + sign * 32768);
+        memcpy(address, &half, sizeof(half));
         return;
     }
-    mantissa = frexp(fabs(rounded), &exponent);
-    if (isnan(rounded)) {
-        bits = 0x7fc0;
-    } else if (rounded == 0.0 || exponent < -125) {
-        bits = (uint16_t)ldexp(fabs(rounded), 133);
-    } else {
-        bits = (uint16_t)((exponent + 126) * 128 + (int)(mantissa * 256.0) - 128);
+    memcpy(address, &byte, sizeof(byte));
+}
+
+void oracle_quantise(kvspan_dtype dtype, double *vector, uint32_t dim, void *elements, void *scale)
+{
+    unsigned char *const bytes = elements;
+    const uint32_t item_bytes = kvspan_dtype_bytes(dtype);
+    double largest = 0.0;
+    float unit = 1.0f;
+
+    for (uint32_t i = 0; i < dim; i++) {
+        largest = fmax(largest, fabs(vector[i]));
     }
-    bits = (uint16_t)(bits + (signbit(rounded) ? 32768 : 0));
-    memcpy(address, &bits, sizeof(bits));
+    if (scale) {
+        unit = (float)(largest / format_of(dtype).largest);
+        memcpy(scale, &unit, sizeof(unit));
+    }
+    for (uint32_t i = 0; i < dim; i++) {
+        /* The contract divides in f32. */
+        oracle_store(dtype, bytes + i * item_bytes,
+                     unit == 0.0f ? 0.0 : (double)(float)(vector[i] / (double)unit));
+        vector[i] = oracle_load(dtype, bytes + i * item_bytes) * (double)unit;
+    }
 }
 
 oracle_place oracle_find(uint32_t page_tokens, uint32_t member_count, uint64_t position)
@@ -163,7 +233,7 @@ static float naive_logit(const oracle_query *query, uint64_t position)
     return query->soft_cap == 0.0f ? dot : query->soft_cap * tanhf(dot / query->soft_cap);
 }
 
-void oracle_attend_naive(const oracle_query *query, kvspan_dtype plane_dtype,
+void oracle_attend_naive(const oracle_query *query, kvspan_dtype tensor_dtype,
                          kvspan_dtype out_dtype, double *out)
 {
     float sums[KVSPAN_MAX_DIM] = { 0 };
@@ -183,7 +253,7 @@ void oracle_attend_naive(const oracle_query *query, kvspan_dtype plane_dtype,
         }
         weight = expf(naive_logit(query, position) - maximum);
         sum += weight;
-        weight = (float)oracle_round(plane_dtype, (double)weight);
+        weight = (float)oracle_round(tensor_dtype, (double)weight);
         for (size_t i = 0; i < query->value_dim; i++) {
             sums[i] += weight * (float)query->values[position * query->value_stride + i];
         }
@@ -193,7 +263,7 @@ void oracle_attend_naive(const oracle_query *query, kvspan_dtype plane_dtype,
     }
 }
 
-oracle_verdict oracle_judge(const oracle_query *query, kvspan_dtype plane_dtype,
+oracle_verdict oracle_judge(const oracle_query *query, kvspan_dtype tensor_dtype,
                             kvspan_dtype out_dtype, const double *got)
 {
     double exact[KVSPAN_MAX_DIM];
@@ -202,7 +272,7 @@ oracle_verdict oracle_judge(const oracle_query *query, kvspan_dtype plane_dtype,
     oracle_verdict verdict = { 0 };
 
     (void)oracle_attend(query, exact);
-    oracle_attend_naive(query, plane_dtype, out_dtype, naive);
+    oracle_attend_naive(query, tensor_dtype, out_dtype, naive);
     for (size_t i = 0; i < query->value_dim; i++) {
         const double error = fabs(got[i] - exact[i]);
 

@@ -14,7 +14,7 @@ enum {
     ORACLE_ALL_MEMBERS = -1
 };
 
-/* The nearest bf16 or f32, ties to even. */
+/* The nearest number of the type, ties to even. 8-bit types saturate. */
 double oracle_round(kvspan_dtype dtype, double value);
 
 /* The gap between the numbers of the type at |value|. */
@@ -24,6 +24,10 @@ double oracle_load(kvspan_dtype dtype, const void *address);
 
 /* Stores oracle_round() of a finite value, or NaN. */
 void oracle_store(kvspan_dtype dtype, void *address, double value);
+
+/* Stores a vector of finite f32 numbers as a plane of the type keeps it (types.h), with a scale
+ * unless scale is NULL, and replaces it by what was stored. */
+void oracle_quantise(kvspan_dtype dtype, double *vector, uint32_t dim, void *elements, void *scale);
 
 /* Where a token is: its member, its column of the page table, its place in the page. */
 typedef struct oracle_place {
@@ -55,9 +59,9 @@ typedef struct oracle_query {
 /* out: [value_dim]; returns the log-sum-exp. Nothing to see: out 0, −inf. */
 double oracle_attend(const oracle_query *query, double *out);
 
-/* The same by one plain pass: logits, e^x and sums in f32, e^x rounded to the plane's type before
+/* The same by one plain pass: logits, e^x and sums in f32, e^x rounded to q's type before
  * it weighs a value, the result rounded to out_dtype. */
-void oracle_attend_naive(const oracle_query *query, kvspan_dtype plane_dtype,
+void oracle_attend_naive(const oracle_query *query, kvspan_dtype tensor_dtype,
                          kvspan_dtype out_dtype, double *out);
 
 /* How far a row is from the oracle's, how far the naive one is, and the gap between numbers of the
@@ -68,7 +72,7 @@ typedef struct oracle_verdict {
     double ulp;
 } oracle_verdict;
 
-oracle_verdict oracle_judge(const oracle_query *query, kvspan_dtype plane_dtype,
+oracle_verdict oracle_judge(const oracle_query *query, kvspan_dtype tensor_dtype,
                             kvspan_dtype out_dtype, const double *got);
 
 #endif
