@@ -115,6 +115,17 @@ static size_t history_of(const mesh_case *mesh, uint32_t sequence, uint32_t laye
            MESH_CASE_TOKENS * MAX_DIM;
 }
 
+/* Makes of a vector what a plane of the type keeps of it, by the oracle's own arithmetic. */
+static void quantise(kvspan_dtype plane, double *vector, uint32_t dim)
+{
+    unsigned char elements[MAX_DIM];
+    float scale;
+
+    if (plane != 0) {
+        oracle_quantise(plane, vector, dim, elements, &scale);
+    }
+}
+
 static int remember_all(mesh_rank *rank)
 {
     const mesh_case *const mesh = rank->mesh;
@@ -140,6 +151,8 @@ static int remember_all(mesh_rank *rank)
             rank->values[vector * MAX_DIM + i] =
                 element(mesh, ROLE_V, tag, position, layer, head, i);
         }
+        quantise(mesh->key_plane, rank->keys + vector * MAX_DIM, mesh->key_dim);
+        quantise(mesh->value_plane, rank->values + vector * MAX_DIM, mesh->value_dim);
     }
     return 1;
 }
@@ -385,6 +398,14 @@ static kvspan_cache_config config_of(const mesh_case *mesh, kvspan_layer_group *
         .planes = { { KVSPAN_KEY, mesh->kv_heads, mesh->key_dim, mesh->dtype, 0 },
                     { KVSPAN_VALUE, mesh->kv_heads, mesh->value_dim, mesh->dtype, 0 } }
     };
+    if (mesh->key_plane != 0) {
+        group->planes[0].dtype = mesh->key_plane;
+        group->planes[0].scale_tokens = 1;
+    }
+    if (mesh->value_plane != 0) {
+        group->planes[1].dtype = mesh->value_plane;
+        group->planes[1].scale_tokens = 1;
+    }
     return (kvspan_cache_config){ .size = sizeof(kvspan_cache_config),
                                   .group_count = 1,
                                   .groups = group,

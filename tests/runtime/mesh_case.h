@@ -26,7 +26,9 @@ typedef struct mesh_case {
     uint32_t value_dim;
     uint32_t page_tokens;
     uint32_t window;
-    kvspan_dtype dtype;
+    kvspan_dtype dtype;       /* of q and out; of k and v as they are appended */
+    kvspan_dtype key_plane;   /* 0 = dtype */
+    kvspan_dtype value_plane; /* 0 = dtype */
     uint32_t layout;
     kvspan_heads q_place;
     kvspan_heads out_place;

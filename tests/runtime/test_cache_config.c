@@ -162,7 +162,8 @@ START_TEST(what_is_not_built_names_itself)
         break;
     case 1:
         group.planes[1].dtype = KVSPAN_I8;
-        check_refused(&config, KVSPAN_ERR_UNSUPPORTED, "plane 1", "int8");
+        group.planes[1].scale_tokens = 2;
+        check_refused(&config, KVSPAN_ERR_UNSUPPORTED, "scale_tokens", "2");
         break;
     case 2:
         group.planes[0].role = KVSPAN_LATENT;
@@ -173,8 +174,8 @@ START_TEST(what_is_not_built_names_itself)
         check_refused(&config, KVSPAN_ERR_UNSUPPORTED, "sink_tokens", "4");
         break;
     case 4:
-        group.planes[1].scale_tokens = 1;
-        check_refused(&config, KVSPAN_ERR_UNSUPPORTED, "scale_tokens", "1");
+        group.planes[1].scale_tokens = 16;
+        check_refused(&config, KVSPAN_ERR_UNSUPPORTED, "scale_tokens", "16");
         break;
     }
 }
@@ -220,6 +221,14 @@ START_TEST(groups_that_contradict_themselves_are_named)
         group.first_layer = UINT32_MAX;
         check_refused(&config, KVSPAN_ERR_ARGUMENT, "layer 1", "4294967296");
         break;
+    case 8:
+        group.planes[1].dtype = KVSPAN_I8;
+        check_refused(&config, KVSPAN_ERR_ARGUMENT, "int8", "scale_tokens 0");
+        break;
+    case 9:
+        group.planes[0].scale_tokens = 1;
+        check_refused(&config, KVSPAN_ERR_ARGUMENT, "bfloat16", "scale_tokens 1");
+        break;
     }
 }
 END_TEST
@@ -251,7 +260,7 @@ int main(void)
     tcase_add_test(config, strided_layers_become_a_list);
     tcase_add_loop_test(config, numbers_out_of_range_are_named_with_their_value, 0, 13);
     tcase_add_loop_test(config, what_is_not_built_names_itself, 0, 5);
-    tcase_add_loop_test(config, groups_that_contradict_themselves_are_named, 0, 8);
+    tcase_add_loop_test(config, groups_that_contradict_themselves_are_named, 0, 10);
     tcase_add_test(config, newer_caller_is_accepted_until_it_sets_a_newer_field);
     suite_add_tcase(suite, config);
     return suite_run(suite);
