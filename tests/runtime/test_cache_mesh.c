@@ -208,6 +208,40 @@ START_TEST(copies_that_split_the_sequence_are_right)
 }
 END_TEST
 
+/* K and V of other types than q: right on a product mesh, and the same bits as on one rank. */
+START_TEST(small_types_are_right_and_the_same_on_every_mesh)
+{
+    static const kvspan_dtype types[][3] = {
+        { KVSPAN_F16 },
+        { KVSPAN_BF16, KVSPAN_F8E4M3, KVSPAN_I8 },
+        { KVSPAN_BF16, KVSPAN_I8, KVSPAN_I8 },
+        { KVSPAN_F16, KVSPAN_I8, KVSPAN_F8E5M2 },
+        { KVSPAN_F32, KVSPAN_I8 },
+    };
+    static const char *const texts[] = { "dp:2,tp:2", "tp:8", "tp:2,sp:2" };
+    static const uint32_t rank_counts[] = { 4, 8, 4 };
+    mesh_rows *const lone = malloc(sizeof(*lone));
+    mesh_rows *const all = malloc(sizeof(*all));
+    mesh_case mesh = base_case();
+
+    ck_assert(lone && all);
+    mesh.dtype = types[_i][0];
+    mesh.key_plane = types[_i][1];
+    mesh.value_plane = types[_i][2];
+    run_mesh(&mesh, lone);
+    for (uint32_t i = 0; i < 3; i++) {
+        mesh.mesh = texts[i];
+        mesh.rank_count = rank_counts[i];
+        run_mesh(&mesh, all);
+        if (i < 2) {
+            ck_assert_mem_eq(all->hashes, lone->hashes, sizeof(lone->hashes));
+        }
+    }
+    free(lone);
+    free(all);
+}
+END_TEST
+
 /* Every rank decides alike: the same rows, without a message from anyone. */
 START_TEST(replicated_control_gives_the_same_rows)
 {
@@ -238,6 +272,7 @@ int main(void)
     tcase_add_loop_test(cases, every_setting_is_right_on_a_product_mesh, 0, 18);
     tcase_add_loop_test(cases, copies_that_split_the_sequence_are_right, 0, 5);
     tcase_add_test(cases, replicated_control_gives_the_same_rows);
+    tcase_add_loop_test(cases, small_types_are_right_and_the_same_on_every_mesh, 0, 5);
     suite_add_tcase(suite, cases);
     return suite_run(suite);
 }
