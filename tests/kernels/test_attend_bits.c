@@ -92,19 +92,26 @@ static paged_shape bits_shape(void)
 START_TEST(page_ids_slots_page_size_and_layout_change_no_bit)
 {
     random_source source = random_start("pages", 1);
-    const paged_shape shape = bits_shape();
-    paged_shape other = shape;
-    run a = run_begin(&shape, &source);
-    run b;
+    static const uint32_t page_tokens[] = { 16, 1, 5, 256 };
 
-    static const uint32_t page_tokens[] = { 16, 1, 5, 64 };
+    for (int plane = KVSPAN_BF16; plane <= KVSPAN_I8; plane++) {
+        paged_shape shape = bits_shape();
+        paged_shape other;
+        run a;
+        run b;
 
-    other.page_tokens = page_tokens[_i];
-    other.is_layer_first = _i % 2 == 1;
-    b = run_begin(&other, &source);
-    check_same_bits(&a, &b);
-    run_end(&a);
-    run_end(&b);
+        shape.plane_dtype = (kvspan_dtype)plane;
+        shape.value_dtype = plane == KVSPAN_F8E4M3 ? KVSPAN_I8 : 0;
+        shape.has_scales = true;
+        other = shape;
+        other.page_tokens = page_tokens[_i];
+        other.is_layer_first = _i % 2 == 1;
+        a = run_begin(&shape, &source);
+        b = run_begin(&other, &source);
+        check_same_bits(&a, &b);
+        run_end(&a);
+        run_end(&b);
+    }
 }
 END_TEST
 
