@@ -113,10 +113,11 @@ START_TEST(codes_and_scales_are_those_of_the_contract)
 
         quantised_init(&got, small_types[_i], scale_tokens);
         quantised_init(&expected, small_types[_i], scale_tokens);
-        for (uint32_t row = 0; row < TOKENS * HEADS; row++) {
-            const uint32_t token = row / HEADS;
-            unsigned char *base = head_of(&expected, token, row % HEADS);
-            unsigned char *scale = base + (size_t)PAGE_TOKENS * DIM + 4 * (token % PAGE_TOKENS);
+        for (size_t row = 0; row < (size_t)TOKENS * HEADS; row++) {
+            const uint32_t token = (uint32_t)row / HEADS;
+            unsigned char *base = head_of(&expected, token, (uint32_t)row % HEADS);
+            unsigned char *scale =
+                base + (size_t)PAGE_TOKENS * DIM + (size_t)4 * (token % PAGE_TOKENS);
             double vector[DIM];
 
             for (size_t j = 0; j < DIM; j++) {
@@ -164,7 +165,7 @@ START_TEST(the_largest_element_gets_the_largest_code)
         float source[TOKENS * HEADS * DIM];
         quantised target;
 
-        for (size_t i = 0; i < TOKENS * HEADS * DIM; i++) {
+        for (size_t i = 0; i < (size_t)TOKENS * HEADS * DIM; i++) {
             const float magnitude = ldexpf(1.0f + (float)random_below(&random, 1000) / 1000.0f, 9);
 
             source[i] = i % DIM == 2 ? magnitude : i % DIM == 5 ? -source[i - 3] : 0.25f;
@@ -186,7 +187,7 @@ START_TEST(nan_is_not_lost_and_infinity_is_the_largest)
     float source[TOKENS * HEADS * DIM];
     quantised target;
 
-    for (size_t i = 0; i < TOKENS * HEADS * DIM; i++) {
+    for (size_t i = 0; i < (size_t)TOKENS * HEADS * DIM; i++) {
         source[i] = 1.0f;
     }
     source[4] = NAN;

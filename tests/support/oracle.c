@@ -134,7 +134,7 @@ void oracle_store(kvspan_dtype dtype, void *address, double value)
 void oracle_quantise(kvspan_dtype dtype, double *vector, uint32_t dim, void *elements, void *scale)
 {
     unsigned char *const bytes = elements;
-    const uint32_t item_bytes = kvspan_dtype_bytes(dtype);
+    const size_t item_bytes = kvspan_dtype_bytes(dtype);
     double largest = 0.0;
     float unit = 1.0f;
 
