@@ -188,6 +188,24 @@ kvspan_status kvspan_json_real(const kvspan_json *object, const char *key, bool 
     return KVSPAN_OK;
 }
 
+kvspan_status kvspan_json_boolean(const kvspan_json *object, const char *key, bool is_required,
+                                  bool *value_out, kvspan_error *error)
+{
+    char shown[SHOWN_BYTES];
+    kvspan_status status;
+    const json_t *value = find_member(object, key, is_required, &status, error);
+
+    if (!value) {
+        return status;
+    }
+    if (!json_is_boolean(value)) {
+        return kvspan_fail(error, KVSPAN_ERR_ARGUMENT, "\"%s\" is %s, neither true nor false", key,
+                           show_value(value, shown));
+    }
+    *value_out = json_is_true(value);
+    return KVSPAN_OK;
+}
+
 kvspan_json *kvspan_json_object(void)
 {
     return (kvspan_json *)json_object();
@@ -208,7 +226,8 @@ bool kvspan_json_add_real(kvspan_json *object, const char *key, double value)
     return add_member(object, key, isfinite(value) ? json_real(value) : json_null());
 }
 
-bool kvspan_json_add_text(kvspan_json *object, const char *key, const char *value)
+/* A text; bytes that are not UTF-8 become '?'. */
+static json_t *make_text(const char *value)
 {
     json_t *text = json_string(value);
 
@@ -224,7 +243,32 @@ bool kvspan_json_add_text(kvspan_json *object, const char *key, const char *valu
         text = copy ? json_string(copy) : NULL;
         free(copy);
     }
-    return add_member(object, key, text);
+    return text;
+}
+
+bool kvspan_json_add_text(kvspan_json *object, const char *key, const char *value)
+{
+    return add_member(object, key, make_text(value));
+}
+
+bool kvspan_json_add_null(kvspan_json *object, const char *key)
+{
+    return add_member(object, key, json_null());
+}
+
+bool kvspan_json_add(kvspan_json *object, const char *key, kvspan_json *value)
+{
+    return add_member(object, key, value_of(value));
+}
+
+kvspan_json *kvspan_json_array(void)
+{
+    return (kvspan_json *)json_array();
+}
+
+bool kvspan_json_append_text(kvspan_json *array, const char *value)
+{
+    return json_array_append_new(value_of(array), make_text(value)) == 0;
 }
 
 char *kvspan_json_write(const kvspan_json *json)

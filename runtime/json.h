@@ -41,6 +41,9 @@ kvspan_status kvspan_json_integer(const kvspan_json *object, const char *key, in
                                   kvspan_error *error);
 kvspan_status kvspan_json_real(const kvspan_json *object, const char *key, bool is_required,
                                double *value_out, kvspan_error *error);
+/* true or false; absent and wrong as above. */
+kvspan_status kvspan_json_boolean(const kvspan_json *object, const char *key, bool is_required,
+                                  bool *value_out, kvspan_error *error);
 
 /* Building: a new empty object (NULL: no memory), members in the order of adding. Adding is false
  * for lack of memory or to NULL; a number that is not finite becomes null, bytes that are not UTF-8
@@ -49,6 +52,11 @@ kvspan_json *kvspan_json_object(void);
 bool kvspan_json_add_integer(kvspan_json *object, const char *key, int64_t value);
 bool kvspan_json_add_real(kvspan_json *object, const char *key, double value);
 bool kvspan_json_add_text(kvspan_json *object, const char *key, const char *value);
+bool kvspan_json_add_null(kvspan_json *object, const char *key);
+/* Hands the value over to the object, or frees it. */
+bool kvspan_json_add(kvspan_json *object, const char *key, kvspan_json *value);
+kvspan_json *kvspan_json_array(void);
+bool kvspan_json_append_text(kvspan_json *array, const char *value);
 /* Its compact text, freed with free(); NULL for lack of memory or of an object. */
 char *kvspan_json_write(const kvspan_json *json);
 

@@ -6,10 +6,13 @@
 
 #include <kvspan/cache.h>
 #include <kvspan/comm.h>
+#include <kvspan/config.h>
+#include <kvspan/dense_view.h>
 #include <kvspan/device.h>
 #include <kvspan/digest.h>
 #include <kvspan/export.h>
 #include <kvspan/ledger.h>
+#include <kvspan/model_config.h>
 #include <kvspan/scheduler.h>
 #include <kvspan/status.h>
 #include <kvspan/token_rule.h>

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "runtime/cache/partition_json.h"
+#include "runtime/config/partition_json.h"
 #include "sharding/partition_axis.h"
 
 /* An axis that serves two purposes would shard one array twice. */

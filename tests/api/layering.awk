@@ -10,8 +10,9 @@ BEGIN {
     law["runtime"] = "include/ runtime/json.h"
     law["runtime/ledger"] = "include/ runtime/ledger/"
     law["runtime/step"] = "include/ runtime/ledger/ runtime/step/"
+    law["runtime/config"] = "include/ sharding/ runtime/config/ runtime/json.h"
     law["runtime/cache"] = "include/ sharding/ kernels/ comm/ runtime/ledger/ runtime/step/" \
-        " runtime/cache/ runtime/json.h"
+        " runtime/config/ runtime/cache/ runtime/json.h"
     law["runtime/scheduler"] = "include/ runtime/scheduler/"
     law["launch"] = "include/ launch/ runtime/json.h"
     law["tests"] = "include/ sharding/ kernels/ comm/ runtime/ launch/ tests/"

@@ -23,8 +23,8 @@ fi
 cp -R "$1/include" "$1/sharding" "$1/kernels" "$1/comm" "$1/runtime" "$1/launch" "$1/tests" \
     "$1/docs" "$copy"
 # Headers that every folder has in the copy, whatever they are called in the tree.
-for folder in sharding kernels comm runtime/ledger runtime/step runtime/cache runtime/scheduler \
-    launch tests/support; do
+for folder in sharding kernels comm runtime/ledger runtime/step runtime/config runtime/cache \
+    runtime/scheduler launch tests/support; do
     mkdir -p "$copy/$folder"
     : >"$copy/$folder/planted_header.h"
 done
@@ -67,27 +67,30 @@ forbid() {
     done
 }
 
-forbid include/kvspan sharding kernels comm runtime/ledger runtime/step runtime/cache \
+forbid include/kvspan sharding kernels comm runtime/ledger runtime/step runtime/config \
+    runtime/cache runtime/scheduler launch tests/support
+forbid sharding kernels comm runtime/ledger runtime/step runtime/config runtime/cache \
     runtime/scheduler launch tests/support
-forbid sharding kernels comm runtime/ledger runtime/step runtime/cache runtime/scheduler launch \
-    tests/support
-forbid kernels sharding comm runtime/ledger runtime/step runtime/cache runtime/scheduler launch \
-    tests/support
-forbid comm sharding kernels runtime/ledger runtime/step runtime/cache runtime/scheduler launch \
-    tests/support
-forbid runtime sharding kernels comm runtime/ledger runtime/step runtime/cache runtime/scheduler \
+forbid kernels sharding comm runtime/ledger runtime/step runtime/config runtime/cache \
+    runtime/scheduler launch tests/support
+forbid comm sharding kernels runtime/ledger runtime/step runtime/config runtime/cache \
+    runtime/scheduler launch tests/support
+forbid runtime sharding kernels comm runtime/ledger runtime/step runtime/config runtime/cache \
+    runtime/scheduler launch tests/support
+forbid runtime/ledger sharding kernels comm runtime/step runtime/config runtime/cache \
+    runtime/scheduler launch tests/support
+forbid runtime/config kernels comm runtime/ledger runtime/step runtime/cache runtime/scheduler \
     launch tests/support
-forbid runtime/ledger sharding kernels comm runtime/step runtime/cache runtime/scheduler launch \
+forbid runtime/step sharding kernels comm runtime/config runtime/cache runtime/scheduler launch \
     tests/support
-forbid runtime/step sharding kernels comm runtime/cache runtime/scheduler launch tests/support
-forbid runtime/scheduler sharding kernels comm runtime/ledger runtime/step runtime/cache launch \
-    tests/support
+forbid runtime/scheduler sharding kernels comm runtime/ledger runtime/step runtime/config \
+    runtime/cache launch tests/support
 forbid runtime/cache runtime/scheduler launch tests/support
-forbid launch sharding kernels comm runtime/ledger runtime/step runtime/cache runtime/scheduler \
-    tests/support
+forbid launch sharding kernels comm runtime/ledger runtime/step runtime/config runtime/cache \
+    runtime/scheduler tests/support
 mkdir -p "$copy/docs/examples"
-forbid docs/examples sharding kernels comm runtime/ledger runtime/step runtime/cache \
-    runtime/scheduler launch tests/support
+forbid docs/examples sharding kernels comm runtime/ledger runtime/step runtime/config \
+    runtime/cache runtime/scheduler launch tests/support
 
 # Ways to write it that a search for folder names would miss.
 refuse sharding/planted.c '#include "../comm/planted_header.h"'
@@ -130,7 +133,7 @@ for folder in include/kvspan sharding kernels comm runtime runtime/ledger runtim
     accept $folder/planted.c '#include <kvspan/planted_header.h>'
     accept $folder/planted.c '#include <stdint.h>'
 done
-for target in sharding kernels comm runtime/ledger runtime/step; do
+for target in sharding kernels comm runtime/ledger runtime/step runtime/config; do
     accept runtime/cache/planted.c "#include \"$target/planted_header.h\""
 done
 accept runtime/step/planted.c '#include "runtime/ledger/planted_header.h"'

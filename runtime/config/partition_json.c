@@ -1,8 +1,6 @@
-#include "runtime/cache/partition_json.h"
+#include "runtime/config/partition_json.h"
 
 #include <string.h>
-
-#include "runtime/json.h"
 
 /* One field: a name, a list of names, or null for none. */
 static kvspan_status read_field(const char *field, const kvspan_json *value,
@@ -69,4 +67,37 @@ kvspan_status kvspan_partition_axis_read(const char *text, kvspan_partition_axis
         *axis_out = axis;
     }
     return status;
+}
+
+static bool add_field(kvspan_json *json, const char *field, const kvspan_axis_names *value)
+{
+    kvspan_json *list;
+
+    if (value->count == 0) {
+        return kvspan_json_add_null(json, field);
+    }
+    if (value->count == 1) {
+        return kvspan_json_add_text(json, field, value->names[0]);
+    }
+    list = kvspan_json_array();
+    for (uint32_t i = 0; i < value->count; i++) {
+        if (!kvspan_json_append_text(list, value->names[i])) {
+            kvspan_json_free(list);
+            return false;
+        }
+    }
+    return kvspan_json_add(json, field, list);
+}
+
+kvspan_json *kvspan_partition_axis_write(const kvspan_partition_axis *axis)
+{
+    kvspan_json *const json = kvspan_json_object();
+
+    for (uint32_t field = 0; field < KVSPAN_PARTITION_FIELDS; field++) {
+        if (!add_field(json, kvspan_partition_field_name(field), &axis->values[field])) {
+            kvspan_json_free(json);
+            return NULL;
+        }
+    }
+    return json;
 }
