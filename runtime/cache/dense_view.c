@@ -108,7 +108,7 @@ kvspan_status kvspan_step_dense_view(const kvspan_cache *cache, uint32_t layer,
                                      const kvspan_step_view *view, kvspan_dense_view *dense,
                                      kvspan_error *error)
 {
-    kvspan_dense_view known;
+    kvspan_dense_view known = { .size = 0 };
     uint32_t group = 0;
     uint32_t index = 0;
     uint32_t chunks = 0;

@@ -1,5 +1,6 @@
 #include "runtime/config/metadata_parts.h"
 
+#include <assert.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -62,10 +63,12 @@ static kvspan_status check_fields(const kvspan_metadata_config *config, kvspan_e
 static kvspan_status check_derived(const kvspan_metadata_config *config, bool may_derive,
                                    kvspan_error *error)
 {
-    const int64_t columns = (config->max_sequence_tokens - 1) / config->page_tokens + 1;
     const int64_t low = may_derive ? 0 : 1;
+    int64_t columns;
     kvspan_status status = KVSPAN_OK;
 
+    assert(config->page_tokens > 0);
+    columns = (config->max_sequence_tokens - 1) / config->page_tokens + 1;
     if (config->page_count != 0 || !may_derive) {
         status =
             check_number("num_pages_per_layer", config->page_count, 2, KVSPAN_MAX_PAGES, error);
