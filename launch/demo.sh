@@ -3,10 +3,10 @@
 # through the built-in workload, or through the first requests of a recorded trace, comparing rows
 # of the output with an oracle on the way.
 #
-# usage: launch/demo.sh [TRACE.jsonl]
+# usage: launch/demo.sh [TRACE]
 set -eu
 if [ $# -gt 1 ]; then
-    echo "usage: launch/demo.sh [TRACE.jsonl]" >&2
+    echo "usage: launch/demo.sh [TRACE]" >&2
     exit 2
 fi
 top=$(cd "$(dirname "$0")/.." && pwd)

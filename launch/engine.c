@@ -39,7 +39,7 @@ static kvspan_status plan(engine_loop *loop, kvspan_step **step_out, kvspan_erro
     if (kvspan_cache_notices(session->cache) & NOTICE_STOP) {
         loop->result->was_stopped = 1;
     } else {
-        status = kvspan_scheduler_plan(session->scheduler, step_out, error);
+        status = kvspan_arrivals_plan(&session->arrivals, session->scheduler, step_out, error);
     }
     if (status == KVSPAN_OK && !*step_out) {
         status = kvspan_step_open(ledger, step_out, error);
@@ -171,8 +171,7 @@ kvspan_status kvspan_engine_run(kvspan_session *session, kvspan_engine_result *r
 
     memset(result_out, 0, sizeof(*result_out));
     if (session->scheduler && session->rank == 0) {
-        kvspan_progress_init(&loop.progress, 2, session->options->is_progress,
-                             session->request_count);
+        kvspan_progress_init(&loop.progress, 2, session->options->is_progress, session->own.count);
     }
     while (status == KVSPAN_OK && !loop.is_over) {
         status = run_step(&loop, &view, error);

@@ -6,24 +6,9 @@
 struct kvspan_rehearsal {
     kvspan_ledger *ledger;
     kvspan_scheduler *scheduler;
+    kvspan_arrivals arrivals;
     bool is_step_planned;
 };
-
-static kvspan_status submit_all(kvspan_scheduler *scheduler, const kvspan_rehearsal_config *config,
-                                kvspan_error *error)
-{
-    for (uint32_t i = 0; i < config->request_count; i++) {
-        kvspan_request request = config->requests[i];
-        kvspan_status status;
-
-        request.tag = i;
-        status = kvspan_scheduler_submit(scheduler, &request, error);
-        if (status != KVSPAN_OK && status != KVSPAN_ERR_NEVER_FITS) {
-            return status;
-        }
-    }
-    return KVSPAN_OK;
-}
 
 kvspan_status kvspan_rehearsal_create(const kvspan_rehearsal_config *config,
                                       kvspan_rehearsal **rehearsal_out, kvspan_error *error)
@@ -43,15 +28,11 @@ kvspan_status kvspan_rehearsal_create(const kvspan_rehearsal_config *config,
     if (status != KVSPAN_OK) {
         goto err_destroy_ledger;
     }
-    status = submit_all(rehearsal->scheduler, config, error);
-    if (status != KVSPAN_OK) {
-        goto err_destroy_scheduler;
-    }
+    rehearsal->arrivals = config->arrivals;
+    rehearsal->arrivals.is_renumbering = true;
     *rehearsal_out = rehearsal;
     return KVSPAN_OK;
 
-err_destroy_scheduler:
-    kvspan_scheduler_destroy(rehearsal->scheduler);
 err_destroy_ledger:
     kvspan_ledger_destroy(rehearsal->ledger);
 err_free_rehearsal:
@@ -88,7 +69,7 @@ kvspan_status kvspan_rehearsal_next(kvspan_rehearsal *rehearsal, const kvspan_ro
     kvspan_status status = complete_last(rehearsal, error);
 
     if (status == KVSPAN_OK) {
-        status = kvspan_scheduler_plan(rehearsal->scheduler, &step, error);
+        status = kvspan_arrivals_plan(&rehearsal->arrivals, rehearsal->scheduler, &step, error);
     }
     if (status == KVSPAN_OK && step) {
         status = kvspan_scheduler_rows(rehearsal->scheduler, &rows, &row_count, error);

@@ -6,14 +6,13 @@
 #ifndef KVSPAN_LAUNCH_REHEARSAL_H
 #define KVSPAN_LAUNCH_REHEARSAL_H
 
-#include <kvspan/scheduler.h>
+#include "launch/arrivals.h"
 
 /* Sizes and requests of one step group. */
 typedef struct kvspan_rehearsal_config {
     kvspan_ledger_config ledger;
     kvspan_scheduler_config scheduler;
-    const kvspan_request *requests; /* [request_count] in the order of submission, tags unique */
-    uint32_t request_count;
+    kvspan_arrivals arrivals; /* not begun; tags of its requests are unique */
 } kvspan_rehearsal_config;
 
 typedef struct kvspan_rehearsal kvspan_rehearsal;
@@ -25,7 +24,7 @@ kvspan_status kvspan_rehearsal_create(const kvspan_rehearsal_config *config,
 void kvspan_rehearsal_destroy(kvspan_rehearsal *rehearsal); /* may be NULL */
 
 /* Plays the next step and gives its rows, in step order, valid until the next call. The tag of a
- * row is the index of its request in config->requests. No rows: all is done. Any error of ledger or
+ * row is the index of its request in config->arrivals. No rows: all is done. Any error of ledger or
  * scheduler. */
 kvspan_status kvspan_rehearsal_next(kvspan_rehearsal *rehearsal, const kvspan_row **rows_out,
                                     uint32_t *row_count_out, kvspan_error *error);

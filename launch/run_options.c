@@ -11,6 +11,8 @@
 enum {
     DEFAULT_MADE_REQUESTS = 64,
     MAX_VERIFY_ROWS = 1 << 20,
+    DEFAULT_STEP_MS = 30,
+    MAX_STEP_MS = 3600000,
     MAX_DEADLINE_MS = 3600000,
     MAX_RANKS = 1 << 20
 };
@@ -20,6 +22,8 @@ enum {
     KEY_TRACE = 256,
     KEY_WORKLOAD,
     KEY_REQUESTS,
+    KEY_ARRIVALS,
+    KEY_STEP_MS,
     KEY_SCALE,
     KEY_LAYERS,
     KEY_Q_HEADS,
@@ -49,7 +53,10 @@ enum {
 
 static const struct argp_option known_options[] = {
     { NULL, 0, NULL, 0, "What is asked of the cache:", 1 },
-    { "trace", KEY_TRACE, "FILE", 0, "Requests of a recorded trace (Mooncake's JSON lines)", 0 },
+    { "trace", KEY_TRACE, "FILE", 0,
+      "Requests of a recorded trace, told by what is in it: Mooncake's JSON lines, Azure's CSV, or "
+      "the JSON of an agent's session",
+      0 },
     { "workload", KEY_WORKLOAD, "NAME", 0,
       "Without a trace: requests made up by published lengths, as conversation (the Azure LLM "
       "inference trace 2023, described in Splitwise, ISCA 2024; median prompt 1020 tokens, output "
@@ -57,6 +64,11 @@ static const struct argp_option known_options[] = {
       0 },
     { "requests", KEY_REQUESTS, "N", 0, "Only the first N of the trace; or how many are made (64)",
       0 },
+    { "arrivals", KEY_ARRIVALS, NULL, 0,
+      "Requests of a trace wait for the times recorded, by a clock that counts steps (all are there "
+      "at once)",
+      0 },
+    { "step-ms", KEY_STEP_MS, "MS", 0, "What a step takes of that clock (30)", 0 },
     { "scale", KEY_SCALE, "S", 0, "Divide all lengths by S, to no less than 1 token (1)", 0 },
     { "seed", KEY_SEED, "N", 0, "Of made-up requests, of q, k and v, of the rows verified (0)", 0 },
 
@@ -167,6 +179,8 @@ static kvspan_status parse_requests(int key, const kvspan_option *given,
     case KEY_WORKLOAD: options->workload = given->text; return KVSPAN_OK;
     case KEY_REQUESTS:
         return parse_long(given, 1, KVSPAN_TRACE_MAX_REQUESTS, &options->request_count, error);
+    case KEY_ARRIVALS: options->honours_arrivals = true; return KVSPAN_OK;
+    case KEY_STEP_MS: return kvspan_option_count(given, 1, MAX_STEP_MS, &options->step_ms, error);
     case KEY_SCALE: return kvspan_option_real(given, 1, 1e9, 0, &options->scale, error);
     default: return parse_long(given, 0, INT64_MAX, &options->seed, error);
     }
@@ -261,6 +275,8 @@ static kvspan_status parse_option(int key, const char *text, kvspan_run_options 
     case KEY_TRACE:
     case KEY_WORKLOAD:
     case KEY_REQUESTS:
+    case KEY_ARRIVALS:
+    case KEY_STEP_MS:
     case KEY_SCALE:
     case KEY_SEED: return parse_requests(key, &given, options, error);
     case KEY_LAYERS:
@@ -319,6 +335,15 @@ static kvspan_status check_together(const kvspan_run_options *options, kvspan_er
                            "--trace \"%.60s\" and --workload \"%.40s\" exclude each other",
                            options->trace_path, options->workload);
     }
+    if (options->honours_arrivals && !options->trace_path) {
+        return kvspan_fail(error, KVSPAN_ERR_ARGUMENT,
+                           "--arrivals needs a --trace: made-up requests have no times");
+    }
+    if (options->step_ms > 0 && !options->honours_arrivals) {
+        return kvspan_fail(error, KVSPAN_ERR_ARGUMENT,
+                           "--step-ms %u is of the clock that only --arrivals has",
+                           options->step_ms);
+    }
     if (options->q_heads % options->kv_heads != 0) {
         return kvspan_fail(error, KVSPAN_ERR_ARGUMENT,
                            "--q-heads is %u, not a multiple of --kv-heads %u", options->q_heads,
@@ -368,6 +393,9 @@ kvspan_status kvspan_run_options_parse(int argc, char **argv, kvspan_run_options
     }
     if (!options->trace_path && options->request_count == 0) {
         options->request_count = DEFAULT_MADE_REQUESTS;
+    }
+    if (options->honours_arrivals && options->step_ms == 0) {
+        options->step_ms = DEFAULT_STEP_MS;
     }
     *options_out = *options;
     return KVSPAN_OK;

@@ -18,6 +18,8 @@ typedef struct kvspan_run_options {
     const char *trace_path; /* NULL = the built-in workload */
     const char *workload;
     uint64_t request_count; /* the first so many of a trace (0 = all), or how many are made */
+    bool honours_arrivals;  /* requests wait for the times recorded, by a clock of steps */
+    uint32_t step_ms;       /* of that clock */
     double scale;           /* at least 1: lengths are divided by it */
     uint32_t layer_count;
     uint32_t q_heads;

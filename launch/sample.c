@@ -44,7 +44,7 @@ static uint64_t smaller(uint64_t a, uint64_t b)
 static uint64_t hash_token(const kvspan_sample_config *config, uint32_t request, uint64_t position)
 {
     const uint64_t key = kvspan_generate_mix(config->seed + 1);
-    const uint64_t tag = config->rehearsal.requests[request].tag;
+    const uint64_t tag = config->rehearsal.arrivals.requests[request].tag;
 
     return kvspan_generate_mix(kvspan_generate_mix(key ^ tag) + position);
 }
@@ -109,7 +109,7 @@ static kvspan_status rehearse(row_choice *choice, bool is_choosing, kvspan_error
     if (status != KVSPAN_OK) {
         return status;
     }
-    memset(choice->seen_tokens, 0, config->request_count * sizeof(*choice->seen_tokens));
+    memset(choice->seen_tokens, 0, config->arrivals.request_count * sizeof(*choice->seen_tokens));
     status = kvspan_rehearsal_next(rehearsal, &rows, &row_count, error);
     for (; status == KVSPAN_OK && row_count > 0; step++) {
         for (uint32_t i = 0; i < row_count; i++) {
@@ -199,7 +199,7 @@ static void write_rows(row_choice *choice, kvspan_oracle_place *rows_out)
         for (uint64_t row = 0; row < candidate->row_count; row++) {
             kvspan_oracle_place *place = &rows_out[turn];
 
-            place->request = config->rehearsal.requests[candidate->token.request].tag;
+            place->request = config->rehearsal.arrivals.requests[candidate->token.request].tag;
             place->position = candidate->token.position;
             kvspan_turns_take(&turns, turn, &place->layer, &place->q_head);
             turn++;
@@ -231,7 +231,7 @@ static kvspan_status choice_run(row_choice *choice, kvspan_error *error)
                                                  wanted };
     kvspan_status status;
 
-    if (wanted == 0 || choice->config->rehearsal.request_count == 0) {
+    if (wanted == 0 || choice->config->rehearsal.arrivals.request_count == 0) {
         return KVSPAN_OK;
     }
     status = rehearse(choice, false, error);
@@ -287,7 +287,7 @@ err_memory:
 kvspan_status kvspan_sample_create(const kvspan_sample_config *config, kvspan_sample **sample_out,
                                    kvspan_error *error)
 {
-    const uint32_t request_count = config->rehearsal.request_count;
+    const uint32_t request_count = config->rehearsal.arrivals.request_count;
     row_choice choice = { .config = config };
     kvspan_status status = check_config(config, error);
 

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "launch/mooncake.h"
+#include "launch/trace_file.h"
 #include "launch/workload.h"
 
 /* What a rank tells the others about a phase of its own. */
@@ -45,8 +45,8 @@ static kvspan_status read_requests(kvspan_session *session, kvspan_error *error)
     kvspan_status status;
 
     status = options->trace_path
-                 ? kvspan_mooncake_read(options->trace_path, options->request_count,
-                                        &session->trace, error)
+                 ? kvspan_trace_file_read(options->trace_path, options->request_count,
+                                          &session->trace, error)
                  : kvspan_workload_make(options->workload, options->seed, options->request_count,
                                         &session->trace, error);
     if (status == KVSPAN_OK) {
@@ -115,16 +115,31 @@ static kvspan_status choose_sequence_tokens(kvspan_session *session, kvspan_erro
 static kvspan_status take_requests(kvspan_session *session, kvspan_error *error)
 {
     const kvspan_shard *const shard = &session->shard;
+    const kvspan_trace *const trace = &session->trace;
+    kvspan_trace *const own = &session->own;
 
-    session->requests = calloc((size_t)session->trace.count + 1, sizeof(*session->requests));
-    if (!session->requests) {
-        return kvspan_fail(error, KVSPAN_ERR_MEMORY, "no memory for %u requests",
-                           session->trace.count);
+    for (uint32_t i = shard->step_group; i < trace->count; i += shard->step_group_count) {
+        const kvspan_request *const request = &trace->requests[i];
+        const kvspan_status status = kvspan_trace_add(
+            own, request->prompt_tokens, request->output_tokens, trace->arrivals_ms[i], error);
+
+        if (status != KVSPAN_OK) {
+            return status;
+        }
+        own->requests[own->count - 1].tag = request->tag;
     }
-    for (uint32_t i = shard->step_group; i < session->trace.count; i += shard->step_group_count) {
-        session->requests[session->request_count++] = session->trace.requests[i];
-    }
-    return KVSPAN_OK;
+    return session->options->honours_arrivals ? kvspan_trace_sort(own, error) : KVSPAN_OK;
+}
+
+static kvspan_arrivals arrivals_of(const kvspan_session *session)
+{
+    const kvspan_run_options *const options = session->options;
+
+    return (kvspan_arrivals){ .requests = session->own.requests,
+                              .times_ms =
+                                  options->honours_arrivals ? session->own.arrivals_ms : NULL,
+                              .request_count = session->own.count,
+                              .step_ms = options->step_ms };
 }
 
 static kvspan_scheduler_config scheduler_config_of(const kvspan_session *session)
@@ -133,7 +148,7 @@ static kvspan_scheduler_config scheduler_config_of(const kvspan_session *session
                                       .token_budget = session->options->token_budget,
                                       .page_tokens =
                                           (uint32_t)kvspan_cache_plan(session->cache).page_tokens,
-                                      .request_count = session->request_count + 1,
+                                      .request_count = session->own.count + 1,
                                       .max_sequence_tokens = session->max_sequence_tokens };
 }
 
@@ -153,8 +168,7 @@ static kvspan_status choose_sample(kvspan_session *session, kvspan_error *error)
                                    .max_step_tokens = options->token_budget,
                                    .max_sequence_tokens = session->max_sequence_tokens },
                        .scheduler = scheduler_config_of(session),
-                       .requests = session->requests,
-                       .request_count = session->request_count },
+                       .arrivals = arrivals_of(session) },
         .seed = options->seed,
         .row_count = (options->verify_rows + groups - 1) / groups,
         .layer_count = options->layer_count,
@@ -173,19 +187,12 @@ static kvspan_status create_scheduler(kvspan_session *session, kvspan_error *err
 {
     const kvspan_scheduler_config config = scheduler_config_of(session);
     kvspan_ledger *const ledger = kvspan_cache_ledger(session->cache);
-    kvspan_status status;
 
     if (!ledger) {
         return KVSPAN_OK;
     }
-    status = kvspan_scheduler_create(ledger, &config, &session->scheduler, error);
-    for (uint32_t i = 0; status == KVSPAN_OK && i < session->request_count; i++) {
-        status = kvspan_scheduler_submit(session->scheduler, &session->requests[i], error);
-        if (status == KVSPAN_ERR_NEVER_FITS) {
-            status = KVSPAN_OK; /* counted; the others go on */
-        }
-    }
-    return status;
+    session->arrivals = arrivals_of(session);
+    return kvspan_scheduler_create(ledger, &config, &session->scheduler, error);
 }
 
 static kvspan_status create_model(kvspan_session *session, kvspan_error *error)
@@ -284,7 +291,7 @@ void kvspan_session_fini(kvspan_session *session)
     kvspan_sample_destroy(session->sample);
     kvspan_cache_destroy(session->cache);
     kvspan_device_close(session->device);
-    free(session->requests);
+    kvspan_trace_fini(&session->own);
     kvspan_trace_fini(&session->trace);
     memset(session, 0, sizeof(*session));
 }

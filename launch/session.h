@@ -8,6 +8,7 @@
 #include <kvspan/comm.h>
 #include <kvspan/device.h>
 
+#include "launch/arrivals.h"
 #include "launch/model.h"
 #include "launch/run_options.h"
 #include "launch/trace.h"
@@ -17,9 +18,9 @@ typedef struct kvspan_session {
     kvspan_comm *comm;
     uint32_t rank;
     uint32_t rank_count;
-    kvspan_trace trace;       /* of all step groups */
-    kvspan_request *requests; /* [request_count] of this step group, tags by the trace */
-    uint32_t request_count;
+    kvspan_trace trace;       /* of all step groups, tags are indices */
+    kvspan_trace own;         /* of this step group in the order of submission, tags of the trace */
+    kvspan_arrivals arrivals; /* of the same; the coordinator's clock */
     kvspan_layer_group group;
     uint64_t max_sequence_tokens;
     kvspan_device *device;

@@ -51,6 +51,41 @@ void kvspan_trace_fini(kvspan_trace *trace)
     *trace = (kvspan_trace){ 0 };
 }
 
+typedef struct arrival {
+    uint64_t time_ms;
+    kvspan_request request;
+} arrival;
+
+static int compare_arrivals(const void *a, const void *b)
+{
+    const arrival *left = a;
+    const arrival *right = b;
+
+    if (left->time_ms != right->time_ms) {
+        return left->time_ms < right->time_ms ? -1 : 1;
+    }
+    return (left->request.tag > right->request.tag) - (left->request.tag < right->request.tag);
+}
+
+kvspan_status kvspan_trace_sort(kvspan_trace *trace, kvspan_error *error)
+{
+    arrival *arrivals = calloc((size_t)trace->count + 1, sizeof(*arrivals));
+
+    if (!arrivals) {
+        return kvspan_fail(error, KVSPAN_ERR_MEMORY, "no memory to sort %u requests", trace->count);
+    }
+    for (uint32_t i = 0; i < trace->count; i++) {
+        arrivals[i] = (arrival){ trace->arrivals_ms[i], trace->requests[i] };
+    }
+    qsort(arrivals, trace->count, sizeof(*arrivals), compare_arrivals);
+    for (uint32_t i = 0; i < trace->count; i++) {
+        trace->arrivals_ms[i] = arrivals[i].time_ms;
+        trace->requests[i] = arrivals[i].request;
+    }
+    free(arrivals);
+    return KVSPAN_OK;
+}
+
 static uint64_t scale_length(uint64_t tokens, double divisor)
 {
     const uint64_t scaled = (uint64_t)((double)tokens / divisor);

@@ -24,6 +24,9 @@ kvspan_status kvspan_trace_add(kvspan_trace *trace, uint64_t prompt_tokens, uint
                                uint64_t arrival_ms, kvspan_error *error);
 void kvspan_trace_fini(kvspan_trace *trace);
 
+/* Orders requests by arrival, those of one time by tag. They keep their tags. MEMORY. */
+kvspan_status kvspan_trace_sort(kvspan_trace *trace, kvspan_error *error);
+
 /* Divides all lengths by divisor, at least 1, rounding down, but no length to less than 1. */
 void kvspan_trace_scale(kvspan_trace *trace, double divisor);
 

@@ -41,8 +41,7 @@ static void workload_init(workload *work, uint32_t request_count, uint32_t promp
                                       .page_tokens = PAGE_TOKENS,
                                       .request_count = request_count,
                                       .max_sequence_tokens = MAX_TOKENS },
-                       .requests = work->requests,
-                       .request_count = request_count },
+                       .arrivals = { .requests = work->requests, .request_count = request_count } },
         .seed = 5,
         .layer_count = 3,
         .q_heads = 4,
@@ -62,8 +61,8 @@ static void workload_play(workload *work)
     ck_assert_int_eq(kvspan_ledger_create(&config->ledger, &ledger, NULL), KVSPAN_OK);
     ck_assert_int_eq(kvspan_scheduler_create(ledger, &config->scheduler, &scheduler, NULL),
                      KVSPAN_OK);
-    for (uint32_t i = 0; i < config->request_count; i++) {
-        kvspan_request request = config->requests[i];
+    for (uint32_t i = 0; i < config->arrivals.request_count; i++) {
+        kvspan_request request = config->arrivals.requests[i];
 
         request.tag = i;
         (void)kvspan_scheduler_submit(scheduler, &request, NULL);
@@ -100,7 +99,7 @@ static kvspan_sample *choose(const workload *work)
 
 static uint32_t first_step(const workload *work, uint64_t request, uint64_t position)
 {
-    for (uint32_t i = 0; i < work->config.rehearsal.request_count; i++) {
+    for (uint32_t i = 0; i < work->config.rehearsal.arrivals.request_count; i++) {
         if (work->requests[i].tag == request) {
             return position < MAX_TOKENS ? work->first_steps[i][position] : 0;
         }
@@ -461,7 +460,7 @@ START_TEST(nothing_wanted_or_nothing_there_gives_no_rows)
     kvspan_sample_destroy(sample);
 
     work.config.row_count = 10;
-    work.config.rehearsal.request_count = 0;
+    work.config.rehearsal.arrivals.request_count = 0;
     sample = choose(&work);
     ck_assert_uint_eq(kvspan_sample_count(sample).rows, 0);
     kvspan_sample_destroy(sample);
