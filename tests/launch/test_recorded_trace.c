@@ -1,4 +1,4 @@
-#include "launch/mooncake.h"
+#include "launch/trace_file.h"
 #include "launch/workload.h"
 #include "support/suite.h"
 
@@ -31,8 +31,8 @@ START_TEST(the_recorded_hour_has_the_sums_that_others_counted)
     uint64_t prompts = 0;
     uint64_t outputs = 0;
 
-    ck_assert_msg(kvspan_mooncake_read(data_path("mooncake_fast25_conversation.jsonl", path), 0,
-                                       &trace, &error) == KVSPAN_OK,
+    ck_assert_msg(kvspan_trace_file_read(data_path("mooncake_fast25_conversation.jsonl", path), 0,
+                                         &trace, &error) == KVSPAN_OK,
                   "%s", error.message);
     for (uint32_t i = 0; i < trace.count; i++) {
         prompts += trace.requests[i].prompt_tokens;
@@ -44,6 +44,58 @@ START_TEST(the_recorded_hour_has_the_sums_that_others_counted)
     ck_assert_uint_eq(trace.requests[0].prompt_tokens, 6758);
     ck_assert_uint_eq(trace.requests[0].output_tokens, 500);
     kvspan_trace_fini(&trace);
+}
+END_TEST
+
+/* Counted and summed by a script of its own from the files, arrivals in whole milliseconds. */
+typedef struct recorded_sums {
+    const char *name;
+    uint32_t requests;
+    uint64_t prompt_tokens;
+    uint64_t output_tokens;
+    uint64_t arrivals_ms;
+    uint64_t last_arrival_ms;
+} recorded_sums;
+
+static const recorded_sums all_sums[] = {
+    { "azure2023_conv.csv", 19366, 22361870, 4088665, 33473342048, 3501722 },
+    { "agentic/trace_0026.json", 3, 52760, 5294, 240000, 146000 },
+    { "agentic/trace_0066.json", 6, 793833, 1295, 273000, 92000 },
+    { "agentic/trace_0110.json", 21, 2037166, 8459, 48017000, 4897000 },
+    { "agentic/trace_0277.json", 53, 2576410, 31862, 19622530, 1002533 },
+};
+
+static void expect_sums(const recorded_sums *expected)
+{
+    recorded_sums found = { .name = expected->name };
+    kvspan_trace trace = { 0 };
+    kvspan_error error = { 0 };
+    char path[4096];
+
+    ck_assert_msg(kvspan_trace_file_read(data_path(expected->name, path), 0, &trace, &error) ==
+                      KVSPAN_OK,
+                  "%s", error.message);
+    found.requests = trace.count;
+    for (uint32_t i = 0; i < trace.count; i++) {
+        ck_assert_uint_le(found.last_arrival_ms, trace.arrivals_ms[i]);
+        found.prompt_tokens += trace.requests[i].prompt_tokens;
+        found.output_tokens += trace.requests[i].output_tokens;
+        found.arrivals_ms += trace.arrivals_ms[i];
+        found.last_arrival_ms = trace.arrivals_ms[i];
+    }
+    kvspan_trace_fini(&trace);
+    ck_assert_uint_eq(found.requests, expected->requests);
+    ck_assert_uint_eq(found.prompt_tokens, expected->prompt_tokens);
+    ck_assert_uint_eq(found.output_tokens, expected->output_tokens);
+    ck_assert_uint_eq(found.arrivals_ms, expected->arrivals_ms);
+    ck_assert_uint_eq(found.last_arrival_ms, expected->last_arrival_ms);
+}
+
+START_TEST(recorded_files_of_other_formats_have_the_sums_of_their_columns)
+{
+    for (size_t i = 0; i < sizeof(all_sums) / sizeof(all_sums[0]); i++) {
+        expect_sums(&all_sums[i]);
+    }
 }
 END_TEST
 
@@ -154,14 +206,17 @@ END_TEST
 
 int main(void)
 {
-    Suite *suite = suite_create("launch/recorded_trace");
-    TCase *recorded = tcase_create("recorded");
+    Suite *suite = NULL;
+    TCase *recorded = NULL;
 
     if (!getenv("KVSPAN_TEST_DATA")) {
         printf("KVSPAN_TEST_DATA is not set: skipped\n");
         return TEST_SKIPPED;
     }
+    suite = suite_create("launch/recorded_trace");
+    recorded = tcase_create("recorded");
     tcase_add_test(recorded, the_recorded_hour_has_the_sums_that_others_counted);
+    tcase_add_test(recorded, recorded_files_of_other_formats_have_the_sums_of_their_columns);
     tcase_add_test(recorded, made_conversations_are_as_long_as_recorded_ones);
     suite_add_tcase(suite, recorded);
     return suite_run(suite);

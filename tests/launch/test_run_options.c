@@ -127,6 +127,24 @@ START_TEST(every_option_lands_in_its_place)
 }
 END_TEST
 
+START_TEST(only_a_trace_has_arrivals_and_only_they_a_clock)
+{
+    kvspan_run_options options = { 0 };
+
+    PARSE(&options, "--trace", "a");
+    ck_assert(!options.honours_arrivals);
+    PARSE(&options, "--trace", "a", "--arrivals");
+    ck_assert(options.honours_arrivals);
+    ck_assert_uint_eq(options.step_ms, 30);
+    PARSE(&options, "--step-ms", "7", "--arrivals", "--trace", "a");
+    ck_assert_uint_eq(options.step_ms, 7);
+    REFUSE("--arrivals", "--trace", "--arrivals");
+    REFUSE("--arrivals", "--trace", "--arrivals", "--workload", "short");
+    REFUSE("--step-ms 7", "--arrivals", "--trace", "a", "--step-ms", "7");
+    REFUSE("--step-ms is 0", "[1, 3600000]", "--trace", "a", "--arrivals", "--step-ms", "0");
+}
+END_TEST
+
 START_TEST(a_trace_is_read_whole_unless_told)
 {
     kvspan_run_options options = { 0 };
@@ -245,6 +263,7 @@ int main(void)
 
     tcase_add_test(accepted, without_options_a_small_model_serves_a_made_workload);
     tcase_add_test(accepted, every_option_lands_in_its_place);
+    tcase_add_test(accepted, only_a_trace_has_arrivals_and_only_they_a_clock);
     tcase_add_test(accepted, a_trace_is_read_whole_unless_told);
     tcase_add_test(accepted, bytes_may_have_suffixes);
     tcase_add_test(refused, numbers_out_of_range_are_refused_with_their_limits);

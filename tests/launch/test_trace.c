@@ -1,75 +1,17 @@
 #include "launch/mooncake.h"
 #include "launch/trace.h"
 #include "support/suite.h"
+#include "trace_text.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-/* A file that is gone when the test is. */
-typedef struct temporary {
-    char path[32];
-} temporary;
-
-static temporary write_file(const char *bytes, size_t count)
-{
-    temporary file = { .path = "/tmp/kvspan_trace_XXXXXX" };
-    const int descriptor = mkstemp(file.path);
-
-    ck_assert_int_ge(descriptor, 0);
-    ck_assert_int_eq(write(descriptor, bytes, count), (ssize_t)count);
-    (void)close(descriptor);
-    return file;
-}
-
-/* Fails the test unless the text is read. */
-static kvspan_trace read_text(const char *text, uint64_t limit)
-{
-    const temporary file = write_file(text, strlen(text));
-    kvspan_trace trace = { 0 };
-    kvspan_error error = { 0 };
-    const kvspan_status status = kvspan_mooncake_read(file.path, limit, &trace, &error);
-
-    (void)unlink(file.path);
-    ck_assert_msg(status == KVSPAN_OK, "%s", error.message);
-    return trace;
-}
-
-/* Fails the test unless the text is refused in words that contain all of `reasons`. */
-static void expect_refused(const char *text, size_t count, const char *const reasons[3])
-{
-    const temporary file = write_file(text, count);
-    kvspan_trace trace = { 0 };
-    kvspan_error error = { 0 };
-    const kvspan_status status = kvspan_mooncake_read(file.path, 0, &trace, &error);
-
-    (void)unlink(file.path);
-    ck_assert_int_eq(status, KVSPAN_ERR_IO);
-    ck_assert_ptr_null(trace.requests);
-    ck_assert_msg(strstr(error.message, file.path) != NULL, "\"%s\" names no file", error.message);
-    for (size_t i = 0; i < 3 && reasons[i]; i++) {
-        ck_assert_msg(strstr(error.message, reasons[i]) != NULL, "\"%s\" has no \"%s\"",
-                      error.message, reasons[i]);
-    }
-}
-
-#define EXPECT_REFUSED(text, ...) \
-    expect_refused(text, sizeof(text) - 1, (const char *const[3]){ __VA_ARGS__ })
-
-static void expect_request(const kvspan_trace *trace, uint32_t index, uint64_t prompt_tokens,
-                           uint64_t output_tokens, uint64_t arrival_ms)
-{
-    ck_assert_uint_lt(index, trace->count);
-    ck_assert_uint_eq(trace->requests[index].tag, index);
-    ck_assert_uint_eq(trace->requests[index].prompt_tokens, prompt_tokens);
-    ck_assert_uint_eq(trace->requests[index].output_tokens, output_tokens);
-    ck_assert_uint_eq(trace->arrivals_ms[index], arrival_ms);
-}
+#define EXPECT_REFUSED(text, ...) EXPECT_TRACE_REFUSED(kvspan_mooncake_read, text, __VA_ARGS__)
 
 START_TEST(requests_come_in_the_order_of_the_file)
 {
-    kvspan_trace trace = read_text(
+    kvspan_trace trace = read_trace(
+        kvspan_mooncake_read,
         "{\"timestamp\": 0, \"input_length\": 6758, \"output_length\": 500, \"hash_ids\": [0, 1]}\n"
         "{\"output_length\": 3, \"input_length\": 1, \"timestamp\": 27000}\n",
         0);
@@ -85,15 +27,17 @@ END_TEST
 START_TEST(line_ends_and_blank_lines_may_be_any)
 {
     kvspan_trace trace =
-        read_text("{\"timestamp\":1,\"input_length\":2,\"output_length\":3}\r\n"
-                  "\r\n"
-                  "{\"timestamp\":4,\"input_length\":5,\"output_length\":6}\n \t\n\n",
-                  0);
+        read_trace(kvspan_mooncake_read,
+                   "{\"timestamp\":1,\"input_length\":2,\"output_length\":3}\r\n"
+                   "\r\n"
+                   "{\"timestamp\":4,\"input_length\":5,\"output_length\":6}\n \t\n\n",
+                   0);
 
     ck_assert_uint_eq(trace.count, 2);
     expect_request(&trace, 1, 5, 6, 4);
     kvspan_trace_fini(&trace);
-    trace = read_text("{\"timestamp\":4,\"input_length\":5,\"output_length\":6}", 0);
+    trace = read_trace(kvspan_mooncake_read,
+                       "{\"timestamp\":4,\"input_length\":5,\"output_length\":6}", 0);
     ck_assert_uint_eq(trace.count, 1);
     expect_request(&trace, 0, 5, 6, 4);
     kvspan_trace_fini(&trace);
@@ -103,7 +47,8 @@ END_TEST
 START_TEST(a_limit_stops_before_what_is_wrong_behind_it)
 {
     kvspan_trace trace =
-        read_text("{\"timestamp\":1,\"input_length\":2,\"output_length\":3}\nnonsense\n", 1);
+        read_trace(kvspan_mooncake_read,
+                   "{\"timestamp\":1,\"input_length\":2,\"output_length\":3}\nnonsense\n", 1);
 
     ck_assert_uint_eq(trace.count, 1);
     kvspan_trace_fini(&trace);
@@ -156,7 +101,8 @@ START_TEST(a_line_without_end_is_refused)
 
     ck_assert_ptr_nonnull(text);
     memset(text, ' ', count);
-    expect_refused(text, count, (const char *const[3]){ "line 1:", "1048576 bytes" });
+    expect_trace_refused(kvspan_mooncake_read, text, count,
+                         (const char *const[3]){ "line 1:", "1048576 bytes" });
     free(text);
 }
 END_TEST
@@ -195,6 +141,30 @@ START_TEST(scaling_divides_and_leaves_at_least_one_token)
 }
 END_TEST
 
+START_TEST(sorting_is_by_arrival_then_by_tag_and_keeps_tags)
+{
+    static const uint64_t arrivals_ms[] = { 50, 10, 50, 0, 10, UINT64_MAX, 49 };
+    static const uint64_t sorted_tags[] = { 3, 1, 4, 6, 0, 2, 5 };
+    kvspan_trace trace = { 0 };
+
+    ck_assert_int_eq(kvspan_trace_sort(&trace, NULL), KVSPAN_OK);
+    for (uint32_t i = 0; i < 7; i++) {
+        ck_assert_int_eq(kvspan_trace_add(&trace, 10 + i, 20 + i, arrivals_ms[i], NULL), KVSPAN_OK);
+    }
+    ck_assert_int_eq(kvspan_trace_sort(&trace, NULL), KVSPAN_OK);
+    ck_assert_uint_eq(trace.count, 7);
+    for (uint32_t i = 0; i < 7; i++) {
+        const uint64_t tag = sorted_tags[i];
+
+        ck_assert_uint_eq(trace.requests[i].tag, tag);
+        ck_assert_uint_eq(trace.requests[i].prompt_tokens, 10 + tag);
+        ck_assert_uint_eq(trace.requests[i].output_tokens, 20 + tag);
+        ck_assert_uint_eq(trace.arrivals_ms[i], arrivals_ms[tag]);
+    }
+    kvspan_trace_fini(&trace);
+}
+END_TEST
+
 START_TEST(a_trace_grows_as_far_as_it_must)
 {
     kvspan_trace trace = { 0 };
@@ -228,6 +198,7 @@ int main(void)
     tcase_add_test(reading, a_line_without_end_is_refused);
     tcase_add_test(reading, a_file_that_cannot_be_read_is_named_with_the_reason);
     tcase_add_test(lengths, scaling_divides_and_leaves_at_least_one_token);
+    tcase_add_test(lengths, sorting_is_by_arrival_then_by_tag_and_keeps_tags);
     tcase_add_test(lengths, a_trace_grows_as_far_as_it_must);
     suite_add_tcase(suite, reading);
     suite_add_tcase(suite, lengths);

@@ -145,8 +145,8 @@ END_TEST
 
 int main(void)
 {
-    Suite *suite = suite_create("runtime/scheduler_trace");
-    TCase *trace = tcase_create("trace");
+    Suite *suite = NULL;
+    TCase *trace = NULL;
     FILE *file = open_trace();
 
     if (!file) {
@@ -154,6 +154,8 @@ int main(void)
         return TEST_SKIPPED;
     }
     (void)fclose(file);
+    suite = suite_create("runtime/scheduler_trace");
+    trace = tcase_create("trace");
     tcase_set_timeout(trace, 120);
     tcase_add_test(trace, a_recorded_hour_ends_with_every_token_appended_once);
     tcase_add_test(trace, a_tenth_of_the_pages_costs_preemptions_but_no_thrashing);
