@@ -134,16 +134,18 @@ static kvspan_status fail_tokens(const kvspan_line_reader *reader, const char *c
 static kvspan_status split_line(const kvspan_line_reader *reader, char *fields[COLUMN_COUNT],
                                 kvspan_error *error)
 {
-    char *rest = reader->line;
+    char *field = reader->line;
 
     for (int i = 0; i < COLUMN_COUNT; i++) {
-        fields[i] = strsep(&rest, ",");
-        if (!fields[i]) {
-            break;
+        char *end = strchrnul(field, ',');
+
+        if ((*end == '\0') != (i == COLUMN_COUNT - 1)) {
+            return kvspan_line_reader_fail(reader, "not three fields, " KVSPAN_AZURE_COLUMNS,
+                                           error);
         }
-    }
-    if (!fields[COLUMN_COUNT - 1] || rest) {
-        return kvspan_line_reader_fail(reader, "not three fields, " KVSPAN_AZURE_COLUMNS, error);
+        *end = '\0';
+        fields[i] = field;
+        field = end + 1;
     }
     return KVSPAN_OK;
 }

@@ -87,15 +87,21 @@ END_TEST
 static char *nest(uint32_t depth)
 {
     static const char open[] = "{\"t\":1,\"requests\":[";
-    char *text = calloc(depth + 3, sizeof(open) + 2);
+    static const char close[] = "]}";
+    const size_t open_bytes = sizeof(open) - 1;
+    const size_t close_bytes = sizeof(close) - 1;
+    const size_t call_bytes = sizeof(CALL) - 1;
+    char *text = calloc(depth + 2, open_bytes + close_bytes + call_bytes);
+    char *end = text;
 
     ck_assert_ptr_nonnull(text);
-    for (uint32_t i = 0; i <= depth; i++) {
-        strcat(text, open);
+    for (uint32_t i = 0; i <= depth; i++, end += open_bytes) {
+        memcpy(end, open, open_bytes);
     }
-    strcat(text, CALL);
-    for (uint32_t i = 0; i <= depth; i++) {
-        strcat(text, "]}");
+    memcpy(end, CALL, call_bytes);
+    end += call_bytes;
+    for (uint32_t i = 0; i <= depth; i++, end += close_bytes) {
+        memcpy(end, close, close_bytes);
     }
     return text;
 }
@@ -108,7 +114,7 @@ START_TEST(sub_agents_are_nested_so_deep_and_no_deeper)
 
     /* The session's own time is not one of a sub-agent. */
     ck_assert_uint_eq(trace.count, 1);
-    expect_request(&trace, 0, 2, 3, 1000 * (KVSPAN_AGENTIC_MAX_DEPTH + 1));
+    expect_request(&trace, 0, 2, 3, 1000u * (KVSPAN_AGENTIC_MAX_DEPTH + 1u));
     kvspan_trace_fini(&trace);
     free(text);
     for (size_t i = 0; i < 3; i++) {
