@@ -130,24 +130,22 @@ static kvspan_status fail_tokens(const kvspan_line_reader *reader, const char *c
     return kvspan_line_reader_fail(reader, reason, error);
 }
 
-/* Cuts the line at its commas. */
-static kvspan_status split_line(const kvspan_line_reader *reader, char *fields[COLUMN_COUNT],
-                                kvspan_error *error)
+/* Cuts the line at its commas; false if it has not as many fields as there are columns. */
+static bool split_line(char *line, char *fields[COLUMN_COUNT])
 {
-    char *field = reader->line;
+    char *field = line;
 
     for (int i = 0; i < COLUMN_COUNT; i++) {
         char *end = strchrnul(field, ',');
 
         if ((*end == '\0') != (i == COLUMN_COUNT - 1)) {
-            return kvspan_line_reader_fail(reader, "not three fields, " KVSPAN_AZURE_COLUMNS,
-                                           error);
+            return false;
         }
         *end = '\0';
         fields[i] = field;
         field = end + 1;
     }
-    return KVSPAN_OK;
+    return true;
 }
 
 static kvspan_status add_row(const kvspan_line_reader *reader, kvspan_trace *trace,
@@ -157,10 +155,9 @@ static kvspan_status add_row(const kvspan_line_reader *reader, kvspan_trace *tra
     uint64_t arrival_ms = 0;
     uint64_t prompt_tokens = 0;
     uint64_t output_tokens = 0;
-    const kvspan_status status = split_line(reader, fields, error);
 
-    if (status != KVSPAN_OK) {
-        return status;
+    if (!split_line(reader->line, fields)) {
+        return kvspan_line_reader_fail(reader, "not three fields, " KVSPAN_AZURE_COLUMNS, error);
     }
     if (!parse_timestamp(fields[0], &arrival_ms)) {
         char reason[REASON_BYTES];

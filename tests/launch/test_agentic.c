@@ -114,7 +114,7 @@ START_TEST(sub_agents_are_nested_so_deep_and_no_deeper)
 
     /* The session's own time is not one of a sub-agent. */
     ck_assert_uint_eq(trace.count, 1);
-    expect_request(&trace, 0, 2, 3, 1000u * (KVSPAN_AGENTIC_MAX_DEPTH + 1u));
+    expect_request(&trace, 0, 2, 3, 1000 * (KVSPAN_AGENTIC_MAX_DEPTH + UINT64_C(1)));
     kvspan_trace_fini(&trace);
     free(text);
     for (size_t i = 0; i < 3; i++) {
