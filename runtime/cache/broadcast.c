@@ -221,11 +221,16 @@ kvspan_status kvspan_broadcast_receive(kvspan_broadcast *broadcast,
 /* An acknowledgement has come: folds it and waits for the child's next. */
 static kvspan_status take_ack(kvspan_broadcast *broadcast, uint32_t child, kvspan_error *error)
 {
+    const uint32_t sender = broadcast->tree.children[child];
     kvspan_ack ack;
     kvspan_status status = kvspan_ack_decode(broadcast->ack_bytes[child], &ack, error);
 
+    if (status == KVSPAN_OK && ack.rank != sender) {
+        status = kvspan_fail_rank(error, KVSPAN_ERR_CORRUPT, sender, broadcast->begun,
+                                  "rank %u acknowledges in the name of rank %u", sender, ack.rank);
+    }
     if (status == KVSPAN_OK) {
-        kvspan_comm_heard(broadcast->comm, broadcast->tree.children[child], ack.epoch);
+        kvspan_comm_heard(broadcast->comm, sender, ack.epoch);
         status = kvspan_ack_fold_child(&broadcast->fold, child, &ack, broadcast->begun, error);
     }
     if (status == KVSPAN_OK) {
