@@ -2,9 +2,10 @@
 # Installs what is missing of the Debian or Ubuntu packages that kvspan needs. Touches neither the
 # network nor root's rights if all of them are there.
 #
-# usage: launch/install_packages.sh [build] [lint]
+# usage: launch/install_packages.sh [build] [lint] [fuzz]
 #   build  to compile, test and run
 #   lint   to check format and style
+#   fuzz   to fuzz
 set -eu
 
 packages=
@@ -15,8 +16,9 @@ for set in "$@"; do
             libjansson-dev libxxhash-dev check"
         ;;
     lint) packages="$packages clang-format-14 clang-tidy-14" ;;
+    fuzz) packages="$packages clang-14 libclang-rt-14-dev" ;;
     *)
-        echo "install_packages: no such set of packages: $set (build, lint)" >&2
+        echo "install_packages: no such set of packages: $set (build, lint, fuzz)" >&2
         exit 2
         ;;
     esac

@@ -2,7 +2,7 @@
 # Installs what is needed, builds, and runs every test and check; docs/testing.md tells them all.
 # The last line says how many passed, failed and were skipped; the exit code is 0 if none failed.
 #
-# usage: tests/run.sh [format] [release] [asan] [tsan] [tidy]    (nothing named: all of them)
+# usage: tests/run.sh [format] [release] [asan] [tsan] [fuzz] [tidy]    (nothing named: all of them)
 #
 # KVSPAN_TEST_DATA     folder with recorded traces; tests that need one are skipped without it
 # KVSPAN_REQUIRE_DATA  1: a skipped test counts as failed
@@ -95,6 +95,13 @@ stage_tsan() {
     wrapper=
 }
 
+# A minute for every target, two at a time; then the proof that a minute is enough.
+stage_fuzz() {
+    build fuzz || return 0
+    count tests/fuzz/run.sh build/fuzz/tests/fuzz 60
+    count tests/fuzz/planted.sh
+}
+
 check_format() {
     find include sharding kernels comm runtime launch tests docs -name '*.[ch]' -o -name '*.cpp' |
         sort | xargs clang-format-14 --dry-run -Werror
@@ -131,14 +138,15 @@ run_stage() {
 "
 }
 
-[ $# -gt 0 ] || set -- format release asan tsan tidy
-packages=build
+[ $# -gt 0 ] || set -- format release asan tsan fuzz tidy
+lint= fuzz=
 for stage in "$@"; do
     case $stage in
     release | asan | tsan) ;;
-    format | tidy) packages='build lint' ;;
+    format | tidy) lint=lint ;;
+    fuzz) fuzz=fuzz ;;
     *)
-        echo "tests/run.sh: no such stage: $stage (format, release, asan, tsan, tidy)" >&2
+        echo "tests/run.sh: no such stage: $stage (format, release, asan, tsan, fuzz, tidy)" >&2
         exit 2
         ;;
     esac
@@ -148,9 +156,9 @@ if [ -n "${KVSPAN_TEST_DATA:-}" ]; then
     export KVSPAN_TEST_DATA
 fi
 
-# Word splitting is meant: a list of names without spaces.
+# Word splitting is meant: a name or nothing.
 # shellcheck disable=SC2086
-launch/install_packages.sh $packages
+launch/install_packages.sh build $lint $fuzz
 for stage in "$@"; do
     run_stage "$stage"
 done

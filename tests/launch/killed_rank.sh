@@ -1,0 +1,87 @@
+#!/bin/bash
+# Kills one of four ranks at a random moment: the other three must end within the deadline and two
+# seconds, each naming that rank. Open MPI kills the survivors too unless it is told not to, and
+# then its exit code is always 0: what each rank wrote is all there is to judge by.
+#
+# usage: killed_rank.sh MPIEXEC KVSPAN TRIALS [MPI-FLAG...]
+set -u
+mpiexec=$1 kvspan=$2 trials=$3
+shift 3
+deadline_ms=1500
+seed=${KVSPAN_TEST_SEED:-20261124}
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+echo "seed $seed"
+RANDOM=$seed
+
+# rank_pids: "rank pid" of each rank that runs from this folder's job.
+rank_pids() {
+    local environ rank
+    for environ in /proc/[0-9]*/environ; do
+        rank=$(tr '\0' '\n' 2>/dev/null <"$environ" |
+            awk -F= -v job="$work" '$1 == "KVSPAN_TEST_JOB" && $2 == job { mine = 1 }
+                $1 == "OMPI_COMM_WORLD_RANK" { rank = $2 } END { if (mine) print rank }')
+        [ -n "$rank" ] && echo "$rank $(basename "$(dirname "$environ")")"
+    done
+}
+
+now_ms() { date +%s%3N; }
+
+# is_running PID: it exists and is not a zombie that the launcher has not looked at yet.
+is_running() {
+    local stat
+    stat=$(cat "/proc/$1/stat" 2>/dev/null) && [[ ${stat##*) } != Z* ]]
+}
+
+# one_trial VICTIM DELAY_MS ARGUMENT...: prints why it fails.
+one_trial() {
+    local victim=$1 delay_ms=$2 start ranks others pid rank
+    shift 2
+    KVSPAN_TEST_JOB=$work timeout -k 5 60 "$mpiexec" --enable-recovery -n 4 "${flags[@]}" -x KVSPAN_TEST_JOB \
+        "$kvspan" run --requests 1000000 --deadline-ms "$deadline_ms" "$@" >"$work/out" 2>"$work/err" &
+    local job=$!
+    sleep "$((delay_ms / 1000)).$(printf %03d $((delay_ms % 1000)))"
+    ranks=$(rank_pids)
+    pid=$(awk -v rank="$victim" '$1 == rank { print $2 }' <<<"$ranks")
+    others=$(awk -v rank="$victim" '$1 != rank && $1 != "" { print $2 }' <<<"$ranks")
+    if [ -z "$pid" ] || ! kill -KILL "$pid"; then
+        echo "rank $victim does not run:"
+        cat "$work/err"
+        return 1
+    fi
+    start=$(now_ms)
+    while for pid in $others; do is_running "$pid" && break; done; do
+        [ $(($(now_ms) - start)) -gt $((deadline_ms + 2000)) ] && {
+            echo "rank of process $pid has not ended $((deadline_ms + 2000)) ms after the kill"
+            cat "$work/err"
+            kill -KILL "$job"
+            return 1
+        }
+        sleep 0.02
+    done
+    wait "$job"
+    for rank in 0 1 2 3; do
+        [ "$rank" = "$victim" ] && continue
+        grep -q "^kvspan: rank $rank: KVSPAN_ERR_LATE: rank $victim is late" "$work/err" ||
+            { echo "rank $rank does not name rank $victim:"; cat "$work/err"; return 1; }
+    done
+}
+
+flags=("$@")
+failures=0
+for trial in $(seq 1 "$trials"); do
+    victim=$((trial % 4)) delay_ms=$((1200 + RANDOM % 800))
+    case $((trial % 3)) in
+    0) arguments=(--mesh tp:4) ;;
+    1) arguments=(--no-attention --pages 5000 --slots 64) ;;
+    2) arguments=(--mesh 'tp:2,sp:2') ;;
+    esac
+    if why=$(one_trial "$victim" "$delay_ms" "${arguments[@]}"); then
+        echo "trial $trial: rank $victim killed after $delay_ms ms (${arguments[*]}): named by all"
+    else
+        echo "trial $trial: rank $victim killed after $delay_ms ms (${arguments[*]}): $why"
+        failures=$((failures + 1))
+    fi
+done
+echo "$((trials - failures)) of $trials"
+[ "$failures" -eq 0 ]
