@@ -146,6 +146,24 @@ static kvspan_status create_data(kvspan_cache *cache, kvspan_error *error)
     return status;
 }
 
+/* Memory for what the agreement itself needs: the peers, who wait in it already, are told at once.
+ */
+static kvspan_status fail_alone(kvspan_comm *comm, const char *what, kvspan_error *error)
+{
+    kvspan_error why;
+    const kvspan_status status =
+        kvspan_fail(&why, KVSPAN_ERR_MEMORY, "no memory for the %s of a cache", what);
+
+    if (comm) {
+        why.rank = (int32_t)kvspan_comm_rank(comm);
+        kvspan_comm_raise(comm, &why);
+    }
+    if (error) {
+        *error = why;
+    }
+    return status;
+}
+
 /* All ranks: the same phases, and an agreement after each that can fail on one rank alone. */
 static kvspan_status create_together(kvspan_cache *cache, const kvspan_cache_config *config,
                                      kvspan_error *error)
@@ -160,7 +178,7 @@ static kvspan_status create_together(kvspan_cache *cache, const kvspan_cache_con
     kvspan_status status;
 
     if (!ranks) {
-        return kvspan_fail(error, KVSPAN_ERR_MEMORY, "no memory for %u ranks", world.count);
+        return fail_alone(comm, "list of ranks", error);
     }
     for (uint32_t i = 0; i < world.count; i++) {
         ranks[i] = i;
@@ -213,7 +231,7 @@ kvspan_status kvspan_cache_create(const kvspan_cache_config *config, kvspan_devi
     }
     cache = calloc(1, sizeof(*cache));
     if (!cache) {
-        return kvspan_fail(error, KVSPAN_ERR_MEMORY, "no memory for the cache handle");
+        return fail_alone(comm, "handle", error);
     }
     cache->device = device;
     cache->comm = comm;
