@@ -139,7 +139,8 @@ run_stage() {
 }
 
 [ $# -gt 0 ] || set -- format release asan tsan fuzz tidy
-lint= fuzz=
+lint=''
+fuzz=''
 for stage in "$@"; do
     case $stage in
     release | asan | tsan) ;;

@@ -27,7 +27,9 @@ static void fold_one(kvspan_ack_fold *fold, uint32_t child, const kvspan_ack *ac
 
     if (kvspan_ack_fold_child(fold, child, ack, begun, &error)) {
         fuzz_check(error.status == KVSPAN_ERR_CORRUPT);
-        fuzz_check(memcmp(fold, &before, sizeof(before)) == 0);
+        fuzz_check(memcmp(fold->child_epochs, before.child_epochs, sizeof(before.child_epochs)) ==
+                   0);
+        fuzz_check(fold->notices == before.notices);
         return;
     }
     fuzz_check(fold->child_epochs[child] >= before.child_epochs[child]);

@@ -34,12 +34,12 @@ static inline uint32_t fuzz_take_between(fuzz_input *input, uint32_t first, uint
     return first + fuzz_take(input) % (last - first + 1);
 }
 
-#define fuzz_check(condition)                                                             \
-    do {                                                                                  \
-        if (!(condition)) {                                                               \
-            (void)fprintf(stderr, "%s:%d: not so: %s\n", __FILE__, __LINE__, #condition); \
-            abort();                                                                      \
-        }                                                                                 \
-    } while (0)
+_Noreturn static inline void fuzz_fail(const char *file, int line, const char *condition)
+{
+    (void)fprintf(stderr, "%s:%d: not so: %s\n", file, line, condition);
+    abort();
+}
+
+#define fuzz_check(condition) ((condition) ? (void)0 : fuzz_fail(__FILE__, __LINE__, #condition))
 
 #endif

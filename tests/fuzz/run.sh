@@ -26,7 +26,7 @@ fuzz_one() {
 
 count=0
 for program in "$programs"/fuzz_*; do
-    [ -f "$program" ] && [ -x "$program" ] || continue
+    if [ ! -f "$program" ] || [ ! -x "$program" ]; then continue; fi
     fuzz_one "$(basename "$program" | sed 's/^fuzz_//')" &
     count=$((count + 1))
     [ $((count % 2)) -ne 0 ] || wait

@@ -15,7 +15,7 @@ enum {
 
 static kvspan_tensor make_tensor(float *data, uint32_t heads)
 {
-    return (kvspan_tensor){ data, KVSPAN_F32, heads, DIM, STEP_TOKENS, (uint64_t)heads * DIM, DIM };
+    return (kvspan_tensor){ data, KVSPAN_F32, heads, DIM, STEP_TOKENS, (int64_t)heads * DIM, DIM };
 }
 
 static kvspan_status run_layer(kvspan_cache *cache, uint32_t layer, kvspan_error *error)
