@@ -1,10 +1,14 @@
-/* A trace reader, named by the build: KVSPAN_FUZZ_HEADER declares KVSPAN_FUZZ_READER. The readers
- * take a path; the input lies in a file without a name. */
+/* A trace reader, named by the build: KVSPAN_FUZZ_READER. The readers take a path; the input lies
+ * in a file without a name. */
 #include <sys/mman.h>
 #include <unistd.h>
 
 #include "fuzz_target.h"
-#include KVSPAN_FUZZ_HEADER
+#include "launch/trace.h"
+
+/* As launch/mooncake.h and its like declare theirs. */
+kvspan_status KVSPAN_FUZZ_READER(const char *path, uint64_t limit, kvspan_trace *trace_out,
+                                 kvspan_error *error);
 
 static void check_requests(const kvspan_trace *trace, uint64_t limit)
 {
