@@ -1,6 +1,6 @@
 #include <kvspan/dense_view.h>
 
-#include <string.h>
+#include <assert.h>
 
 #include <kvspan/sized_struct.h>
 
@@ -99,6 +99,7 @@ static void put_chunk(const kvspan_cache *cache, uint32_t group, const kvspan_ro
 static void put_token(const kvspan_cache *cache, uint32_t group, const kvspan_row *row,
                       const kvspan_dense_view *dense)
 {
+    assert(dense->generate_pos);
     dense->generate_pos[row->slot] = (int32_t)row->position;
     copy_table(cache, group, row->slot,
                dense->generate_page_table + (uint64_t)row->slot * dense->column_count);
