@@ -5,6 +5,9 @@
  * one line of epochs. The coordinator plans a step in its ledger; kvspan_step_begin() brings it to
  * every rank of the group; per layer each rank appends its own heads and attends; kvspan_step_end()
  * closes the epoch. One thread per handle.
+ *
+ * "Handle spent" says that a failure has set the ranks apart: from then on every call of a step
+ * answers that same status and text, and kvspan_cache_destroy() is all that is left to do.
  */
 #ifndef KVSPAN_CACHE_H
 #define KVSPAN_CACHE_H
@@ -62,8 +65,9 @@ typedef struct kvspan_cache_config {
     const char *mesh;                 /**< "tp:4,sp:2" or "1,1,1,4,2"; NULL = all ranks on tp */
     const char *partition_axis;       /**< {"kv_head_axis": "tp", …}; NULL = the defaults */
     uint32_t control;                 /**< kvspan_control */
-    uint32_t coordinator;             /**< member of the step group that decides */
-    uint32_t run_ahead_steps;         /**< steps begun before an unacknowledged one; 0 = 1 */
+    uint32_t coordinator;             /**< member of the step group that decides; 0 = the first */
+    uint32_t run_ahead_steps;         /**< steps that the coordinator may be ahead of the last one
+                                           that all ranks have ended, at most 64; 0 = 1 */
     uint32_t deadline_ms;             /**< of every wait inside a step; 0 = 60,000 */
     uint32_t flags;                   /**< KVSPAN_CACHE_… */
 } kvspan_cache_config;
@@ -87,12 +91,13 @@ typedef struct kvspan_plan {
  * Not collective.
  *
  * @param config  as for kvspan_cache_create(); its memory fields are not used
- * @param usable_bytes  [rank_count]
- * @param rank_count  ranks of the mesh
+ * @param usable_bytes  [rank_count] bytes that each rank has for its pages
+ * @param rank_count  ranks of the mesh, at least 1
  * @param[out] plan_out  written only on success
  * @param[out] error  may be NULL
- * @return KVSPAN_OK, KVSPAN_ERR_ARGUMENT, KVSPAN_ERR_UNSUPPORTED; KVSPAN_ERR_NEVER_FITS (fewer than
- *         2 pages, or not one sequence of max_sequence_tokens: says what would fit)
+ * @return KVSPAN_OK; KVSPAN_ERR_ARGUMENT; KVSPAN_ERR_UNSUPPORTED; KVSPAN_ERR_MEMORY;
+ *         KVSPAN_ERR_NEVER_FITS (fewer than 2 pages, or not one sequence of max_sequence_tokens:
+ *         says what would fit)
  */
 KVSPAN_API kvspan_status kvspan_plan_capacity(const kvspan_cache_config *config,
                                               const uint64_t *usable_bytes, uint32_t rank_count,
@@ -110,8 +115,9 @@ KVSPAN_API kvspan_status kvspan_plan_capacity(const kvspan_cache_config *config,
  * @param[out] cache_out  freed with kvspan_cache_destroy()
  * @param[out] error  may be NULL; a disagreement names the rank and both values
  * @return KVSPAN_OK; KVSPAN_ERR_ARGUMENT; KVSPAN_ERR_UNSUPPORTED; KVSPAN_ERR_MEMORY;
- *         KVSPAN_ERR_NEVER_FITS; KVSPAN_ERR_MISMATCH; KVSPAN_ERR_LATE; KVSPAN_ERR_PEER;
- *         KVSPAN_ERR_TRANSPORT. Every rank returns the lowest failing rank's code and text.
+ *         KVSPAN_ERR_NEVER_FITS; KVSPAN_ERR_MISMATCH; KVSPAN_ERR_IO (the host does not tell how
+ *         much memory it has); KVSPAN_ERR_LATE; KVSPAN_ERR_PEER; KVSPAN_ERR_TRANSPORT. Every rank
+ *         returns the lowest failing rank's code and text, unless @p device or @p cache_out is NULL
  */
 KVSPAN_API kvspan_status kvspan_cache_create(const kvspan_cache_config *config,
                                              kvspan_device *device, kvspan_comm *comm,
@@ -126,18 +132,31 @@ KVSPAN_API kvspan_status kvspan_cache_create(const kvspan_cache_config *config,
  */
 KVSPAN_API void kvspan_cache_destroy(kvspan_cache *cache);
 
-/** @return the ledger on the step group's coordinator, NULL on every other rank. Owned by @p cache
+/**
+ * Gives the ledger, where decisions are taken.
+ *
+ * Not collective.
+ *
+ * @param cache  a live cache
+ * @return the ledger on the step group's coordinator, NULL on every other rank. Owned by @p cache
  */
 KVSPAN_API kvspan_ledger *kvspan_cache_ledger(kvspan_cache *cache);
 
-/** @return what was agreed on at create */
+/**
+ * Gives what was agreed on at create. Without an arena page_bytes and arena_bytes are 0.
+ *
+ * Not collective.
+ *
+ * @param cache  a live cache
+ * @return equal on all ranks
+ */
 KVSPAN_API kvspan_plan kvspan_cache_plan(const kvspan_cache *cache);
 
 /** Which part of a layer is this rank's. */
 typedef struct kvspan_shard {
-    uint32_t rank;       /**< this rank, of the communicator */
-    uint32_t step_group; /**< which one, in [0, step_group_count) */
-    uint32_t step_group_count;
+    uint32_t rank;              /**< this rank, of the communicator */
+    uint32_t step_group;        /**< which one, in [0, step_group_count) */
+    uint32_t step_group_count;  /**< step groups of the job */
     uint32_t coordinator_rank;  /**< of this step group, of the communicator */
     uint32_t head_member;       /**< place in the kv-head group, in [0, head_member_count) */
     uint32_t head_member_count; /**< T */
@@ -174,7 +193,7 @@ KVSPAN_API kvspan_status kvspan_cache_shard(const kvspan_cache *cache, uint32_t 
  *
  * @param cache  a live cache
  * @param[out] error  may be NULL; names page, owner and rank
- * @return KVSPAN_OK, KVSPAN_ERR_CORRUPT
+ * @return KVSPAN_OK, KVSPAN_ERR_CORRUPT, KVSPAN_ERR_MEMORY (the walk needs a bit per page)
  */
 KVSPAN_API kvspan_status kvspan_cache_check(const kvspan_cache *cache, kvspan_error *error);
 
@@ -184,11 +203,18 @@ typedef struct kvspan_metrics {
     uint64_t tokens;               /**< tokens of these steps */
     uint64_t last_broadcast_bytes; /**< of the last step's message, sent to one rank; 0 if alone */
     uint64_t exchange_bytes;       /**< sent by this rank during attention */
-    uint64_t exchange_messages;
-    uint64_t abandoned_requests; /**< sends left to the transport after a failure */
+    uint64_t exchange_messages;    /**< the same, messages */
+    uint64_t abandoned_requests;   /**< sends left to the transport after a failure */
 } kvspan_metrics;
 
-/** @return this rank's counters */
+/**
+ * Gives this rank's counters.
+ *
+ * Not collective.
+ *
+ * @param cache  a live cache
+ * @return the counters at this moment
+ */
 KVSPAN_API kvspan_metrics kvspan_cache_metrics(const kvspan_cache *cache);
 
 /* ---- a step --------------------------------------------------------------------------------- */
@@ -205,37 +231,39 @@ typedef struct kvspan_row {
 
 /** A step as every rank of the group sees it. Valid until the same rank's next step begins. */
 typedef struct kvspan_step_view {
-    uint64_t epoch;
-    uint32_t row_count;
-    uint32_t token_count;
+    uint64_t epoch;             /**< number of the step, from 1 */
+    uint32_t row_count;         /**< sequences that take part */
+    uint32_t token_count;       /**< new tokens of all rows */
     const kvspan_row *rows;     /**< [row_count], host */
     const uint32_t *row_starts; /**< [row_count + 1], device, fixed address: first_token of each */
     const uint32_t *row_slots;  /**< [row_count], device, fixed address */
     const int32_t *positions;   /**< [token_count], device, fixed address */
     const void *payload;        /**< [payload_bytes], host: the rider */
-    size_t payload_bytes;
+    size_t payload_bytes;       /**< length of the rider, 0 = none */
 } kvspan_step_view;
 
 /**
  * Begins a step: the coordinator's plan reaches every rank of the step group, is applied, and the
  * resulting tables are compared by digest before any page is touched.
  *
- * Collective over the step group. Stream-ordered.
- *
- * @param cache  a live cache whose last step has ended
  * Under KVSPAN_REPLICATED no step is sent: every rank brings its own, and they are compared; a rank
  * whose step differs is named by MISMATCH on all. Riders then stay with their rank.
  *
+ * Collective over the step group. Stream-ordered.
+ *
+ * @param cache  a live cache whose last step has ended
  * @param step  the open step of this cache's ledger where this rank decides, consumed on success;
  *              NULL on every other rank
  * @param stream  NULL on CPUs
- * @param timeout_ms  how long a rank other than the coordinator waits for the step
+ * @param timeout_ms  how long a rank other than the coordinator waits for the step to come; all
+ *                    other waits are bounded by the config's deadline_ms
  * @param[out] view_out  written only on success
  * @param[out] error  may be NULL
  * @return KVSPAN_OK; KVSPAN_ERR_ARGUMENT; KVSPAN_ERR_TIMEOUT (the coordinator sent nothing yet:
  *         nothing is lost, call again); KVSPAN_ERR_LATE, KVSPAN_ERR_PEER (handle spent; names the
  *         rank and the epoch it was last heard of in); KVSPAN_ERR_CORRUPT, KVSPAN_ERR_MISMATCH,
- *         KVSPAN_ERR_STALE (the message; handle spent); KVSPAN_ERR_TRANSPORT
+ *         KVSPAN_ERR_STALE (the message; handle spent); KVSPAN_ERR_TRANSPORT, KVSPAN_ERR_MEMORY (of
+ *         the transport; handle spent)
  */
 KVSPAN_API kvspan_status kvspan_step_begin(kvspan_cache *cache, kvspan_step *step,
                                            kvspan_stream stream, uint32_t timeout_ms,
@@ -254,7 +282,8 @@ KVSPAN_API kvspan_status kvspan_step_begin(kvspan_cache *cache, kvspan_step *ste
  *                which are quantised here (see kvspan_plane)
  * @param stream  NULL on CPUs
  * @param[out] error  may be NULL
- * @return KVSPAN_OK, KVSPAN_ERR_ARGUMENT (shape or type: names both values), KVSPAN_ERR_UNSUPPORTED
+ * @return KVSPAN_OK; KVSPAN_ERR_ARGUMENT (no step, no such layer, shape or type: names both
+ * values); KVSPAN_ERR_UNSUPPORTED (no arena)
  */
 KVSPAN_API kvspan_status kvspan_cache_append(kvspan_cache *cache, uint32_t layer,
                                              const kvspan_tensor *planes, kvspan_stream stream,
@@ -269,7 +298,7 @@ typedef enum kvspan_heads {
 
 /** Which of the step's tokens a tensor has on this rank. */
 typedef enum kvspan_tokens {
-    KVSPAN_TOKENS_ALL = 0,
+    KVSPAN_TOKENS_ALL = 0, /**< every new token of the step */
     KVSPAN_TOKENS_SPLIT = 1 /**< split_member m of n = split_count gets tokens [m·t/n, (m+1)·t/n) of
                                t; for out only */
 } kvspan_tokens;
@@ -283,7 +312,8 @@ typedef struct kvspan_attention {
     kvspan_heads q_heads;     /**< which heads q has: OF_KV or EVEN */
     kvspan_heads out_heads;   /**< which heads out gets */
     kvspan_tokens out_tokens; /**< which tokens out gets */
-    kvspan_tensor *lse_out;   /**< f32 [token][head of out][1], natural log; NULL = not wanted */
+    kvspan_tensor *lse_out;   /**< f32 [token][head of out][1], natural log, heads contiguous;
+                                   NULL = not wanted */
 } kvspan_attention;
 
 /**
@@ -301,8 +331,9 @@ typedef struct kvspan_attention {
  *                     element type of q; must not overlap q
  * @param stream  NULL on CPUs
  * @param[out] error  may be NULL
- * @return KVSPAN_OK; KVSPAN_ERR_ARGUMENT (names both values); KVSPAN_ERR_UNSUPPORTED;
- *         KVSPAN_ERR_LATE, KVSPAN_ERR_PEER, KVSPAN_ERR_TRANSPORT (handle spent)
+ * @return KVSPAN_OK; KVSPAN_ERR_ARGUMENT (names both values); KVSPAN_ERR_UNSUPPORTED (no arena;
+ * types this column is not built for); KVSPAN_ERR_LATE, KVSPAN_ERR_PEER, KVSPAN_ERR_CORRUPT,
+ *         KVSPAN_ERR_MEMORY, KVSPAN_ERR_TRANSPORT (handle spent)
  */
 KVSPAN_API kvspan_status kvspan_cache_attend(kvspan_cache *cache, uint32_t layer,
                                              const kvspan_tensor *q,
@@ -312,20 +343,22 @@ KVSPAN_API kvspan_status kvspan_cache_attend(kvspan_cache *cache, uint32_t layer
 /**
  * Closes the epoch on this rank and acknowledges it to the coordinator.
  *
- * Not collective. Stream-ordered.
+ * Not collective: it sends an acknowledgement and waits for none. Stream-ordered.
  *
  * @param cache  a cache inside a step
  * @param stream  NULL on CPUs
  * @param[out] error  may be NULL
- * @return KVSPAN_OK, KVSPAN_ERR_ARGUMENT (no step has begun), KVSPAN_ERR_PEER, KVSPAN_ERR_LATE,
- *         KVSPAN_ERR_TRANSPORT
+ * @return KVSPAN_OK; KVSPAN_ERR_ARGUMENT (no step has begun); KVSPAN_ERR_PEER, KVSPAN_ERR_LATE,
+ *         KVSPAN_ERR_CORRUPT, KVSPAN_ERR_MEMORY, KVSPAN_ERR_TRANSPORT (handle spent)
  */
 KVSPAN_API kvspan_status kvspan_step_end(kvspan_cache *cache, kvspan_stream stream,
                                          kvspan_error *error);
 
 /**
  * Waits until everything enqueued on @p stream is done, serving peers meanwhile: use it instead of
- * a device synchronise.
+ * a device synchronise. Where nothing is enqueued, as on CPUs, it serves the peers once and
+ * returns: a coordinator that has no step to begin calls it from time to time, so as to hear of
+ * failures.
  *
  * Not collective.
  *
@@ -333,7 +366,9 @@ KVSPAN_API kvspan_status kvspan_step_end(kvspan_cache *cache, kvspan_stream stre
  * @param stream  NULL on CPUs
  * @param timeout_ms  at least 1
  * @param[out] error  may be NULL
- * @return KVSPAN_OK, KVSPAN_ERR_TIMEOUT, KVSPAN_ERR_LATE, KVSPAN_ERR_PEER, KVSPAN_ERR_TRANSPORT
+ * @return KVSPAN_OK; KVSPAN_ERR_ARGUMENT (timeout_ms is 0); KVSPAN_ERR_TIMEOUT (call again; never
+ * on CPUs); KVSPAN_ERR_LATE, KVSPAN_ERR_PEER, KVSPAN_ERR_CORRUPT, KVSPAN_ERR_MEMORY,
+ *         KVSPAN_ERR_TRANSPORT (handle spent)
  */
 KVSPAN_API kvspan_status kvspan_cache_wait(kvspan_cache *cache, kvspan_stream stream,
                                            uint32_t timeout_ms, kvspan_error *error);
@@ -349,8 +384,15 @@ KVSPAN_API kvspan_status kvspan_cache_wait(kvspan_cache *cache, kvspan_stream st
  */
 KVSPAN_API void kvspan_cache_notify(kvspan_cache *cache, uint32_t bits);
 
-/** @return on the coordinator the bits that any rank of its step group has raised, as far as is
- * known; on other ranks their own */
+/**
+ * Gives the bits raised by kvspan_cache_notify(). They are never taken back.
+ *
+ * Not collective.
+ *
+ * @param cache  a live cache
+ * @return on the coordinator the bits that any rank of its step group has raised, as far as is
+ *         known; on other ranks their own, and those of ranks that acknowledge through them
+ */
 KVSPAN_API uint32_t kvspan_cache_notices(const kvspan_cache *cache);
 
 /* ---- for engines with kernels of their own -------------------------------------------------- */
@@ -360,16 +402,16 @@ KVSPAN_API uint32_t kvspan_cache_notices(const kvspan_cache *cache);
  * its scale, an f32 that need not be aligned: data + page·page_stride + head·head_stride +
  * scale_offset + 4·token; a number is its element times this. */
 typedef struct kvspan_layer_view {
-    void *data;
-    uint64_t page_stride;  /**< bytes */
-    uint64_t head_stride;  /**< bytes */
-    uint64_t token_stride; /**< bytes */
-    kvspan_dtype dtype;
-    uint32_t heads;      /**< local kv heads */
-    uint32_t first_head; /**< global index of the first */
-    uint32_t dim;
-    uint32_t page_tokens;
-    uint32_t page_count;
+    void *data;                 /**< device, of page 0, head 0, token 0 */
+    uint64_t page_stride;       /**< bytes */
+    uint64_t head_stride;       /**< bytes */
+    uint64_t token_stride;      /**< bytes */
+    kvspan_dtype dtype;         /**< element type in the page */
+    uint32_t heads;             /**< local kv heads */
+    uint32_t first_head;        /**< global index of the first */
+    uint32_t dim;               /**< elements of a head's vector */
+    uint32_t page_tokens;       /**< P: tokens of a page on this rank */
+    uint32_t page_count;        /**< pages with page 0 */
     const uint32_t *page_table; /**< device, [slot][column] */
     uint32_t page_table_stride; /**< columns: pages of the longest sequence */
     uint64_t scale_offset;      /**< bytes; 0 = the plane has no scales */
@@ -385,7 +427,8 @@ typedef struct kvspan_layer_view {
  * @param role  which plane
  * @param[out] view_out  valid as long as the cache; written only on success
  * @param[out] error  may be NULL
- * @return KVSPAN_OK, KVSPAN_ERR_ARGUMENT, KVSPAN_ERR_UNSUPPORTED (no arena)
+ * @return KVSPAN_OK, KVSPAN_ERR_ARGUMENT (no such layer or plane), KVSPAN_ERR_UNSUPPORTED (no
+ * arena)
  */
 KVSPAN_API kvspan_status kvspan_cache_layer_view(const kvspan_cache *cache, uint32_t layer,
                                                  kvspan_role role, kvspan_layer_view *view_out,

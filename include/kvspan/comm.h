@@ -16,10 +16,10 @@ extern "C" {
  * sent. No verb may block. Each is called by the one thread that owns the communicator.
  */
 typedef struct kvspan_transport {
-    size_t size; /**< sizeof(kvspan_transport) as the caller compiled it */
-    uint32_t rank;
-    uint32_t rank_count;
-    void *context; /**< handed to every verb */
+    size_t size;         /**< sizeof(kvspan_transport) as the caller compiled it */
+    uint32_t rank;       /**< this rank, in [0, rank_count) */
+    uint32_t rank_count; /**< ranks, equal on all of them, at least 1 */
+    void *context;       /**< handed to every verb */
     /** Starts a send. @p data must stay as it is until the request is done or cancelled. A NULL
      * request says that the send is finished already (the transport has copied the bytes). */
     kvspan_status (*send)(void *context, uint32_t to, uint32_t tag, const void *data, size_t bytes,
@@ -47,7 +47,7 @@ typedef struct kvspan_transport {
  * @param[out] comm_out  freed with kvspan_comm_destroy()
  * @param[out] error  may be NULL
  * @return KVSPAN_OK, KVSPAN_ERR_ARGUMENT, KVSPAN_ERR_UNSUPPORTED (a newer struct),
- * KVSPAN_ERR_MEMORY
+ *         KVSPAN_ERR_MEMORY, KVSPAN_ERR_TRANSPORT
  */
 KVSPAN_API kvspan_status kvspan_comm_create(const kvspan_transport *transport,
                                             kvspan_comm **comm_out, kvspan_error *error);
@@ -56,29 +56,47 @@ KVSPAN_API kvspan_status kvspan_comm_create(const kvspan_transport *transport,
  * Frees a communicator. Never waits and sends nothing; pending receives are cancelled. The cache
  * that uses it must be destroyed first.
  *
+ * Not collective.
+ *
  * @param comm  may be NULL
  */
 KVSPAN_API void kvspan_comm_destroy(kvspan_comm *comm);
 
-/** @return this rank, in [0, kvspan_comm_rank_count()) */
+/**
+ * Tells which rank this is.
+ *
+ * Not collective.
+ *
+ * @param comm  a live communicator
+ * @return this rank, in [0, kvspan_comm_rank_count())
+ */
 KVSPAN_API uint32_t kvspan_comm_rank(const kvspan_comm *comm);
 
-/** @return ranks, at least 1 */
+/**
+ * Tells how many ranks there are.
+ *
+ * Not collective.
+ *
+ * @param comm  a live communicator
+ * @return ranks, at least 1
+ */
 KVSPAN_API uint32_t kvspan_comm_rank_count(const kvspan_comm *comm);
 
 /**
  * Gathers equally long records of all ranks on all ranks, in rank order. For the control plane of
- * callers (reports, settings), not for bulk data.
+ * callers (reports, settings), not for bulk data. A failure is final: every later call on the
+ * communicator, and on the cache that uses it, answers the same.
  *
- * Collective.
+ * Collective over all ranks of @p comm.
  *
- * @param comm  communicator
+ * @param comm  a live communicator
  * @param mine  [bytes] this rank's record
  * @param bytes  length of a record, equal on all ranks, at least 1
- * @param[out] all_out  [rank][bytes]
+ * @param[out] all_out  [rank][bytes], the caller's; written only on success
  * @param timeout_ms  how long to wait for the slowest rank
- * @param[out] error  may be NULL
- * @return KVSPAN_OK, KVSPAN_ERR_MEMORY, KVSPAN_ERR_LATE, KVSPAN_ERR_PEER, KVSPAN_ERR_TRANSPORT
+ * @param[out] error  may be NULL; names the rank that was late or failed
+ * @return KVSPAN_OK, KVSPAN_ERR_ARGUMENT, KVSPAN_ERR_MEMORY, KVSPAN_ERR_LATE, KVSPAN_ERR_PEER,
+ *         KVSPAN_ERR_TRANSPORT
  */
 KVSPAN_API kvspan_status kvspan_comm_all_gather(kvspan_comm *comm, const void *mine, size_t bytes,
                                                 void *all_out, uint32_t timeout_ms,
@@ -90,6 +108,8 @@ typedef struct kvspan_local_hub kvspan_local_hub;
 /**
  * Makes the meeting place of @p rank_count ranks that are threads of this process.
  *
+ * Not collective: one thread makes it for all.
+ *
  * @param rank_count  in [1, 4096]
  * @param[out] hub_out  freed with kvspan_local_hub_destroy()
  * @param[out] error  may be NULL
@@ -100,6 +120,8 @@ KVSPAN_API kvspan_status kvspan_local_hub_create(uint32_t rank_count, kvspan_loc
 
 /**
  * Frees a hub, after the communicators made from it.
+ *
+ * Not collective.
  *
  * @param hub  may be NULL
  */
@@ -114,7 +136,8 @@ KVSPAN_API void kvspan_local_hub_destroy(kvspan_local_hub *hub);
  * @param rank  in [0, rank_count of the hub)
  * @param[out] comm_out  freed with kvspan_comm_destroy()
  * @param[out] error  may be NULL
- * @return KVSPAN_OK, KVSPAN_ERR_ARGUMENT, KVSPAN_ERR_MEMORY
+ * @return KVSPAN_OK; KVSPAN_ERR_ARGUMENT (no such rank, or it has a communicator already);
+ *         KVSPAN_ERR_MEMORY
  */
 KVSPAN_API kvspan_status kvspan_comm_create_local(kvspan_local_hub *hub, uint32_t rank,
                                                   kvspan_comm **comm_out, kvspan_error *error);

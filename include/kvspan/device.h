@@ -28,6 +28,8 @@ KVSPAN_API kvspan_status kvspan_device_open(const char *name, uint32_t index,
 /**
  * Closes a device, after the caches on it.
  *
+ * Not collective.
+ *
  * @param device  may be NULL
  */
 KVSPAN_API void kvspan_device_close(kvspan_device *device);

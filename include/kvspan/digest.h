@@ -12,8 +12,8 @@ extern "C" {
 
 /** A 128-bit digest, and the sum of digests mod 2^128. */
 typedef struct kvspan_digest {
-    uint64_t low;
-    uint64_t high;
+    uint64_t low;  /**< bits 0 to 63 */
+    uint64_t high; /**< bits 64 to 127 */
 } kvspan_digest;
 
 /**

@@ -4,10 +4,10 @@
 #ifndef KVSPAN_EXPORT_H
 #define KVSPAN_EXPORT_H
 
-#define KVSPAN_VERSION_MAJOR 0
-#define KVSPAN_VERSION_MINOR 1
-#define KVSPAN_VERSION_PATCH 0
-#define KVSPAN_VERSION_TEXT  "0.1.0"
+#define KVSPAN_VERSION_MAJOR 0       /**< grows when a caller has to change */
+#define KVSPAN_VERSION_MINOR 1       /**< grows when something is added */
+#define KVSPAN_VERSION_PATCH 0       /**< grows when something is mended */
+#define KVSPAN_VERSION_TEXT  "0.1.0" /**< the three above */
 
 #ifndef KVSPAN_API
 /** Marks the names that a shared library exports. */

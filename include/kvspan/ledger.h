@@ -1,7 +1,7 @@
 /** @file
  * The ledger: the coordinator's book of pages and sequences, and the steps it writes. Host only,
- * never communicates, usable without a cache (planners, routers, simulations). One thread at a
- * time. No call allocates after kvspan_ledger_create().
+ * never communicates (no call is collective or stream-ordered), usable without a cache (planners,
+ * routers, simulations). One thread at a time. No call allocates after kvspan_ledger_create().
  */
 #ifndef KVSPAN_LEDGER_H
 #define KVSPAN_LEDGER_H
@@ -138,10 +138,22 @@ KVSPAN_API kvspan_status kvspan_sequence_commit(kvspan_ledger *ledger, kvspan_se
 KVSPAN_API kvspan_status kvspan_sequence_free(kvspan_ledger *ledger, kvspan_sequence sequence,
                                               kvspan_error *error);
 
-/** @return tokens appended so far, rows of the open step included; 0 for a stale sequence */
+/**
+ * Gives the length of a sequence.
+ *
+ * @param ledger  a live ledger
+ * @param sequence  any value
+ * @return tokens appended so far, rows of the open step included; 0 for a stale sequence
+ */
 KVSPAN_API uint64_t kvspan_sequence_tokens(const kvspan_ledger *ledger, kvspan_sequence sequence);
 
-/** @return tokens committed so far, prompt included; 0 for a stale sequence */
+/**
+ * Gives how many tokens of a sequence the caller has settled.
+ *
+ * @param ledger  a live ledger
+ * @param sequence  any value
+ * @return tokens committed so far, prompt included; 0 for a stale sequence
+ */
 KVSPAN_API uint64_t kvspan_sequence_committed(const kvspan_ledger *ledger,
                                               kvspan_sequence sequence);
 
@@ -155,7 +167,7 @@ KVSPAN_API uint64_t kvspan_sequence_committed(const kvspan_ledger *ledger,
  * @param ledger  a live ledger
  * @param[out] step_out  the open step
  * @param[out] error  may be NULL
- * @return KVSPAN_OK, KVSPAN_ERR_ARGUMENT (a step is open already)
+ * @return KVSPAN_OK, KVSPAN_ERR_ARGUMENT (a step is open already; the ledger is NULL)
  */
 KVSPAN_API kvspan_status kvspan_step_open(kvspan_ledger *ledger, kvspan_step **step_out,
                                           kvspan_error *error);
@@ -186,15 +198,25 @@ KVSPAN_API kvspan_status kvspan_step_add(kvspan_step *step, kvspan_sequence sequ
  * @param payload  [payload_bytes], copied; may be NULL if payload_bytes is 0
  * @param payload_bytes  at most max_payload_bytes
  * @param[out] error  may be NULL
- * @return KVSPAN_OK, KVSPAN_ERR_ARGUMENT
+ * @return KVSPAN_OK, KVSPAN_ERR_ARGUMENT (the step is not open; too many bytes)
  */
 KVSPAN_API kvspan_status kvspan_step_attach(kvspan_step *step, const void *payload,
                                             size_t payload_bytes, kvspan_error *error);
 
-/** @return rows added so far */
+/**
+ * Gives the rows of a step.
+ *
+ * @param step  the open step
+ * @return rows added so far
+ */
 KVSPAN_API uint32_t kvspan_step_row_count(const kvspan_step *step);
 
-/** @return new tokens added so far */
+/**
+ * Gives the tokens of a step.
+ *
+ * @param step  the open step
+ * @return new tokens added so far
+ */
 KVSPAN_API uint32_t kvspan_step_token_count(const kvspan_step *step);
 
 /**
@@ -210,7 +232,7 @@ KVSPAN_API void kvspan_step_cancel(kvspan_step *step);
  *
  * @param step  the open step of a ledger made by kvspan_ledger_create()
  * @param[out] error  may be NULL
- * @return KVSPAN_OK, KVSPAN_ERR_ARGUMENT (the ledger belongs to a cache)
+ * @return KVSPAN_OK, KVSPAN_ERR_ARGUMENT (the step is not open; the ledger belongs to a cache)
  */
 KVSPAN_API kvspan_status kvspan_step_rehearse(kvspan_step *step, kvspan_error *error);
 

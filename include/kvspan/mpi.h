@@ -23,8 +23,10 @@ extern "C" {
  * @param comm  an intracommunicator
  * @param timeout_ms  how long to wait for the duplicate, at least 1
  * @param[out] comm_out  freed with kvspan_comm_destroy()
- * @param[out] error  may be NULL; native holds the MPI code
- * @return KVSPAN_OK, KVSPAN_ERR_ARGUMENT, KVSPAN_ERR_MEMORY, KVSPAN_ERR_LATE, KVSPAN_ERR_TRANSPORT
+ * @param[out] error  may be NULL; native holds the MPI code of KVSPAN_ERR_TRANSPORT
+ * @return KVSPAN_OK; KVSPAN_ERR_ARGUMENT (MPI is not running; no intracommunicator; timeout_ms 0);
+ *         KVSPAN_ERR_MEMORY; KVSPAN_ERR_LATE (not all ranks came; a little memory is left to MPI);
+ *         KVSPAN_ERR_TRANSPORT
  */
 KVSPAN_API kvspan_status kvspan_comm_create_mpi(MPI_Comm comm, uint32_t timeout_ms,
                                                 kvspan_comm **comm_out, kvspan_error *error);

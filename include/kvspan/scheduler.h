@@ -1,7 +1,8 @@
 /** @file
  * A scheduler on top of the ledger: continuous batching, a token budget, chunked prefill, first
  * come first served, preemption by recompute. It uses the public surface alone, so that an engine
- * can have its own instead. Deterministic: equal calls give equal steps.
+ * can have its own instead. Deterministic: equal calls give equal steps. No call is collective: the
+ * coordinator alone has a scheduler.
  */
 #ifndef KVSPAN_SCHEDULER_H
 #define KVSPAN_SCHEDULER_H
@@ -37,16 +38,16 @@ typedef struct kvspan_request {
 
 /** Totals since create. */
 typedef struct kvspan_scheduler_counts {
-    uint64_t waiting; /**< requests not started, preempted ones included */
-    uint64_t running; /**< requests that hold a sequence */
-    uint64_t finished;
+    uint64_t waiting;           /**< requests not started, preempted ones included */
+    uint64_t running;           /**< requests that hold a sequence */
+    uint64_t finished;          /**< requests whose last token is generated */
     uint64_t refused;           /**< requests that can never fit */
     uint64_t prompt_tokens;     /**< Σ over finished requests */
     uint64_t generated_tokens;  /**< Σ over finished requests */
     uint64_t tokens_appended;   /**< in completed steps, recomputed ones included */
     uint64_t tokens_recomputed; /**< of these, appended before and lost to preemption */
-    uint64_t preemptions;
-    uint64_t steps; /**< completed */
+    uint64_t preemptions;       /**< times a running request lost its pages */
+    uint64_t steps;             /**< completed */
 } kvspan_scheduler_counts;
 
 /**
@@ -77,8 +78,8 @@ KVSPAN_API void kvspan_scheduler_destroy(kvspan_scheduler *scheduler);
  * @param scheduler  a live scheduler
  * @param request  copied
  * @param[out] error  may be NULL
- * @return KVSPAN_OK; KVSPAN_ERR_ARGUMENT; KVSPAN_ERR_NEVER_FITS (this request alone is refused and
- *         counted; the others go on)
+ * @return KVSPAN_OK; KVSPAN_ERR_ARGUMENT (a length of 0; more than request_count);
+ *         KVSPAN_ERR_NEVER_FITS (this request alone is refused and counted; the others go on)
  */
 KVSPAN_API kvspan_status kvspan_scheduler_submit(kvspan_scheduler *scheduler,
                                                  const kvspan_request *request,
@@ -91,10 +92,10 @@ KVSPAN_API kvspan_status kvspan_scheduler_submit(kvspan_scheduler *scheduler,
  *
  * @param scheduler  a live scheduler whose last step was completed
  * @param[out] step_out  the ledger's open step, with at least one row; NULL if nothing is left to
- * do
+ *                       do. The ledger's: begin, rehearse or cancel it
  * @param[out] error  may be NULL
  * @return KVSPAN_OK; KVSPAN_ERR_ARGUMENT (a step is planned already, or open in the ledger; the
- * token budget is beyond the ledger's; no slot is left because others took them);
+ *         token budget is beyond the ledger's; no slot is left because others took them);
  *         KVSPAN_ERR_NO_PAGES (others hold pages that a single sequence needs)
  */
 KVSPAN_API kvspan_status kvspan_scheduler_plan(kvspan_scheduler *scheduler, kvspan_step **step_out,
@@ -119,12 +120,17 @@ KVSPAN_API kvspan_status kvspan_scheduler_rows(const kvspan_scheduler *scheduler
  *
  * @param scheduler  a live scheduler with a planned step
  * @param[out] error  may be NULL
- * @return KVSPAN_OK, KVSPAN_ERR_ARGUMENT (no step is planned)
+ * @return KVSPAN_OK, KVSPAN_ERR_ARGUMENT (no step is planned, or it has not begun)
  */
 KVSPAN_API kvspan_status kvspan_scheduler_complete(kvspan_scheduler *scheduler,
                                                    kvspan_error *error);
 
-/** @return the totals */
+/**
+ * Gives the totals.
+ *
+ * @param scheduler  a live scheduler
+ * @return the totals at this moment
+ */
 KVSPAN_API kvspan_scheduler_counts kvspan_scheduler_count(const kvspan_scheduler *scheduler);
 
 #ifdef __cplusplus

@@ -16,7 +16,7 @@ extern "C" {
 
 /** No struct grows beyond this: a larger size is one that was never set. */
 enum {
-    KVSPAN_MAX_STRUCT_BYTES = 65536
+    KVSPAN_MAX_STRUCT_BYTES = 65536 /**< bytes */
 };
 
 /**

@@ -15,7 +15,7 @@ extern "C" {
 
 /** Result of every call that can fail: what the caller can do next. ABI: append, never renumber. */
 typedef enum kvspan_status {
-    KVSPAN_OK = 0,
+    KVSPAN_OK = 0,              /**< Done; outputs are written. */
     KVSPAN_ERR_ARGUMENT = 1,    /**< The caller broke a documented precondition; nothing changed. */
     KVSPAN_ERR_UNSUPPORTED = 2, /**< Not built in, or not on this machine. */
     KVSPAN_ERR_MEMORY = 3,      /**< Host or device memory is exhausted. */

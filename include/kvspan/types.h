@@ -16,10 +16,10 @@ extern "C" {
 
 /** Limits on numbers from outside; beyond them a call answers ARGUMENT and names the limit. */
 enum {
-    KVSPAN_MAX_PAGE_TOKENS = 65536,
-    KVSPAN_MAX_DIM = 1024,
-    KVSPAN_MAX_LAYERS = 4096,
-    KVSPAN_MAX_HEADS = 65536,
+    KVSPAN_MAX_PAGE_TOKENS = 65536,          /**< tokens of a page on one rank */
+    KVSPAN_MAX_DIM = 1024,                   /**< elements of a head's vector */
+    KVSPAN_MAX_LAYERS = 4096,                /**< layers of a group */
+    KVSPAN_MAX_HEADS = 65536,                /**< global heads, of queries or of keys */
     KVSPAN_MAX_PAGES = 2147483647,           /**< pages of one rank, page 0 included */
     KVSPAN_MAX_SEQUENCE_TOKENS = 2147483647, /**< tokens of one sequence */
     KVSPAN_MAX_SLOTS = 65536,                /**< live sequences */
@@ -36,12 +36,12 @@ typedef struct kvspan_range {
 
 /** Element types. bf16, f16, f32 for q, k, v, out; planes also the 8-bit types. */
 typedef enum kvspan_dtype {
-    KVSPAN_BF16 = 1,
-    KVSPAN_F16 = 2,
-    KVSPAN_F32 = 3,
-    KVSPAN_F8E4M3 = 4,
-    KVSPAN_F8E5M2 = 5,
-    KVSPAN_I8 = 6
+    KVSPAN_BF16 = 1,   /**< "bfloat16": 8 bits of exponent, 7 of fraction */
+    KVSPAN_F16 = 2,    /**< "float16": IEEE 754 binary16 */
+    KVSPAN_F32 = 3,    /**< "float32": IEEE 754 binary32 */
+    KVSPAN_F8E4M3 = 4, /**< "float8_e4m3": 4 bits of exponent, 3 of fraction; planes only */
+    KVSPAN_F8E5M2 = 5, /**< "float8_e5m2": 5 bits of exponent, 2 of fraction; planes only */
+    KVSPAN_I8 = 6      /**< "int8": two's complement; planes only */
 } kvspan_dtype;
 
 /**
@@ -102,21 +102,21 @@ typedef uint64_t kvspan_sequence;
  * elements, as in DLPack. The caller owns the memory.
  */
 typedef struct kvspan_tensor {
-    void *data;
-    kvspan_dtype dtype;
-    uint32_t heads;
-    uint32_t dim;
-    uint64_t tokens;
+    void *data;           /**< of token 0, head 0; may be NULL if there are no elements */
+    kvspan_dtype dtype;   /**< element type */
+    uint32_t heads;       /**< heads that this rank passes or gets */
+    uint32_t dim;         /**< elements of a head's vector */
+    uint64_t tokens;      /**< tokens that this rank passes or gets */
     int64_t token_stride; /**< elements from a token to the next */
     int64_t head_stride;  /**< elements from a head to the next */
 } kvspan_tensor;
 
 /** What a plane holds. */
 typedef enum kvspan_role {
-    KVSPAN_KEY = 1,
-    KVSPAN_VALUE = 2,
-    KVSPAN_LATENT = 3,
-    KVSPAN_INDEX = 4
+    KVSPAN_KEY = 1,    /**< what a query is multiplied with */
+    KVSPAN_VALUE = 2,  /**< what is summed up by weight */
+    KVSPAN_LATENT = 3, /**< keys and values of all heads in one vector (MLA) */
+    KVSPAN_INDEX = 4   /**< small keys that choose which tokens are attended */
 } kvspan_role;
 
 /**
@@ -130,10 +130,10 @@ typedef enum kvspan_role {
  * scale_tokens 0 stores 8-bit floats as they are. int8 needs scales, the wider types have none.
  */
 typedef struct kvspan_plane {
-    kvspan_role role;
-    uint32_t heads; /**< global kv heads, in [1, KVSPAN_MAX_HEADS] */
-    uint32_t dim;   /**< elements per head and token, in [1, KVSPAN_MAX_DIM] */
-    kvspan_dtype dtype;
+    kvspan_role role;      /**< what it holds */
+    uint32_t heads;        /**< global kv heads, in [1, KVSPAN_MAX_HEADS] */
+    uint32_t dim;          /**< elements per head and token, in [1, KVSPAN_MAX_DIM] */
+    kvspan_dtype dtype;    /**< element type in the page */
     uint32_t scale_tokens; /**< tokens that share a scale: 1, or 0 = the plane has no scales */
 } kvspan_plane;
 
@@ -146,8 +146,8 @@ typedef struct kvspan_layer_group {
     uint32_t q_heads;       /**< global query heads, a multiple of the kv heads; required */
     uint32_t window_tokens; /**< a query sees itself and window_tokens - 1 before; 0 = all */
     uint32_t sink_tokens;   /**< first tokens kept in spite of the window */
-    uint32_t plane_count;
-    kvspan_plane planes[KVSPAN_MAX_PLANES];
+    uint32_t plane_count;   /**< in [1, KVSPAN_MAX_PLANES]; required */
+    kvspan_plane planes[KVSPAN_MAX_PLANES]; /**< [plane_count] */
 } kvspan_layer_group;
 
 #ifdef __cplusplus
