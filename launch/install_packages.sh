@@ -15,7 +15,7 @@ for set in "$@"; do
         packages="$packages build-essential cmake ninja-build pkg-config libopenmpi-dev openmpi-bin
             libjansson-dev libxxhash-dev check"
         ;;
-    lint) packages="$packages clang-format-14 clang-tidy-14" ;;
+    lint) packages="$packages clang-format-14 clang-tidy-14 cppcheck doxygen" ;;
     fuzz) packages="$packages clang-14 libclang-rt-14-dev" ;;
     *)
         echo "install_packages: no such set of packages: $set (build, lint, fuzz)" >&2

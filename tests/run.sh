@@ -2,7 +2,8 @@
 # Installs what is needed, builds, and runs every test and check; docs/testing.md tells them all.
 # The last line says how many passed, failed and were skipped; the exit code is 0 if none failed.
 #
-# usage: tests/run.sh [format] [release] [asan] [tsan] [fuzz] [tidy]    (nothing named: all of them)
+# usage: tests/run.sh [format] [release] [asan] [tsan] [fuzz] [tidy] [cppcheck] [doxygen]
+#        nothing named: all of them
 #
 # KVSPAN_TEST_DATA     folder with recorded traces; tests that need one are skipped without it
 # KVSPAN_REQUIRE_DATA  1: a skipped test counts as failed
@@ -129,6 +130,14 @@ stage_tidy() {
     count check_tidy
 }
 
+stage_cppcheck() {
+    count tests/cppcheck.sh
+}
+
+stage_doxygen() {
+    count tests/doxygen.sh
+}
+
 # run_stage NAME: runs a stage and notes how long it took.
 run_stage() {
     printf '\n==== %s\n' "$1"
@@ -138,16 +147,17 @@ run_stage() {
 "
 }
 
-[ $# -gt 0 ] || set -- format release asan tsan fuzz tidy
+[ $# -gt 0 ] || set -- format release asan tsan fuzz tidy cppcheck doxygen
 lint=''
 fuzz=''
 for stage in "$@"; do
     case $stage in
     release | asan | tsan) ;;
-    format | tidy) lint=lint ;;
+    format | tidy | cppcheck | doxygen) lint=lint ;;
     fuzz) fuzz=fuzz ;;
     *)
-        echo "tests/run.sh: no such stage: $stage (format, release, asan, tsan, fuzz, tidy)" >&2
+        echo "tests/run.sh: no such stage: $stage" \
+            "(format, release, asan, tsan, fuzz, tidy, cppcheck, doxygen)" >&2
         exit 2
         ;;
     esac

@@ -13,7 +13,7 @@ kvspan_tensor kvspan_attend_target(const kvspan_attend_call *call, float **lse_o
         *lse_stride_out = lse ? (uint64_t)lse->token_stride : 0;
         return *call->out;
     }
-    *lse_out = lse ? (float *)(block + staging->block_lse_offset) : NULL;
+    *lse_out = lse ? (float *)(void *)(block + staging->block_lse_offset) : NULL;
     *lse_stride_out = placement->meet_heads.count;
     return (kvspan_tensor){ .data = block,
                             .dtype = call->out->dtype,
