@@ -26,13 +26,18 @@ static bool is_first_process(void)
 
 static void print_usage(FILE *file)
 {
-    (void)fprintf(file, "usage: kvspan run [OPTION...]\n"
-                        "       kvspan --version\n"
-                        "       kvspan --help\n"
-                        "\n"
-                        "  run   drives a paged KV cache, sharded over the ranks of an MPI job,\n"
-                        "        through a recorded trace or a made-up workload; its options:\n"
-                        "        kvspan run --help\n");
+    (void)fprintf(file,
+                  "usage: kvspan run [OPTION...]\n"
+                  "       kvspan --version\n"
+                  "       kvspan --help\n"
+                  "\n"
+                  "  run   drives a paged KV cache, sharded over the ranks of an MPI job,\n"
+                  "        through a recorded trace or a made-up workload; its options:\n"
+                  "        kvspan run --help\n"
+                  "\n"
+                  "Started by mpirun or srun on several ranks, or alone on one.\n"
+                  "Exit codes: 0 good, 1 a check failed, 2 usage or configuration, 3 finished\n"
+                  "with requests refused, 4 a rank was late or failed, 5 input or output.\n");
 }
 
 static int fail_usage(const char *message)

@@ -91,7 +91,8 @@ static const struct argp_option known_options[] = {
 
     { NULL, 0, NULL, 0, "Sizes:", 4 },
     { "page-tokens", KEY_PAGE_TOKENS, "N", 0, "Tokens of a page (16)", 0 },
-    { "pages", KEY_PAGES, "N", 0, "Pages with page 0, which holds nothing (as many as fit)", 0 },
+    { "pages", KEY_PAGES, "N", 0,
+      "Pages with page 0, which holds nothing (as many as fit; required by --no-attention)", 0 },
     { "slots", KEY_SLOTS, "N", 0, "Sequences that run at once (64)", 0 },
     { "memory-limit", KEY_MEMORY_LIMIT, "BYTES", 0,
       "Memory of a rank, such as 512M or 4GiB (the device's, shared fairly)", 0 },

@@ -2,7 +2,7 @@
 #include <string.h>
 
 #include "fuzz_target.h"
-#include "runtime/cache/partition_json.h"
+#include "runtime/config/partition_json.h"
 #include "runtime/json.h"
 
 static void read_members(const kvspan_json *json)
