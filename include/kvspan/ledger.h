@@ -15,7 +15,7 @@ extern "C" {
 /** Sizes of a ledger. A cache makes its own; this is for use without one. */
 typedef struct kvspan_ledger_config {
     size_t size;                  /**< sizeof(kvspan_ledger_config) as the caller compiled it */
-    uint32_t group_count;         /**< layer groups = page tables; 0 = 1; above 1 is UNSUPPORTED */
+    uint32_t group_count;         /**< layer groups = page tables; 0 = 1; ≤ KVSPAN_MAX_GROUPS */
     uint32_t page_count;          /**< pages with page 0, in [2, KVSPAN_MAX_PAGES]; required */
     uint32_t slot_count;          /**< live sequences, in [1, KVSPAN_MAX_SLOTS]; required */
     uint32_t page_tokens;         /**< P, in [1, KVSPAN_MAX_PAGE_TOKENS]; required */
@@ -24,6 +24,9 @@ typedef struct kvspan_ledger_config {
     uint32_t max_step_tokens;     /**< new tokens of a step; required */
     uint32_t max_payload_bytes;   /**< rider of a step; 0 = 64 KiB + 16 bytes per step token */
     uint64_t max_sequence_tokens; /**< in [1, KVSPAN_MAX_SEQUENCE_TOKENS]; required */
+    /** [group_count] a query of the group sees itself and so many tokens - 1 before; 0 = all. Pages
+     * behind the window of every query to come are given back. */
+    uint32_t group_windows[KVSPAN_MAX_GROUPS];
 } kvspan_ledger_config;
 
 /** What the ledger publishes about itself. */
@@ -77,6 +80,10 @@ KVSPAN_API kvspan_ledger_counts kvspan_ledger_count(const kvspan_ledger *ledger)
 KVSPAN_API kvspan_status kvspan_ledger_check(const kvspan_ledger *ledger, kvspan_error *error);
 
 /* ---- sequences ------------------------------------------------------------------------------ */
+/* All groups take equal pages from one pool, for the same token positions. What goes wrong is told
+ * apart: a handle whose slot is none of this ledger's ("is not in"), one whose sequence has ended
+ * or never was ("is stale", as after a second free), counts of 0 ("is 0"): all ARGUMENT. NO_PAGES:
+ * there will be room once others end. NEVER_FITS: not even in an empty ledger. */
 
 /** What a sequence starts with. */
 typedef struct kvspan_sequence_config {
@@ -100,8 +107,8 @@ typedef struct kvspan_sequence_config {
  * @param[out] cached_tokens_out  leading prompt tokens already in pages; may be NULL
  * @param[out] error  may be NULL
  * @return KVSPAN_OK; KVSPAN_ERR_ARGUMENT; KVSPAN_ERR_NO_PAGES (every slot is taken: free one);
- *         KVSPAN_ERR_NEVER_FITS (the prompt is longer than max_sequence_tokens or than all pages);
- *         KVSPAN_ERR_UNSUPPORTED
+ *         KVSPAN_ERR_NEVER_FITS (the prompt is longer than max_sequence_tokens, or needs more
+ *         pages than there are even if it comes token by token); KVSPAN_ERR_UNSUPPORTED
  */
 KVSPAN_API kvspan_status kvspan_sequence_create(kvspan_ledger *ledger,
                                                 const kvspan_sequence_config *config,
@@ -109,8 +116,44 @@ KVSPAN_API kvspan_status kvspan_sequence_create(kvspan_ledger *ledger,
                                                 uint64_t *cached_tokens_out, kvspan_error *error);
 
 /**
+ * Creates a sequence that begins like another: its first @p position tokens are the parent's, in
+ * the same pages. A page is copied when someone, child or parent, appends into one that is partly
+ * filled and shared: one page per group at most, taken by kvspan_step_add(). Of these tokens those
+ * are committed that are so for the parent.
+ *
+ * @param ledger  a live ledger
+ * @param parent  a live sequence without a row in the open step
+ * @param position  tokens to share, at most the parent's; 0 shares nothing
+ * @param tag  of the child
+ * @param[out] child_out  ended with kvspan_sequence_free(); outlives its parent
+ * @param[out] error  may be NULL
+ * @return KVSPAN_OK; KVSPAN_ERR_ARGUMENT (stale; a row of the open step is the parent's; position
+ *         beyond its tokens, or a windowed group no longer holds what a query at @p position sees);
+ *         KVSPAN_ERR_NO_PAGES (every slot is taken: free one)
+ */
+KVSPAN_API kvspan_status kvspan_sequence_fork(kvspan_ledger *ledger, kvspan_sequence parent,
+                                              uint64_t position, uint64_t tag,
+                                              kvspan_sequence *child_out, kvspan_error *error);
+
+/**
+ * Drops tokens from the end. Pages that become empty are given back; the committed count becomes at
+ * most @p token_count.
+ *
+ * @param ledger  a live ledger
+ * @param sequence  a live sequence without a row in the open step
+ * @param token_count  tokens that stay, at most those it has
+ * @param[out] error  may be NULL
+ * @return KVSPAN_OK; KVSPAN_ERR_ARGUMENT (stale; a row of the open step is its; token_count beyond
+ *         its tokens, or a windowed group no longer holds what a query at @p token_count sees)
+ */
+KVSPAN_API kvspan_status kvspan_sequence_truncate(kvspan_ledger *ledger, kvspan_sequence sequence,
+                                                  uint64_t token_count, kvspan_error *error);
+
+/**
  * Says what the next uncommitted tokens are, before or after the step that appends them. Committed
  * tokens are those whose ids the caller will not take back; ids of the prompt count from create on.
+ * A group's pages whose last token no query behind the committed and appended tokens sees are given
+ * back here, and when a step has begun.
  *
  * @param ledger  a live ledger
  * @param sequence  a live sequence
@@ -183,8 +226,8 @@ KVSPAN_API kvspan_status kvspan_step_open(kvspan_ledger *ledger, kvspan_step **s
  * @param[out] error  may be NULL
  * @return KVSPAN_OK; KVSPAN_ERR_ARGUMENT (stale sequence, second row, max_step_rows or
  *         max_step_tokens exceeded); KVSPAN_ERR_NO_PAGES (free or preempt, retry);
- *         KVSPAN_ERR_NEVER_FITS (longer than max_sequence_tokens or than all pages);
- *         KVSPAN_ERR_UNSUPPORTED
+ *         KVSPAN_ERR_NEVER_FITS (longer than max_sequence_tokens, or so many new tokens
+ *         at once need more pages than there are); KVSPAN_ERR_UNSUPPORTED
  */
 KVSPAN_API kvspan_status kvspan_step_add(kvspan_step *step, kvspan_sequence sequence,
                                          uint32_t new_tokens, const int32_t *tree_parents,
@@ -221,7 +264,7 @@ KVSPAN_API uint32_t kvspan_step_token_count(const kvspan_step *step);
 
 /**
  * Takes an open step back: its rows' pages and tokens return, exactly as before it was opened.
- * Sequences created or freed meanwhile stay so.
+ * Sequences created, forked, truncated, committed or freed meanwhile stay so.
  *
  * @param step  may be NULL
  */

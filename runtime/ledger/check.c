@@ -2,6 +2,8 @@
 
 #include <inttypes.h>
 
+#include "runtime/ledger/window.h"
+
 static kvspan_status check_set(const kvspan_slot_set *set, const char *name, uint32_t slot_count,
                                kvspan_error *error)
 {
@@ -35,6 +37,7 @@ static kvspan_status check_free_slot(const kvspan_ledger *ledger, uint32_t slot_
 
     for (uint32_t group = 0; group < ledger->config.group_count; group++) {
         page_count += ledger->page_counts[kvspan_ledger_row(ledger, group, slot_index)];
+        page_count += ledger->first_columns[kvspan_ledger_row(ledger, group, slot_index)];
     }
     if (page_count > 0) {
         return kvspan_fail(
@@ -49,10 +52,33 @@ static kvspan_status check_free_slot(const kvspan_ledger *ledger, uint32_t slot_
                            slot_index, slot->token_count, slot->committed_count, slot->has_row,
                            slot->tag);
     }
-    if (kvspan_slot_set_has(&ledger->admitted, slot_index)) {
+    if (kvspan_slot_set_has(&ledger->admitted, slot_index) ||
+        kvspan_slot_set_has(&ledger->trimmed, slot_index) ||
+        kvspan_slot_set_has(&ledger->slid, slot_index)) {
         return kvspan_fail(error, KVSPAN_ERR_CORRUPT,
-                           "slot %u is free but would be admitted; tag %" PRIu64 " had it last",
+                           "slot %u is free but would be admitted, trimmed or slid; tag %" PRIu64
+                           " had it last",
                            slot_index, slot->tag);
+    }
+    return KVSPAN_OK;
+}
+
+/* The next query finds what it sees, and nothing is kept that no query to come will see. */
+static kvspan_status check_window(const kvspan_ledger *ledger, uint32_t group, uint32_t slot_index,
+                                  kvspan_error *error)
+{
+    const kvspan_slot *slot = &ledger->slots[slot_index];
+    const uint64_t base = kvspan_ledger_base_tokens(ledger, slot_index);
+    const uint64_t query = slot->committed_count < base ? slot->committed_count : base;
+    const uint32_t first = ledger->first_columns[kvspan_ledger_row(ledger, group, slot_index)];
+    const uint32_t least = kvspan_window_first_column(ledger, group, query);
+    const uint32_t most = kvspan_window_first_column(ledger, group, base);
+
+    if (first < least || first > most) {
+        return kvspan_fail(error, KVSPAN_ERR_CORRUPT,
+                           "slot %u (tag %" PRIu64 "), group %u holds pages from column %u on, not "
+                           "in [%u, %u]",
+                           slot_index, slot->tag, group, first, least, most);
     }
     return KVSPAN_OK;
 }
@@ -79,6 +105,9 @@ static kvspan_status check_live_slot(const kvspan_ledger *ledger, uint32_t slot_
                                " tokens, which need %" PRIu64,
                                slot_index, slot->tag, held, slot->token_count, needed);
         }
+        if (check_window(ledger, group, slot_index, error) != KVSPAN_OK) {
+            return KVSPAN_ERR_CORRUPT;
+        }
     }
     return KVSPAN_OK;
 }
@@ -93,6 +122,12 @@ static kvspan_status check_slots(const kvspan_ledger *ledger, kvspan_error *erro
     }
     if (status == KVSPAN_OK) {
         status = check_set(&ledger->admitted, "admitted", slot_count, error);
+    }
+    if (status == KVSPAN_OK) {
+        status = check_set(&ledger->trimmed, "trimmed", slot_count, error);
+    }
+    if (status == KVSPAN_OK) {
+        status = check_set(&ledger->slid, "slid", slot_count, error);
     }
     for (uint32_t slot = 0; status == KVSPAN_OK && slot < slot_count; slot++) {
         if (ledger->slots[slot].generation == 0) {
@@ -121,9 +156,11 @@ static kvspan_status check_sums(const kvspan_ledger *ledger, kvspan_error *error
         digest +=
             kvspan_digest_sequence(slot, ledger->slots[slot].tag, ledger->slots[slot].token_count);
         for (uint32_t group = 0; group < ledger->config.group_count; group++) {
-            digest += kvspan_ledger_entries_digest(
-                ledger, group, slot, 0,
-                ledger->page_counts[kvspan_ledger_row(ledger, group, slot)]);
+            const size_t row = kvspan_ledger_row(ledger, group, slot);
+
+            digest +=
+                kvspan_ledger_entries_digest(ledger, group, slot, ledger->first_columns[row],
+                                             ledger->page_counts[row] - ledger->first_columns[row]);
         }
     }
     if (tokens != ledger->token_count) {
@@ -149,7 +186,8 @@ static kvspan_status check_row(const kvspan_ledger *ledger, const kvspan_row_cha
                            row->slot, ledger->config.slot_count);
     }
     slot = &ledger->slots[row->slot];
-    if (!slot->has_row || row->token_count == 0 || row->token_count > slot->token_count) {
+    if (!slot->has_row || row->token_count == 0 || row->token_count != slot->row_tokens ||
+        row->token_count > slot->token_count) {
         return kvspan_fail(error, KVSPAN_ERR_CORRUPT,
                            "slot %u (tag %" PRIu64 ") of %" PRIu64 " tokens knows of %d rows, the "
                            "step has one of %u tokens",
@@ -179,6 +217,39 @@ static kvspan_status check_run(const kvspan_ledger *ledger, const kvspan_page_ru
     return KVSPAN_OK;
 }
 
+static kvspan_status check_copy(const kvspan_ledger *ledger, const kvspan_page_copy *copy,
+                                kvspan_error *error)
+{
+    const size_t row = kvspan_ledger_row(ledger, copy->group, copy->slot);
+
+    if (copy->group >= ledger->config.group_count || copy->slot >= ledger->config.slot_count ||
+        copy->column >= ledger->page_counts[row] ||
+        ledger->tables[row * ledger->column_count + copy->column] != copy->target ||
+        copy->source >= ledger->config.page_count ||
+        ledger->pool.records[copy->source].holds == 0) {
+        return kvspan_fail(error, KVSPAN_ERR_CORRUPT,
+                           "the step copies page %u to page %u for slot %u, column %u, which the "
+                           "table does not have there, or which it does not hold",
+                           copy->source, copy->target, copy->slot, copy->column);
+    }
+    return KVSPAN_OK;
+}
+
+static kvspan_status check_holds(const kvspan_ledger *ledger, kvspan_error *error)
+{
+    uint64_t holds = 0;
+
+    for (uint32_t page = 0; page < ledger->config.page_count; page++) {
+        holds += ledger->pool.records[page].holds;
+    }
+    if (holds != ledger->step.copy_count) {
+        return kvspan_fail(error, KVSPAN_ERR_CORRUPT,
+                           "pages are held %" PRIu64 " times, the step has %u copies", holds,
+                           ledger->step.copy_count);
+    }
+    return KVSPAN_OK;
+}
+
 static kvspan_status check_step(const kvspan_ledger *ledger, kvspan_error *error)
 {
     const kvspan_step *step = &ledger->step;
@@ -192,6 +263,12 @@ static kvspan_status check_step(const kvspan_ledger *ledger, kvspan_error *error
     }
     for (uint32_t run = 0; status == KVSPAN_OK && run < step->page_run_count; run++) {
         status = check_run(ledger, &step->page_runs[run], error);
+    }
+    for (uint32_t copy = 0; status == KVSPAN_OK && copy < step->copy_count; copy++) {
+        status = check_copy(ledger, &step->copies[copy], error);
+    }
+    if (status == KVSPAN_OK) {
+        status = check_holds(ledger, error);
     }
     if (status != KVSPAN_OK) {
         return status;

@@ -36,6 +36,7 @@ static kvspan_status count_row(const kvspan_ledger *ledger, uint32_t group, uint
 {
     const uint32_t *columns = kvspan_ledger_columns(ledger, group, slot);
     const uint32_t page_count = ledger->page_counts[kvspan_ledger_row(ledger, group, slot)];
+    const uint32_t first = ledger->first_columns[kvspan_ledger_row(ledger, group, slot)];
     const uint64_t tag = ledger->slots[slot].tag;
 
     if (page_count > ledger->column_count) {
@@ -43,9 +44,23 @@ static kvspan_status count_row(const kvspan_ledger *ledger, uint32_t group, uint
                            "slot %u (tag %" PRIu64 ") has %u pages, a row has %u columns", slot,
                            tag, page_count, ledger->column_count);
     }
+    if (first > page_count) {
+        return kvspan_fail(error, KVSPAN_ERR_CORRUPT,
+                           "slot %u (tag %" PRIu64 ") holds pages from column %u on, of %u", slot,
+                           tag, first, page_count);
+    }
     for (uint32_t column = 0; column < ledger->column_count; column++) {
         const uint32_t page = columns[column];
 
+        if (column < first && page != 0) {
+            return kvspan_fail(error, KVSPAN_ERR_CORRUPT,
+                               "slot %u (tag %" PRIu64 ") has page %u in column %u, behind its "
+                               "window, which begins in column %u",
+                               slot, tag, page, column, first);
+        }
+        if (column < first) {
+            continue;
+        }
         if (column >= page_count && page != 0) {
             return kvspan_fail(error, KVSPAN_ERR_CORRUPT,
                                "slot %u (tag %" PRIu64 ") has %u pages but page %u in column %u",
@@ -176,7 +191,7 @@ static kvspan_status check_used(const kvspan_ledger *ledger, kvspan_error *error
                                "%" PRIu64 ") had it last",
                                page, record->slot, record->tag);
         }
-        if (ledger->entry_counts[page] != record->references) {
+        if (ledger->entry_counts[page] + record->holds != record->references) {
             return fail_references(ledger, page, error);
         }
     }

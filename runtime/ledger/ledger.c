@@ -1,6 +1,8 @@
 #include <kvspan/ledger.h>
 
+#include <assert.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "runtime/ledger/ledger_config.h"
 #include "runtime/ledger/ledger_state.h"
@@ -51,17 +53,26 @@ static kvspan_ledger *carve_ledger(memory_plan *plan, const kvspan_ledger *sizes
     ledger.pool.records = carve(plan, 1, config->page_count, sizeof(kvspan_page_record));
     ledger.tables = carve(plan, table_rows, ledger.column_count, sizeof(uint32_t));
     ledger.page_counts = carve(plan, 1, table_rows, sizeof(uint32_t));
+    ledger.first_columns = carve(plan, 1, table_rows, sizeof(uint32_t));
+    ledger.told_columns = carve(plan, 1, table_rows, sizeof(uint32_t));
     ledger.slots = carve(plan, 1, config->slot_count, sizeof(kvspan_slot));
     ledger.free = carve_set(plan, config->slot_count);
     ledger.released = carve_set(plan, config->slot_count);
     ledger.admitted = carve_set(plan, config->slot_count);
+    ledger.trimmed = carve_set(plan, config->slot_count);
+    ledger.slid = carve_set(plan, config->slot_count);
     ledger.entry_counts = carve(plan, 1, config->page_count, sizeof(uint32_t));
     step->rows = carve(plan, 1, config->max_step_rows, sizeof(kvspan_row_change));
     step->page_runs =
         carve(plan, config->max_step_rows, config->group_count, sizeof(kvspan_page_run));
+    step->copies =
+        carve(plan, config->max_step_rows, config->group_count, sizeof(kvspan_page_copy));
     step->payload = carve(plan, 1, config->max_payload_bytes, 1);
     step->released = carve(plan, 1, config->slot_count, sizeof(uint32_t));
     step->admitted = carve(plan, 1, config->slot_count, sizeof(kvspan_admit));
+    step->trims = carve(plan, 1, config->slot_count, sizeof(kvspan_trim));
+    step->windows = carve(plan, 1, table_rows, sizeof(kvspan_window_change));
+    step->shared_runs = carve(plan, 1, table_rows, sizeof(kvspan_shared_run));
     step->ledger = place;
     if (place) {
         *place = ledger;
@@ -78,9 +89,13 @@ static kvspan_ledger derive_sizes(const kvspan_ledger_config *config)
     const uint64_t longest = kvspan_token_pages(&sizes.rule, config->max_sequence_tokens);
 
     sizes.stretch_tokens = config->page_tokens * config->token_members;
-    /* No sequence has a page twice, so none has more columns than there are pages. */
-    sizes.column_count =
-        longest < config->page_count - 1 ? (uint32_t)longest : config->page_count - 1;
+    sizes.column_count = (uint32_t)longest;
+    for (uint32_t group = 0; group < config->group_count; group++) {
+        /* Without a window each column holds a page of its own. */
+        if (config->group_windows[group] == 0 && longest > config->page_count - 1) {
+            sizes.column_count = config->page_count - 1;
+        }
+    }
     return sizes;
 }
 
@@ -134,6 +149,32 @@ kvspan_ledger_counts kvspan_ledger_count(const kvspan_ledger *ledger)
                                    .slots_free = ledger->free.count,
                                    .tokens = ledger->token_count,
                                    .epoch = ledger->epoch };
+}
+
+void kvspan_ledger_set_length(kvspan_ledger *ledger, uint32_t slot_index, uint64_t tokens)
+{
+    kvspan_slot *slot = &ledger->slots[slot_index];
+
+    ledger->digest += kvspan_digest_sequence(slot_index, slot->tag, tokens) -
+                      kvspan_digest_sequence(slot_index, slot->tag, slot->token_count);
+    ledger->token_count += tokens - slot->token_count;
+    slot->token_count = tokens;
+}
+
+void kvspan_ledger_drop_columns(kvspan_ledger *ledger, uint32_t group, uint32_t slot,
+                                uint32_t first, uint32_t end)
+{
+    uint32_t *columns = kvspan_ledger_columns(ledger, group, slot);
+    kvspan_status status;
+
+    if (first >= end) {
+        return;
+    }
+    ledger->digest -= kvspan_ledger_entries_digest(ledger, group, slot, first, end - first);
+    status = kvspan_page_pool_give(&ledger->pool, columns + first, end - first, NULL);
+    assert(status == KVSPAN_OK);
+    (void)status;
+    memset(columns + first, 0, (end - first) * sizeof(columns[0]));
 }
 
 void kvspan_ledger_adopt(kvspan_ledger *ledger)

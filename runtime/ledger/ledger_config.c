@@ -33,6 +33,7 @@ static kvspan_status check_ranges(const kvspan_ledger_config *config, kvspan_err
         uint64_t least;
         uint64_t most;
     } ranges[] = {
+        { "group_count", config->group_count, 0, KVSPAN_MAX_GROUPS },
         { "page_count", config->page_count, 2, KVSPAN_MAX_PAGES },
         { "slot_count", config->slot_count, 1, KVSPAN_MAX_SLOTS },
         { "page_tokens", config->page_tokens, 1, KVSPAN_MAX_PAGE_TOKENS },
@@ -51,25 +52,37 @@ static kvspan_status check_ranges(const kvspan_ledger_config *config, kvspan_err
     return KVSPAN_OK;
 }
 
+static kvspan_status check_windows(const kvspan_ledger_config *config, kvspan_error *error)
+{
+    for (uint32_t group = config->group_count; group < KVSPAN_MAX_GROUPS; group++) {
+        if (config->group_windows[group] != 0) {
+            return kvspan_fail(error, KVSPAN_ERR_ARGUMENT,
+                               "group_windows[%u] is %u, but there are %u groups", group,
+                               config->group_windows[group], config->group_count);
+        }
+    }
+    return KVSPAN_OK;
+}
+
 kvspan_status kvspan_ledger_config_read(const kvspan_ledger_config *config,
                                         kvspan_ledger_config *read_out, kvspan_error *error)
 {
     kvspan_ledger_config read = { 0 };
-    kvspan_status status =
-        kvspan_read_sized(&read, sizeof(read), config, sizeof(read), "kvspan_ledger_config", error);
+    kvspan_status status = kvspan_read_sized(&read, sizeof(read), config,
+                                             offsetof(kvspan_ledger_config, group_windows),
+                                             "kvspan_ledger_config", error);
 
-    if (status != KVSPAN_OK) {
-        return status;
+    if (status == KVSPAN_OK) {
+        status = check_ranges(&read, error);
     }
-    if (read.group_count > 1) {
-        return kvspan_fail(error, KVSPAN_ERR_UNSUPPORTED,
-                           "group_count is %u, only 1 layer group is supported", read.group_count);
-    }
-    status = check_ranges(&read, error);
     if (status != KVSPAN_OK) {
         return status;
     }
     fill_defaults(&read);
+    status = check_windows(&read, error);
+    if (status != KVSPAN_OK) {
+        return status;
+    }
     if ((uint64_t)read.page_tokens * read.token_members > KVSPAN_MAX_SEQUENCE_TOKENS) {
         return kvspan_fail(error, KVSPAN_ERR_ARGUMENT,
                            "page_tokens %u times token_members %u is more than %d",

@@ -19,6 +19,8 @@ typedef struct kvspan_slot {
     uint64_t token_count; /* appended, rows of the open step included; 0 if free */
     uint64_t committed_count;
     uint32_t generation; /* of the live sequence; if free, of the next */
+    uint32_t row_tokens; /* of token_count, those of the open step */
+    uint32_t first_copy; /* in the open step; of the row, if it has any */
     bool has_row;        /* in the open step */
 } kvspan_slot;
 
@@ -29,17 +31,25 @@ struct kvspan_step {
     uint32_t row_count;
     uint32_t token_count;
     uint32_t page_run_count;
+    uint32_t copy_count;
     uint32_t payload_bytes;
     kvspan_row_change *rows;    /* [max_step_rows] */
     kvspan_page_run *page_runs; /* [max_step_rows · group_count], pages point into the tables */
+    kvspan_page_copy *copies;   /* [max_step_rows · group_count], each holds its source */
     unsigned char *payload;     /* [max_payload_bytes] */
-    uint32_t *released;         /* [slot_count] the set as a list, made by kvspan_step_changes() */
-    kvspan_admit *admitted;     /* [slot_count] likewise */
+    /* lists, made by kvspan_step_changes() */
+    uint32_t *released;             /* [slot_count] */
+    kvspan_admit *admitted;         /* [slot_count] */
+    kvspan_trim *trims;             /* [slot_count] */
+    kvspan_window_change *windows;  /* [group_count · slot_count] */
+    kvspan_shared_run *shared_runs; /* [group_count · slot_count] */
 };
 
-/* Invariants, walked by kvspan_ledger_check(): a live slot has in each group the pages that its
- * tokens need, a free slot none; columns behind them are 0; a page's references are its table
- * entries; page 0 is in none; digest and token_count are the sums over tables and live slots. */
+/* Invariants, walked by kvspan_ledger_check(): a live slot uses in each group the columns that its
+ * tokens need, a free slot none. Of these it holds pages from first_columns on: at least as many as
+ * the next query sees, at most as many as any query to come may see. All other columns are 0. A
+ * page's references are its table entries and the copies of the open step that read it; page 0 is
+ * in none; digest and token_count are the sums over tables and live slots. */
 struct kvspan_ledger {
     kvspan_ledger_config config; /* after defaults */
     kvspan_token_rule rule;      /* of member 0: all need the same pages */
@@ -52,10 +62,14 @@ struct kvspan_ledger {
     kvspan_page_pool pool;
     uint32_t *tables;         /* [group][slot][column] */
     uint32_t *page_counts;    /* [group][slot] columns in use */
+    uint32_t *first_columns;  /* [group][slot] of these, the first that holds a page */
+    uint32_t *told_columns;   /* [group][slot] first_columns as the ranks know them */
     kvspan_slot *slots;       /* [slot_count] */
     kvspan_slot_set free;     /* slots without a live sequence */
     kvspan_slot_set released; /* the ranks hold a sequence there that has ended */
     kvspan_slot_set admitted; /* live, and the ranks have not heard of it */
+    kvspan_slot_set trimmed;  /* the ranks hold more tokens than the live sequence has */
+    kvspan_slot_set slid;     /* live, and told_columns may be behind */
     uint32_t *entry_counts;   /* [page_count] scratch of kvspan_ledger_check() */
     kvspan_step step;
 };
@@ -84,6 +98,12 @@ static inline uint64_t kvspan_ledger_entries_digest(const kvspan_ledger *ledger,
     return sum;
 }
 
+/* Tokens of a live slot without those of the open step: the position of its next query. */
+static inline uint64_t kvspan_ledger_base_tokens(const kvspan_ledger *ledger, uint32_t slot)
+{
+    return ledger->slots[slot].token_count - ledger->slots[slot].row_tokens;
+}
+
 static inline bool kvspan_ledger_has(const kvspan_ledger *ledger, kvspan_sequence sequence)
 {
     const uint32_t slot = (uint32_t)sequence;
@@ -95,5 +115,16 @@ static inline bool kvspan_ledger_has(const kvspan_ledger *ledger, kvspan_sequenc
 /* ARGUMENT, with the reason why kvspan_ledger_has() is false. */
 kvspan_status kvspan_ledger_fail_stale(const kvspan_ledger *ledger, kvspan_sequence sequence,
                                        kvspan_error *error);
+
+/* Makes a sequence without tokens in the lowest free slot. NO_PAGES: none is free. */
+kvspan_status kvspan_ledger_take_slot(kvspan_ledger *ledger, uint64_t tag, uint32_t *slot_out,
+                                      kvspan_error *error);
+
+/* Changes the length of a live sequence, and the sums that contain it. */
+void kvspan_ledger_set_length(kvspan_ledger *ledger, uint32_t slot, uint64_t tokens);
+
+/* Gives back columns [first, end) of one row and empties them. All of them hold pages. */
+void kvspan_ledger_drop_columns(kvspan_ledger *ledger, uint32_t group, uint32_t slot,
+                                uint32_t first, uint32_t end);
 
 #endif

@@ -73,6 +73,18 @@ void kvspan_page_pool_share(kvspan_page_pool *pool, uint32_t page)
     pool->records[page].references++;
 }
 
+void kvspan_page_pool_hold(kvspan_page_pool *pool, uint32_t page)
+{
+    assert(pool->records[page].holds < pool->records[page].references);
+    pool->records[page].holds++;
+}
+
+void kvspan_page_pool_unhold(kvspan_page_pool *pool, uint32_t page)
+{
+    assert(pool->records[page].holds > 0);
+    pool->records[page].holds--;
+}
+
 /* Undoes the giving of these pages. */
 static void ungive(kvspan_page_pool *pool, const uint32_t *pages, uint32_t count)
 {

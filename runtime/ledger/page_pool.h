@@ -9,6 +9,8 @@
 #ifndef KVSPAN_LEDGER_PAGE_POOL_H
 #define KVSPAN_LEDGER_PAGE_POOL_H
 
+#include <stdbool.h>
+
 #include <kvspan/types.h>
 
 /* Who took a page last, and how many hold it. */
@@ -16,6 +18,7 @@ typedef struct kvspan_page_record {
     uint64_t tag;        /* of the sequence that took it last; kept after it is free */
     uint32_t slot;       /* of that sequence */
     uint32_t references; /* 0 = free */
+    uint32_t holds;      /* of the references: those that keep a page only until a step ends */
 } kvspan_page_record;
 
 /* Invariants: a page is in the queue, once, if and only if it has no references; page 0 is in
@@ -45,10 +48,20 @@ void kvspan_page_pool_untake(kvspan_page_pool *pool, const uint32_t *pages, uint
 /* One reference more to a page in use. */
 void kvspan_page_pool_share(kvspan_page_pool *pool, uint32_t page);
 
+/* One of a page's references becomes one that keeps it only until the step ends, and back. */
+void kvspan_page_pool_hold(kvspan_page_pool *pool, uint32_t page);
+void kvspan_page_pool_unhold(kvspan_page_pool *pool, uint32_t page);
+
 /* One reference less to each page, or to none; page 0 is skipped. ARGUMENT: a page is not in the
  * pool, or given more often than it is referenced. */
 kvspan_status kvspan_page_pool_give(kvspan_page_pool *pool, const uint32_t *pages, uint32_t count,
                                     kvspan_error *error);
+
+/* More than one table has the page. */
+static inline bool kvspan_page_pool_is_shared(const kvspan_page_pool *pool, uint32_t page)
+{
+    return pool->records[page].references - pool->records[page].holds > 1;
+}
 
 /* The page at a place in the queue, 0 = the next. */
 static inline uint32_t kvspan_page_pool_queued(const kvspan_page_pool *pool, uint32_t place)

@@ -1,11 +1,10 @@
 #include <kvspan/ledger.h>
 
-#include <assert.h>
 #include <inttypes.h>
 #include <kvspan/sized_struct.h>
-#include <string.h>
 
 #include "runtime/ledger/ledger_state.h"
+#include "runtime/ledger/window.h"
 
 kvspan_status kvspan_ledger_fail_stale(const kvspan_ledger *ledger, kvspan_sequence sequence,
                                        kvspan_error *error)
@@ -51,8 +50,7 @@ static kvspan_status check_options(const kvspan_sequence_config *config, kvspan_
 static kvspan_status check_prompt(const kvspan_ledger *ledger, uint64_t token_count,
                                   kvspan_error *error)
 {
-    const uint64_t pages =
-        kvspan_token_pages(&ledger->rule, token_count) * ledger->config.group_count;
+    const uint64_t pages = kvspan_window_least_pages(ledger, token_count);
 
     if (token_count > ledger->config.max_sequence_tokens) {
         return kvspan_fail(error, KVSPAN_ERR_NEVER_FITS,
@@ -68,6 +66,23 @@ static kvspan_status check_prompt(const kvspan_ledger *ledger, uint64_t token_co
     return KVSPAN_OK;
 }
 
+kvspan_status kvspan_ledger_take_slot(kvspan_ledger *ledger, uint64_t tag, uint32_t *slot_out,
+                                      kvspan_error *error)
+{
+    uint32_t slot = 0;
+
+    if (ledger->free.count == 0) {
+        return kvspan_fail(error, KVSPAN_ERR_NO_PAGES, "all %u slots are taken",
+                           ledger->config.slot_count);
+    }
+    slot = kvspan_slot_set_take(&ledger->free);
+    kvspan_slot_set_add(&ledger->admitted, slot);
+    ledger->slots[slot].tag = tag;
+    ledger->digest += kvspan_digest_sequence(slot, tag, 0);
+    *slot_out = slot;
+    return KVSPAN_OK;
+}
+
 kvspan_status kvspan_sequence_create(kvspan_ledger *ledger, const kvspan_sequence_config *config,
                                      kvspan_sequence *sequence_out, uint64_t *cached_tokens_out,
                                      kvspan_error *error)
@@ -75,8 +90,7 @@ kvspan_status kvspan_sequence_create(kvspan_ledger *ledger, const kvspan_sequenc
     kvspan_sequence_config read = { 0 };
     kvspan_status status = kvspan_read_sized(&read, sizeof(read), config, sizeof(read),
                                              "kvspan_sequence_config", error);
-    kvspan_slot *slot = NULL;
-    uint32_t slot_index = 0;
+    uint32_t slot = 0;
 
     if (!ledger) {
         return fail_no_ledger(error);
@@ -87,20 +101,14 @@ kvspan_status kvspan_sequence_create(kvspan_ledger *ledger, const kvspan_sequenc
     if (status == KVSPAN_OK) {
         status = check_prompt(ledger, read.token_count, error);
     }
+    if (status == KVSPAN_OK) {
+        status = kvspan_ledger_take_slot(ledger, read.tag, &slot, error);
+    }
     if (status != KVSPAN_OK) {
         return status;
     }
-    if (ledger->free.count == 0) {
-        return kvspan_fail(error, KVSPAN_ERR_NO_PAGES, "all %u slots are taken",
-                           ledger->config.slot_count);
-    }
-    slot_index = kvspan_slot_set_take(&ledger->free);
-    kvspan_slot_set_add(&ledger->admitted, slot_index);
-    slot = &ledger->slots[slot_index];
-    slot->tag = read.tag;
-    slot->committed_count = read.token_count;
-    ledger->digest += kvspan_digest_sequence(slot_index, read.tag, 0);
-    *sequence_out = (uint64_t)slot->generation << 32 | slot_index;
+    ledger->slots[slot].committed_count = read.token_count;
+    *sequence_out = (uint64_t)ledger->slots[slot].generation << 32 | slot;
     if (cached_tokens_out) {
         *cached_tokens_out = 0;
     }
@@ -136,27 +144,30 @@ kvspan_status kvspan_sequence_commit(kvspan_ledger *ledger, kvspan_sequence sequ
                            ledger->config.max_sequence_tokens);
     }
     slot->committed_count += token_count;
+    kvspan_window_slide(ledger, (uint32_t)sequence);
     return KVSPAN_OK;
 }
 
 /* Gives back the pages of one row of a page table and empties it. */
-static void drop_pages(kvspan_ledger *ledger, uint32_t group, uint32_t slot)
+static void drop_row(kvspan_ledger *ledger, uint32_t group, uint32_t slot)
 {
-    uint32_t *page_count = &ledger->page_counts[kvspan_ledger_row(ledger, group, slot)];
-    uint32_t *columns = kvspan_ledger_columns(ledger, group, slot);
-    kvspan_status status;
+    const size_t row = kvspan_ledger_row(ledger, group, slot);
 
-    ledger->digest -= kvspan_ledger_entries_digest(ledger, group, slot, 0, *page_count);
-    status = kvspan_page_pool_give(&ledger->pool, columns, *page_count, NULL);
-    assert(status == KVSPAN_OK);
-    (void)status;
-    memset(columns, 0, *page_count * sizeof(columns[0]));
-    *page_count = 0;
+    kvspan_ledger_drop_columns(ledger, group, slot, ledger->first_columns[row],
+                               ledger->page_counts[row]);
+    ledger->page_counts[row] = 0;
+    ledger->first_columns[row] = 0;
 }
 
-/* The ranks hear of an end only if they heard of the beginning. */
+/* The ranks hear of an end only if they heard of the beginning, and of nothing between. */
 static void note_release(kvspan_ledger *ledger, uint32_t slot)
 {
+    if (kvspan_slot_set_has(&ledger->trimmed, slot)) {
+        kvspan_slot_set_remove(&ledger->trimmed, slot);
+    }
+    if (kvspan_slot_set_has(&ledger->slid, slot)) {
+        kvspan_slot_set_remove(&ledger->slid, slot);
+    }
     if (kvspan_slot_set_has(&ledger->admitted, slot)) {
         kvspan_slot_set_remove(&ledger->admitted, slot);
     } else {
@@ -183,7 +194,7 @@ kvspan_status kvspan_sequence_free(kvspan_ledger *ledger, kvspan_sequence sequen
                            slot_index, slot->tag, ledger->epoch + 1);
     }
     for (uint32_t group = 0; group < ledger->config.group_count; group++) {
-        drop_pages(ledger, group, slot_index);
+        drop_row(ledger, group, slot_index);
     }
     ledger->digest -= kvspan_digest_sequence(slot_index, slot->tag, slot->token_count);
     ledger->token_count -= slot->token_count;

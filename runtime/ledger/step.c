@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "runtime/ledger/ledger_state.h"
+#include "runtime/ledger/window.h"
 
 static kvspan_status fail_closed(kvspan_error *error)
 {
@@ -31,12 +32,16 @@ kvspan_status kvspan_step_open(kvspan_ledger *ledger, kvspan_step **step_out, kv
 static void close_step(kvspan_step *step)
 {
     for (uint32_t row = 0; row < step->row_count; row++) {
-        step->ledger->slots[step->rows[row].slot].has_row = false;
+        kvspan_slot *slot = &step->ledger->slots[step->rows[row].slot];
+
+        slot->has_row = false;
+        slot->row_tokens = 0;
     }
     step->is_open = false;
     step->row_count = 0;
     step->token_count = 0;
     step->page_run_count = 0;
+    step->copy_count = 0;
     step->payload_bytes = 0;
 }
 
@@ -78,7 +83,17 @@ static kvspan_status check_row(const kvspan_step *step, kvspan_sequence sequence
     return KVSPAN_OK;
 }
 
-/* The pages that a slot of `tokens` tokens lacks in every group together. */
+/* The column that a slot's next token goes to holds tokens, in a page that others have too. */
+static bool must_copy(const kvspan_ledger *ledger, uint32_t group, uint32_t slot)
+{
+    const uint64_t tokens = ledger->slots[slot].token_count;
+    const uint32_t *columns = kvspan_ledger_columns(ledger, group, slot);
+
+    return tokens % ledger->stretch_tokens != 0 &&
+           kvspan_page_pool_is_shared(&ledger->pool, columns[tokens / ledger->stretch_tokens]);
+}
+
+/* The pages that a slot of `tokens` tokens lacks in every group together, copies included. */
 static uint64_t missing_pages(const kvspan_ledger *ledger, uint32_t slot, uint64_t tokens)
 {
     uint64_t missing = 0;
@@ -86,7 +101,8 @@ static uint64_t missing_pages(const kvspan_ledger *ledger, uint32_t slot, uint64
     for (uint32_t group = 0; group < ledger->config.group_count; group++) {
         const uint32_t held = ledger->page_counts[kvspan_ledger_row(ledger, group, slot)];
 
-        /* Most rows of a decode step need none: no division for them. */
+        missing += must_copy(ledger, group, slot);
+        /* Most rows of a decode step need none: no second division for them. */
         if (tokens > (uint64_t)held * ledger->stretch_tokens) {
             missing += kvspan_token_pages(&ledger->rule, tokens) - held;
         }
@@ -98,7 +114,8 @@ static kvspan_status check_pages(const kvspan_ledger *ledger, uint32_t slot, uin
                                  uint64_t missing, kvspan_error *error)
 {
     const uint32_t page_total = ledger->config.page_count - 1;
-    const uint64_t needed = kvspan_token_pages(&ledger->rule, tokens) * ledger->config.group_count;
+    const uint64_t needed =
+        kvspan_window_row_pages(ledger, ledger->slots[slot].token_count, tokens);
 
     if (needed > page_total) {
         return kvspan_fail(error, KVSPAN_ERR_NEVER_FITS,
@@ -114,6 +131,27 @@ static kvspan_status check_pages(const kvspan_ledger *ledger, uint32_t slot, uin
                            page_total);
     }
     return KVSPAN_OK;
+}
+
+/* Puts a page of its own in place of a shared one; the step holds on to that until it ends, so that
+ * it can still be read, or put back. */
+static void copy_page(kvspan_step *step, uint32_t group, uint32_t slot)
+{
+    kvspan_ledger *ledger = step->ledger;
+    const uint32_t column = (uint32_t)(ledger->slots[slot].token_count / ledger->stretch_tokens);
+    uint32_t *page = kvspan_ledger_columns(ledger, group, slot) + column;
+    const uint32_t source = *page;
+    kvspan_status status;
+
+    kvspan_page_pool_hold(&ledger->pool, source);
+    ledger->digest -= kvspan_digest_entry(group, slot, column, source);
+    status = kvspan_page_pool_take(&ledger->pool, 1, slot, ledger->slots[slot].tag, page, NULL);
+    assert(status == KVSPAN_OK);
+    (void)status;
+    ledger->digest += kvspan_digest_entry(group, slot, column, *page);
+    step->copies[step->copy_count++] = (kvspan_page_copy){
+        .group = group, .slot = slot, .column = column, .source = source, .target = *page
+    };
 }
 
 /* Adds the pages that one row of a page table lacks. There are enough. */
@@ -139,15 +177,19 @@ static void add_pages(kvspan_step *step, uint32_t group, uint32_t slot, uint64_t
     *held += count;
 }
 
-/* Changes the length of a live sequence, and the sums that contain it. */
-static void set_length(kvspan_ledger *ledger, uint32_t slot_index, uint64_t tokens)
+/* Takes the pages of a row, copies first. There are enough. */
+static void take_pages(kvspan_step *step, uint32_t slot, uint64_t tokens)
 {
-    kvspan_slot *slot = &ledger->slots[slot_index];
+    const uint32_t group_count = step->ledger->config.group_count;
 
-    ledger->digest += kvspan_digest_sequence(slot_index, slot->tag, tokens) -
-                      kvspan_digest_sequence(slot_index, slot->tag, slot->token_count);
-    ledger->token_count += tokens - slot->token_count;
-    slot->token_count = tokens;
+    for (uint32_t group = 0; group < group_count; group++) {
+        if (must_copy(step->ledger, group, slot)) {
+            copy_page(step, group, slot);
+        }
+    }
+    for (uint32_t group = 0; group < group_count; group++) {
+        add_pages(step, group, slot, tokens);
+    }
 }
 
 kvspan_status kvspan_step_add(kvspan_step *step, kvspan_sequence sequence, uint32_t new_tokens,
@@ -173,16 +215,16 @@ kvspan_status kvspan_step_add(kvspan_step *step, kvspan_sequence sequence, uint3
     ledger = step->ledger;
     tokens = ledger->slots[slot].token_count + new_tokens;
     missing = missing_pages(ledger, slot, tokens);
+    ledger->slots[slot].first_copy = step->copy_count;
     if (missing > 0) {
         status = check_pages(ledger, slot, tokens, missing, error);
         if (status != KVSPAN_OK) {
             return status;
         }
-        for (uint32_t group = 0; group < ledger->config.group_count; group++) {
-            add_pages(step, group, slot, tokens);
-        }
+        take_pages(step, slot, tokens);
     }
-    set_length(ledger, slot, tokens);
+    kvspan_ledger_set_length(ledger, slot, tokens);
+    ledger->slots[slot].row_tokens = new_tokens;
     ledger->slots[slot].has_row = true;
     step->rows[step->row_count++] = (kvspan_row_change){ .slot = slot, .token_count = new_tokens };
     step->token_count += new_tokens;
@@ -233,76 +275,93 @@ static void drop_run(kvspan_ledger *ledger, const kvspan_page_run *run)
     ledger->page_counts[kvspan_ledger_row(ledger, run->group, run->slot)] = run->first_column;
 }
 
+/* Takes back one copy; it is the newest page that is left. */
+static void drop_copy(kvspan_ledger *ledger, const kvspan_page_copy *copy)
+{
+    uint32_t *page = kvspan_ledger_columns(ledger, copy->group, copy->slot) + copy->column;
+
+    ledger->digest -= kvspan_digest_entry(copy->group, copy->slot, copy->column, copy->target);
+    kvspan_page_pool_untake(&ledger->pool, &copy->target, 1);
+    kvspan_page_pool_unhold(&ledger->pool, copy->source);
+    *page = copy->source;
+    ledger->digest += kvspan_digest_entry(copy->group, copy->slot, copy->column, copy->source);
+}
+
+/* Takes back what the newest row that is left took, in reverse. */
+static void drop_row(kvspan_step *step, const kvspan_row_change *row)
+{
+    kvspan_ledger *ledger = step->ledger;
+
+    while (step->page_run_count > 0 &&
+           step->page_runs[step->page_run_count - 1].slot == row->slot) {
+        drop_run(ledger, &step->page_runs[--step->page_run_count]);
+    }
+    while (step->copy_count > 0 && step->copies[step->copy_count - 1].slot == row->slot) {
+        drop_copy(ledger, &step->copies[--step->copy_count]);
+    }
+    kvspan_ledger_set_length(ledger, row->slot, kvspan_ledger_base_tokens(ledger, row->slot));
+}
+
 void kvspan_step_cancel(kvspan_step *step)
 {
     if (!step || !step->is_open) {
         return;
     }
-    for (uint32_t run = step->page_run_count; run-- > 0;) {
-        drop_run(step->ledger, &step->page_runs[run]);
-    }
-    for (uint32_t i = 0; i < step->row_count; i++) {
-        const kvspan_row_change *row = &step->rows[i];
-
-        set_length(step->ledger, row->slot,
-                   step->ledger->slots[row->slot].token_count - row->token_count);
+    for (uint32_t row = step->row_count; row-- > 0;) {
+        drop_row(step, &step->rows[row]);
     }
     close_step(step);
 }
 
-static void list_admitted(kvspan_step *step)
+/* The copied pages have been told: nothing reads them behind this step. */
+static void release_sources(kvspan_step *step)
 {
-    const kvspan_ledger *ledger = step->ledger;
-    uint32_t slot = 0;
+    kvspan_page_pool *pool = &step->ledger->pool;
 
-    for (uint32_t i = 0; i < ledger->admitted.count; i++, slot++) {
-        slot = kvspan_slot_set_next(&ledger->admitted, slot);
-        step->admitted[i] = (kvspan_admit){ .slot = slot, .tag = ledger->slots[slot].tag };
+    for (uint32_t i = 0; i < step->copy_count; i++) {
+        kvspan_status status;
+
+        kvspan_page_pool_unhold(pool, step->copies[i].source);
+        status = kvspan_page_pool_give(pool, &step->copies[i].source, 1, NULL);
+        assert(status == KVSPAN_OK);
+        (void)status;
     }
 }
 
-static void list_released(kvspan_step *step)
+static void tell_columns(kvspan_ledger *ledger, const kvspan_slot_set *slots)
 {
-    const kvspan_ledger *ledger = step->ledger;
     uint32_t slot = 0;
 
-    for (uint32_t i = 0; i < ledger->released.count; i++, slot++) {
-        slot = kvspan_slot_set_next(&ledger->released, slot);
-        step->released[i] = slot;
+    for (uint32_t i = 0; i < slots->count; i++, slot++) {
+        slot = kvspan_slot_set_next(slots, slot);
+        for (uint32_t group = 0; group < ledger->config.group_count; group++) {
+            const size_t row = kvspan_ledger_row(ledger, group, slot);
+
+            ledger->told_columns[row] = ledger->first_columns[row];
+        }
     }
-}
-
-kvspan_changes kvspan_step_changes(kvspan_step *step)
-{
-    const kvspan_ledger *ledger = step->ledger;
-
-    assert(step->is_open);
-    list_released(step);
-    list_admitted(step);
-    return (kvspan_changes){ .epoch = ledger->epoch + 1,
-                             .table_digest = ledger->digest,
-                             .released = step->released,
-                             .released_count = ledger->released.count,
-                             .admitted = step->admitted,
-                             .admitted_count = ledger->admitted.count,
-                             .page_runs = step->page_runs,
-                             .page_run_count = step->page_run_count,
-                             .rows = step->rows,
-                             .row_count = step->row_count,
-                             .token_count = step->token_count,
-                             .payload = step->payload,
-                             .payload_bytes = step->payload_bytes };
 }
 
 void kvspan_step_seal(kvspan_step *step)
 {
     kvspan_ledger *ledger = step->ledger;
+    const uint32_t row_count = step->row_count;
 
     assert(step->is_open);
     ledger->epoch++;
+    tell_columns(ledger, &ledger->admitted);
+    tell_columns(ledger, &ledger->trimmed);
+    tell_columns(ledger, &ledger->slid);
     kvspan_slot_set_clear(&ledger->released);
     kvspan_slot_set_clear(&ledger->admitted);
+    kvspan_slot_set_clear(&ledger->trimmed);
+    kvspan_slot_set_clear(&ledger->slid);
+    release_sources(step);
     close_step(step);
+    /* Rows are kept: the step's tokens are now what later queries follow. */
+    for (uint32_t row = 0; row < row_count; row++) {
+        kvspan_window_slide(ledger, step->rows[row].slot);
+    }
 }
 
 kvspan_status kvspan_step_rehearse(kvspan_step *step, kvspan_error *error)

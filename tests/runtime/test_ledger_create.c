@@ -16,8 +16,9 @@ typedef struct refused_config {
 #define FIELD(name) offsetof(kvspan_ledger_config, name)
 
 static const refused_config refused_configs[] = {
-    { FIELD(group_count), 2, KVSPAN_ERR_UNSUPPORTED,
-      "group_count is 2, only 1 layer group is supported" },
+    { FIELD(group_count), 17, KVSPAN_ERR_ARGUMENT, "group_count is 17, not in [0, 16]" },
+    { FIELD(group_windows[1]), 8, KVSPAN_ERR_ARGUMENT,
+      "group_windows[1] is 8, but there are 1 groups" },
     { FIELD(page_count), 0, KVSPAN_ERR_ARGUMENT, "page_count is 0, not in [2, 2147483647]" },
     { FIELD(page_count), 1, KVSPAN_ERR_ARGUMENT, "page_count is 1, not in [2, 2147483647]" },
     { FIELD(page_count), 2147483648u, KVSPAN_ERR_ARGUMENT,
