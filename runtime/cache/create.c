@@ -80,7 +80,9 @@ static kvspan_status create_control(kvspan_cache *cache, kvspan_error *error)
         cache->result.rows = calloc(config->max_step_rows, sizeof(*cache->result.rows));
         cache->result.patches =
             calloc(kvspan_replica_max_patches(&cache->limits), sizeof(*cache->result.patches));
-        if (!cache->result.rows || !cache->result.patches) {
+        cache->result.copies =
+            calloc(kvspan_step_max_page_runs(&cache->limits), sizeof(*cache->result.copies));
+        if (!cache->result.rows || !cache->result.patches || !cache->result.copies) {
             status = kvspan_fail(error, KVSPAN_ERR_MEMORY, "no memory for the rows of a step");
         }
     }
@@ -266,6 +268,7 @@ void kvspan_cache_destroy(kvspan_cache *cache)
         cache->device->ops->release(cache->device, cache->arena, cache->format.arena_bytes);
     }
     kvspan_broadcast_fini(&cache->broadcast);
+    free(cache->result.copies);
     free(cache->result.patches);
     free(cache->result.rows);
     kvspan_replica_fini(&cache->replica);

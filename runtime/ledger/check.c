@@ -52,12 +52,16 @@ static kvspan_status check_free_slot(const kvspan_ledger *ledger, uint32_t slot_
                            slot_index, slot->token_count, slot->committed_count, slot->has_row,
                            slot->tag);
     }
-    if (kvspan_slot_set_has(&ledger->admitted, slot_index) ||
-        kvspan_slot_set_has(&ledger->trimmed, slot_index) ||
+    if (kvspan_slot_set_has(&ledger->admitted, slot_index)) {
+        return kvspan_fail(error, KVSPAN_ERR_CORRUPT,
+                           "slot %u is free but would be admitted; tag %" PRIu64 " had it last",
+                           slot_index, slot->tag);
+    }
+    if (kvspan_slot_set_has(&ledger->trimmed, slot_index) ||
         kvspan_slot_set_has(&ledger->slid, slot_index)) {
         return kvspan_fail(error, KVSPAN_ERR_CORRUPT,
-                           "slot %u is free but would be admitted, trimmed or slid; tag %" PRIu64
-                           " had it last",
+                           "slot %u is free but the ranks would be told what changed in it; tag "
+                           "%" PRIu64 " had it last",
                            slot_index, slot->tag);
     }
     return KVSPAN_OK;

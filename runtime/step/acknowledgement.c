@@ -19,7 +19,7 @@ enum {
 void kvspan_ack_encode(const kvspan_ack *ack, unsigned char bytes_out[KVSPAN_ACK_BYTES])
 {
     kvspan_put_u32(bytes_out + AT_MAGIC, KVSPAN_ACK_MAGIC);
-    kvspan_put_u16(bytes_out + AT_VERSION, KVSPAN_WIRE_VERSION);
+    kvspan_put_u16(bytes_out + AT_VERSION, KVSPAN_ACK_VERSION);
     kvspan_put_u16(bytes_out + AT_KIND, KVSPAN_ACK_KIND);
     kvspan_put_u64(bytes_out + AT_EPOCH, ack->epoch);
     kvspan_put_u64(bytes_out + AT_TABLE_DIGEST, ack->table_digest);
@@ -39,10 +39,10 @@ kvspan_status kvspan_ack_decode(const unsigned char bytes[KVSPAN_ACK_BYTES], kvs
                            "byte %d: magic %#" PRIx32 " is not an acknowledgement's %#" PRIx32,
                            AT_MAGIC, magic, KVSPAN_ACK_MAGIC);
     }
-    if (version != KVSPAN_WIRE_VERSION) {
+    if (version != KVSPAN_ACK_VERSION) {
         return kvspan_fail(error, KVSPAN_ERR_CORRUPT,
                            "byte %d: version %" PRIu32 " is not the known one, %d", AT_VERSION,
-                           version, KVSPAN_WIRE_VERSION);
+                           version, KVSPAN_ACK_VERSION);
     }
     if (kind != KVSPAN_ACK_KIND) {
         return kvspan_fail(error, KVSPAN_ERR_CORRUPT,

@@ -80,58 +80,77 @@ static void put_admitted(struct writer *writer, const kvspan_changes *changes)
         const kvspan_admit *admit = &changes->admitted[i];
 
         assert(admit->slot >= expected);
-        put_varint(writer, admit->slot - expected);
+        put_varint(writer, (uint64_t)(admit->slot - expected) << KVSPAN_ADMIT_FLAG_BITS |
+                               (admit->tokens > 0));
         put_varint(writer, admit->tag);
+        if (admit->tokens > 0) {
+            put_varint(writer, admit->tokens - 1);
+        }
         expected = admit->slot + 1;
     }
 }
 
-static struct stretch page_run_stretch(const kvspan_changes *changes, uint32_t begin)
-{
-    const kvspan_page_run *runs = changes->page_runs;
-    struct stretch stretch = {
-        .first = runs[begin].slot,
-        .count = 1,
-        .value = runs[begin].page_count,
-        .group = runs[begin].group,
-    };
-
-    for (uint32_t i = begin + 1; i < changes->page_run_count; i++) {
-        if (runs[i].slot != runs[i - 1].slot + 1 || runs[i].page_count != stretch.value ||
-            runs[i].group != stretch.group) {
-            break;
-        }
-        stretch.count++;
-    }
-    return stretch;
-}
-
-static void put_page_runs(struct writer *writer, const kvspan_changes *changes)
+static void put_trims(struct writer *writer, const kvspan_changes *changes)
 {
     uint32_t expected = 0;
-    uint32_t group = 0;
 
-    for (uint32_t i = 0; i < changes->page_run_count;) {
-        const struct stretch stretch = page_run_stretch(changes, i);
-        const uint32_t flags = (stretch.count > 1 ? KVSPAN_STRETCH_IS_LONG : 0u) |
-                               (stretch.value > 1 ? KVSPAN_STRETCH_HAS_VALUE : 0u) |
-                               (stretch.group != group ? KVSPAN_STRETCH_CHANGES_GROUP : 0u);
-
-        assert(stretch.value >= 1);
-        put_varint(writer, moved(stretch.first, expected) << KVSPAN_PAGE_RUN_FLAG_BITS | flags);
-        if (stretch.count > 1) {
-            put_varint(writer, stretch.count - 2);
-        }
-        if (stretch.group != group) {
-            put_varint(writer, stretch.group);
-        }
-        if (stretch.value > 1) {
-            put_varint(writer, stretch.value - 2);
-        }
-        expected = stretch.first + stretch.count;
-        group = stretch.group;
-        i += stretch.count;
+    if (changes->trim_count == 0) {
+        return;
     }
+    put_varint(writer, changes->trim_count);
+    for (uint32_t i = 0; i < changes->trim_count; i++) {
+        assert(changes->trims[i].slot >= expected);
+        put_varint(writer, changes->trims[i].slot - expected);
+        put_varint(writer, changes->trims[i].tokens);
+        expected = changes->trims[i].slot + 1;
+    }
+}
+
+/* A list of table rows with a value each, as it becomes stretches. */
+struct run_list {
+    struct writer *writer;
+    struct stretch open; /* count 0 = none yet */
+    uint32_t expected;
+    uint32_t group;
+};
+
+static void put_open_run(struct run_list *list)
+{
+    const struct stretch *open = &list->open;
+    const uint32_t flags = (open->count > 1 ? KVSPAN_STRETCH_IS_LONG : 0u) |
+                           (open->value > 1 ? KVSPAN_STRETCH_HAS_VALUE : 0u) |
+                           (open->group != list->group ? KVSPAN_STRETCH_CHANGES_GROUP : 0u);
+
+    if (open->count == 0) {
+        return;
+    }
+    put_varint(list->writer,
+               moved(open->first, list->expected) << KVSPAN_PAGE_RUN_FLAG_BITS | flags);
+    if (open->count > 1) {
+        put_varint(list->writer, open->count - 2);
+    }
+    if (open->group != list->group) {
+        put_varint(list->writer, open->group);
+    }
+    if (open->value > 1) {
+        put_varint(list->writer, open->value - 2);
+    }
+    list->expected = open->first + open->count;
+    list->group = open->group;
+}
+
+static void add_run(struct run_list *list, uint32_t group, uint32_t slot, uint32_t value)
+{
+    struct stretch *open = &list->open;
+
+    assert(value >= 1);
+    if (open->count > 0 && open->group == group && open->value == value &&
+        slot == open->first + open->count) {
+        open->count++;
+        return;
+    }
+    put_open_run(list);
+    *open = (struct stretch){ .first = slot, .count = 1, .value = value, .group = group };
 }
 
 static void put_page_stretch(struct writer *writer, const struct stretch *stretch,
@@ -144,34 +163,119 @@ static void put_page_stretch(struct writer *writer, const struct stretch *stretc
     }
 }
 
-/* The pages of all runs are one list: a stretch of ascending ids may span runs. */
-static uint32_t put_pages(struct writer *writer, const kvspan_changes *changes)
+/* The pages of all runs of a section are one list: a stretch of ascending ids may span runs. */
+struct page_list {
+    struct writer *writer;
+    struct stretch open; /* count 0 = none yet */
+    uint32_t expected;
+};
+
+static void put_open_pages(struct page_list *list)
 {
-    struct stretch open = { .first = 1, .count = 0 };
-    uint32_t expected = 1;
+    if (list->open.count > 0) {
+        put_page_stretch(list->writer, &list->open, list->expected);
+        list->expected = list->open.first + list->open.count;
+    }
+}
+
+static void add_page(struct page_list *list, uint32_t page)
+{
+    if (list->open.count > 0 && page == list->open.first + list->open.count) {
+        list->open.count++;
+        return;
+    }
+    put_open_pages(list);
+    list->open.first = page;
+    list->open.count = 1;
+}
+
+static void put_windows(struct writer *writer, const kvspan_changes *changes)
+{
+    struct run_list list = { .writer = writer };
+
+    if (changes->window_count == 0) {
+        return;
+    }
+    put_varint(writer, changes->window_count);
+    for (uint32_t i = 0; i < changes->window_count; i++) {
+        const kvspan_window_change *window = &changes->windows[i];
+
+        add_run(&list, window->group, window->slot, window->column_count);
+    }
+    put_open_run(&list);
+}
+
+static void put_shared_runs(struct writer *writer, const kvspan_changes *changes)
+{
+    struct run_list list = { .writer = writer };
+    struct page_list pages = { .writer = writer, .expected = 1 };
+    uint64_t page_count = 0;
+
+    if (changes->shared_run_count == 0) {
+        return;
+    }
+    for (uint32_t i = 0; i < changes->shared_run_count; i++) {
+        page_count += changes->shared_runs[i].page_count;
+    }
+    put_varint(writer, changes->shared_run_count);
+    put_varint(writer, page_count);
+    for (uint32_t i = 0; i < changes->shared_run_count; i++) {
+        const kvspan_shared_run *run = &changes->shared_runs[i];
+
+        add_run(&list, run->group, run->slot, run->page_count);
+    }
+    put_open_run(&list);
+    for (uint32_t i = 0; i < changes->shared_run_count; i++) {
+        const kvspan_shared_run *run = &changes->shared_runs[i];
+
+        for (uint32_t j = 0; j + 1 < run->page_count; j++) {
+            add_page(&pages, run->pages[j]);
+        }
+        add_page(&pages, run->last_page);
+    }
+    put_open_pages(&pages);
+}
+
+static uint32_t put_page_runs(struct writer *writer, const kvspan_changes *changes)
+{
+    struct run_list list = { .writer = writer };
+    struct page_list pages = { .writer = writer, .expected = 1 };
     uint32_t page_count = 0;
 
     for (uint32_t i = 0; i < changes->page_run_count; i++) {
         const kvspan_page_run *run = &changes->page_runs[i];
 
-        for (uint32_t j = 0; j < run->page_count; j++) {
-            if (open.count > 0 && run->pages[j] == open.first + open.count) {
-                open.count++;
-                continue;
-            }
-            if (open.count > 0) {
-                put_page_stretch(writer, &open, expected);
-                expected = open.first + open.count;
-            }
-            open.first = run->pages[j];
-            open.count = 1;
-        }
+        add_run(&list, run->group, run->slot, run->page_count);
         page_count += run->page_count;
     }
-    if (open.count > 0) {
-        put_page_stretch(writer, &open, expected);
+    put_open_run(&list);
+    for (uint32_t i = 0; i < changes->page_run_count; i++) {
+        for (uint32_t j = 0; j < changes->page_runs[i].page_count; j++) {
+            add_page(&pages, changes->page_runs[i].pages[j]);
+        }
     }
+    put_open_pages(&pages);
     return page_count;
+}
+
+/* Column and source follow from what a rank holds. */
+static void put_copies(struct writer *writer, const kvspan_changes *changes)
+{
+    struct run_list list = { .writer = writer };
+    struct page_list pages = { .writer = writer, .expected = 1 };
+
+    if (changes->copy_count == 0) {
+        return;
+    }
+    put_varint(writer, changes->copy_count);
+    for (uint32_t i = 0; i < changes->copy_count; i++) {
+        add_run(&list, changes->copies[i].group, changes->copies[i].slot, 1);
+    }
+    put_open_run(&list);
+    for (uint32_t i = 0; i < changes->copy_count; i++) {
+        add_page(&pages, changes->copies[i].target);
+    }
+    put_open_pages(&pages);
 }
 
 static struct stretch row_stretch(const kvspan_changes *changes, uint32_t begin)
@@ -230,7 +334,11 @@ static void write_header(unsigned char *message, const kvspan_changes *changes,
     kvspan_put_u32(message + KVSPAN_AT_MAGIC, KVSPAN_STEP_MAGIC);
     kvspan_put_u16(message + KVSPAN_AT_VERSION, KVSPAN_WIRE_VERSION);
     message[KVSPAN_AT_KIND] = KVSPAN_STEP_KIND;
-    message[KVSPAN_AT_SECTIONS] = 0;
+    message[KVSPAN_AT_SECTIONS] =
+        (unsigned char)((changes->trim_count > 0 ? KVSPAN_HAS_TRIMS : 0) |
+                        (changes->window_count > 0 ? KVSPAN_HAS_WINDOWS : 0) |
+                        (changes->shared_run_count > 0 ? KVSPAN_HAS_SHARED_RUNS : 0) |
+                        (changes->copy_count > 0 ? KVSPAN_HAS_COPIES : 0));
     kvspan_put_u64(message + KVSPAN_AT_EPOCH, changes->epoch);
     kvspan_put_u64(message + KVSPAN_AT_TABLE_DIGEST, changes->table_digest);
     kvspan_put_u32(message + KVSPAN_AT_TOTAL_BYTES, total_bytes);
@@ -254,8 +362,11 @@ kvspan_status kvspan_step_encode(const kvspan_changes *changes, uint32_t next_fi
 
     put_released(&writer, changes);
     put_admitted(&writer, changes);
-    put_page_runs(&writer, changes);
-    page_count = put_pages(&writer, changes);
+    put_trims(&writer, changes);
+    put_windows(&writer, changes);
+    put_shared_runs(&writer, changes);
+    page_count = put_page_runs(&writer, changes);
+    put_copies(&writer, changes);
     put_rows(&writer, changes);
     put_payload(&writer, changes);
     if (writer.offset > capacity || writer.offset > UINT32_MAX) {

@@ -33,7 +33,7 @@ static kvspan_status check_kind(const unsigned char *message, kvspan_error *erro
                            "byte %d: kind %d is not a step message's, %d", KVSPAN_AT_KIND,
                            message[KVSPAN_AT_KIND], KVSPAN_STEP_KIND);
     }
-    if (message[KVSPAN_AT_SECTIONS] != 0) {
+    if ((message[KVSPAN_AT_SECTIONS] & ~KVSPAN_ALL_SECTIONS) != 0) {
         return kvspan_fail(error, KVSPAN_ERR_CORRUPT,
                            "byte %d: optional sections %#x are none that version %d knows",
                            KVSPAN_AT_SECTIONS, message[KVSPAN_AT_SECTIONS], KVSPAN_WIRE_VERSION);
@@ -103,6 +103,7 @@ kvspan_status kvspan_step_decode_header(const unsigned char *message, size_t byt
         .page_count = kvspan_get_u32(message + KVSPAN_AT_PAGE_COUNT),
         .row_count = kvspan_get_u32(message + KVSPAN_AT_ROW_COUNT),
         .payload_bytes = kvspan_get_u32(message + KVSPAN_AT_PAYLOAD_BYTES),
+        .sections = message[KVSPAN_AT_SECTIONS],
     };
     status = check_bounds(&header, limits, error);
     if (status) {

@@ -37,6 +37,11 @@ uint64_t kvspan_step_max_pages(const kvspan_step_limits *limits)
                  limits->page_count - 1);
 }
 
+uint64_t kvspan_step_max_shared_pages(const kvspan_step_limits *limits)
+{
+    return (uint64_t)limits->group_count * limits->slot_count * limits->column_count;
+}
+
 /* The most bytes of the code that begins a stretch, where a number moves by at most `range`. */
 static uint64_t code_bytes(uint64_t range, uint32_t flag_bits)
 {
@@ -49,15 +54,21 @@ size_t kvspan_step_max_bytes(const kvspan_step_limits *limits)
 {
     const uint64_t slots = limits->slot_count;
     const uint64_t release = code_bytes(slots, KVSPAN_RELEASE_FLAG_BITS);
-    const uint64_t admit = code_bytes(slots, KVSPAN_ADMIT_FLAG_BITS) + KVSPAN_VARINT_MAX_BYTES;
+    const uint64_t tokens = kvspan_varint_bytes(limits->max_sequence_tokens);
+    const uint64_t admit =
+        code_bytes(slots, KVSPAN_ADMIT_FLAG_BITS) + KVSPAN_VARINT_MAX_BYTES + tokens;
+    const uint64_t trim = code_bytes(slots, KVSPAN_TRIM_FLAG_BITS) + tokens;
     const uint64_t page_run = code_bytes(slots, KVSPAN_PAGE_RUN_FLAG_BITS) +
                               kvspan_varint_bytes(limits->group_count) +
                               kvspan_varint_bytes(limits->column_count);
     const uint64_t page = code_bytes(limits->page_count, KVSPAN_PAGE_FLAG_BITS);
     const uint64_t row =
         code_bytes(slots, KVSPAN_ROW_FLAG_BITS) + kvspan_varint_bytes(limits->max_tokens);
-    const uint64_t bytes = KVSPAN_STEP_HEADER_BYTES + slots * (release + admit) +
-                           kvspan_step_max_page_runs(limits) * page_run +
+    const uint64_t rows = limits->group_count * slots;
+    const uint64_t counts = 5 * (uint64_t)KVSPAN_VARINT_MAX_BYTES;
+    const uint64_t bytes = KVSPAN_STEP_HEADER_BYTES + counts + slots * (release + admit + trim) +
+                           2 * rows * page_run + kvspan_step_max_shared_pages(limits) * page +
+                           kvspan_step_max_page_runs(limits) * (2 * page_run + page) +
                            kvspan_step_max_pages(limits) * page +
                            kvspan_step_max_rows(limits) * row + (KVSPAN_PAYLOAD_ALIGNMENT - 1) +
                            limits->max_payload_bytes;
@@ -107,7 +118,8 @@ kvspan_status kvspan_step_limits_check(const kvspan_step_limits *limits, kvspan_
                            " tokens of a sequence",
                            limits->column_count, limits->page_tokens, limits->max_sequence_tokens);
     }
-    if (kvspan_step_max_bytes(limits) > UINT32_MAX) {
+    if (kvspan_step_max_shared_pages(limits) > UINT32_MAX ||
+        kvspan_step_max_bytes(limits) > UINT32_MAX) {
         return kvspan_fail(error, KVSPAN_ERR_ARGUMENT,
                            "a step message could have %zu bytes, above %" PRIu32,
                            kvspan_step_max_bytes(limits), UINT32_MAX);

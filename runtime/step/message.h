@@ -39,6 +39,9 @@ uint32_t kvspan_step_max_page_runs(const kvspan_step_limits *limits);
 /* The most pages that one step can add, over all groups. */
 uint64_t kvspan_step_max_pages(const kvspan_step_limits *limits);
 
+/* Table entries: the most pages that admitted sequences share. */
+uint64_t kvspan_step_max_shared_pages(const kvspan_step_limits *limits);
+
 /* The most bytes that a message or its first receive can have: a buffer of these holds either. At
  * least KVSPAN_STEP_FIRST_BYTES. */
 size_t kvspan_step_max_bytes(const kvspan_step_limits *limits);
@@ -62,6 +65,7 @@ typedef struct kvspan_step_header {
     uint32_t page_count; /* Σ over the runs */
     uint32_t row_count;
     uint32_t payload_bytes;
+    uint32_t sections; /* bits of the optional sections that are there */
 } kvspan_step_header;
 
 /* Writes the message. next_first_bytes is announced in the header; it may follow from the message
@@ -80,8 +84,18 @@ kvspan_status kvspan_step_decode_header(const unsigned char *message, size_t byt
 /* A decoded message: memory for the largest one, taken once. first_column of its page runs is 0. */
 typedef struct kvspan_step_message {
     kvspan_step_header header;
-    uint32_t *released;           /* [slot_count], ascending */
-    kvspan_admit *admitted;       /* [slot_count], ascending slots */
+    uint32_t *released;     /* [slot_count], ascending */
+    kvspan_admit *admitted; /* [slot_count], ascending slots */
+    kvspan_trim *trims;     /* [slot_count], ascending slots */
+    uint32_t trim_count;
+    kvspan_page_run *windows; /* [group_count · slot_count] columns of each row, no pages */
+    uint32_t window_count;
+    kvspan_page_run *shared_runs; /* [group_count · slot_count], no two of the same row */
+    uint32_t shared_run_count;
+    uint32_t *shared_pages;  /* [kvspan_step_max_shared_pages], in the order of the runs */
+    kvspan_page_run *copies; /* [kvspan_step_max_page_runs], one target page each */
+    uint32_t copy_count;
+    uint32_t *targets;            /* [kvspan_step_max_page_runs] */
     kvspan_page_run *page_runs;   /* [kvspan_step_max_page_runs], no two of the same row */
     uint32_t *pages;              /* [kvspan_step_max_pages], in the order of the runs */
     kvspan_row_change *rows;      /* [kvspan_step_max_rows], no two of the same slot */

@@ -2,13 +2,12 @@
 #include <stdlib.h>
 
 #include "runtime/ledger/table_digest.h"
-#include "runtime/step/bit_set.h"
 #include "runtime/step/replica.h"
 
 /* What the walk has found so far. */
 struct walk {
     const kvspan_replica *replica;
-    uint64_t *pages; /* bits [page] seen in an entry */
+    uint32_t *references; /* [page] entries seen with it */
     uint64_t digest;
     kvspan_error *error;
 };
@@ -24,12 +23,7 @@ static kvspan_status check_entry(struct walk *walk, uint32_t group, uint32_t slo
                            " is not in [1, %" PRIu32 ")",
                            group, slot, column, page, page_count);
     }
-    if (!kvspan_bit_put(walk->pages, page)) {
-        return kvspan_fail(walk->error, KVSPAN_ERR_CORRUPT,
-                           "group %" PRIu32 ", slot %" PRIu32 ", column %" PRIu32 ": page %" PRIu32
-                           " is in two entries",
-                           group, slot, column, page);
-    }
+    walk->references[page]++;
     walk->digest += kvspan_digest_entry(group, slot, column, page);
     return KVSPAN_OK;
 }
@@ -41,6 +35,7 @@ static kvspan_status check_row(struct walk *walk, uint32_t group, uint32_t slot)
     const size_t row = (size_t)group * limits->slot_count + slot;
     const uint32_t *table = replica->tables + row * limits->column_count;
     const uint32_t used = replica->column_counts[row];
+    const uint32_t first = replica->first_columns[row];
     const uint64_t needed = (replica->tokens[slot] + limits->page_tokens - 1) / limits->page_tokens;
     kvspan_status status = KVSPAN_OK;
 
@@ -50,15 +45,22 @@ static kvspan_status check_row(struct walk *walk, uint32_t group, uint32_t slot)
                            " tokens, which need %" PRIu64 " of %" PRIu32,
                            group, slot, used, replica->tokens[slot], needed, limits->column_count);
     }
-    for (uint32_t column = 0; column < used && !status; column++) {
+    if (first > used) {
+        return kvspan_fail(walk->error, KVSPAN_ERR_CORRUPT,
+                           "group %" PRIu32 ", slot %" PRIu32
+                           ": the first page is in column %" PRIu32 " of %" PRIu32,
+                           group, slot, first, used);
+    }
+    for (uint32_t column = first; column < used && !status; column++) {
         status = check_entry(walk, group, slot, column, table[column]);
     }
-    for (uint32_t column = used; column < limits->column_count && !status; column++) {
-        if (table[column] != 0) {
-            status = kvspan_fail(walk->error, KVSPAN_ERR_CORRUPT,
-                                 "group %" PRIu32 ", slot %" PRIu32 ", column %" PRIu32
-                                 ": page %" PRIu32 " behind the last of %" PRIu32,
-                                 group, slot, column, table[column], used);
+    for (uint32_t column = 0; column < limits->column_count && !status; column++) {
+        if ((column < first || column >= used) && table[column] != 0) {
+            status =
+                kvspan_fail(walk->error, KVSPAN_ERR_CORRUPT,
+                            "group %" PRIu32 ", slot %" PRIu32 ", column %" PRIu32 ": page %" PRIu32
+                            " is outside of columns [%" PRIu32 ", %" PRIu32 ")",
+                            group, slot, column, table[column], first, used);
         }
     }
     return status;
@@ -87,14 +89,13 @@ static kvspan_status check_slot(struct walk *walk, uint32_t slot)
     return status;
 }
 
-static kvspan_status check_owned_pages(const struct walk *walk)
+static kvspan_status check_references(const struct walk *walk)
 {
     for (uint32_t page = 0; page < walk->replica->limits.page_count; page++) {
-        if (kvspan_bit_has(walk->pages, page) != kvspan_bit_has(walk->replica->owned_pages, page)) {
+        if (walk->references[page] != walk->replica->references[page]) {
             return kvspan_fail(walk->error, KVSPAN_ERR_CORRUPT,
-                               "page %" PRIu32 " is %s but noted as %s", page,
-                               kvspan_bit_has(walk->pages, page) ? "in a table" : "in no table",
-                               kvspan_bit_has(walk->pages, page) ? "free" : "owned");
+                               "page %" PRIu32 " is in %" PRIu32 " entries, noted are %" PRIu32,
+                               page, walk->references[page], walk->replica->references[page]);
         }
     }
     return KVSPAN_OK;
@@ -105,8 +106,8 @@ kvspan_status kvspan_replica_check(const kvspan_replica *replica, kvspan_error *
     struct walk walk = { .replica = replica, .error = error };
     kvspan_status status = KVSPAN_OK;
 
-    walk.pages = calloc(kvspan_bit_words(replica->limits.page_count), sizeof(*walk.pages));
-    if (!walk.pages) {
+    walk.references = calloc(replica->limits.page_count, sizeof(*walk.references));
+    if (!walk.references) {
         return kvspan_fail(error, KVSPAN_ERR_MEMORY, "no memory to check %" PRIu32 " pages",
                            replica->limits.page_count);
     }
@@ -114,13 +115,13 @@ kvspan_status kvspan_replica_check(const kvspan_replica *replica, kvspan_error *
         status = check_slot(&walk, slot);
     }
     if (!status) {
-        status = check_owned_pages(&walk);
+        status = check_references(&walk);
     }
     if (!status && walk.digest != replica->digest) {
         status = kvspan_fail(error, KVSPAN_ERR_CORRUPT,
                              "the tables have digest %#" PRIx64 ", noted is %#" PRIx64, walk.digest,
                              replica->digest);
     }
-    free(walk.pages);
+    free(walk.references);
     return status;
 }

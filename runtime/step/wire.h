@@ -12,7 +12,8 @@
 #define KVSPAN_ACK_MAGIC  0x4b41564bu /* "KVAK" */
 
 enum {
-    KVSPAN_WIRE_VERSION = 1,
+    KVSPAN_WIRE_VERSION = 2,
+    KVSPAN_ACK_VERSION = 1,
     KVSPAN_STEP_KIND = 1,
     KVSPAN_ACK_KIND = 2,
     KVSPAN_VARINT_MAX_BYTES = 10,
@@ -38,8 +39,18 @@ enum {
     KVSPAN_AT_PAYLOAD_BYTES = 60
 };
 
+/* Optional sections: a bit of the header's byte for each. */
+enum {
+    KVSPAN_HAS_TRIMS = 1,
+    KVSPAN_HAS_WINDOWS = 2,
+    KVSPAN_HAS_SHARED_RUNS = 4,
+    KVSPAN_HAS_COPIES = 8,
+    KVSPAN_ALL_SECTIONS = 15
+};
+
 /* Low bits of the code that begins a stretch. */
 enum {
+    KVSPAN_ADMIT_HAS_TOKENS = 1,     /* it shares tokens: their count - 1 follows the tag */
     KVSPAN_STRETCH_IS_LONG = 1,      /* a second member and more: their count - 2 follows */
     KVSPAN_STRETCH_HAS_VALUE = 2,    /* the value of each is above 1: value - 2 follows */
     KVSPAN_STRETCH_CHANGES_GROUP = 4 /* the layer group follows */
@@ -48,7 +59,8 @@ enum {
 /* Width of these bits in each section. */
 enum {
     KVSPAN_RELEASE_FLAG_BITS = 1,
-    KVSPAN_ADMIT_FLAG_BITS = 0,
+    KVSPAN_ADMIT_FLAG_BITS = 1,
+    KVSPAN_TRIM_FLAG_BITS = 0,
     KVSPAN_PAGE_RUN_FLAG_BITS = 3,
     KVSPAN_PAGE_FLAG_BITS = 1,
     KVSPAN_ROW_FLAG_BITS = 2

@@ -75,7 +75,7 @@ START_TEST(the_largest_sizes_are_multiplied_without_wrapping)
                                           .max_payload_bytes = 1,
                                           .max_sequence_tokens = KVSPAN_MAX_SEQUENCE_TOKENS };
     const uint64_t table_bytes = (uint64_t)KVSPAN_MAX_SLOTS * (KVSPAN_MAX_PAGES - 1u) * 4;
-    const uint64_t page_bytes = (uint64_t)KVSPAN_MAX_PAGES * (4 + 16 + 4);
+    const uint64_t page_bytes = (uint64_t)KVSPAN_MAX_PAGES * (4 + 24 + 4);
     kvspan_ledger *ledger = NULL;
     size_t bytes = 0;
 
