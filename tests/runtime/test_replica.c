@@ -49,6 +49,7 @@ static void rank_init(rank *it, const kvspan_step_limits *limits)
     ck_assert_int_eq(kvspan_step_message_init(&it->message, limits, NULL), KVSPAN_OK);
     it->result.rows = calloc(limits->max_rows, sizeof(*it->result.rows));
     it->result.patches = calloc(kvspan_replica_max_patches(limits), sizeof(*it->result.patches));
+    it->result.copies = calloc(kvspan_step_max_page_runs(limits), sizeof(*it->result.copies));
 }
 
 static void rank_fini(rank *it)
@@ -57,6 +58,7 @@ static void rank_fini(rank *it)
     free(it->patched_in);
     free(it->result.rows);
     free(it->result.patches);
+    free(it->result.copies);
     kvspan_step_message_fini(&it->message);
     kvspan_replica_fini(&it->replica);
 }
@@ -159,7 +161,7 @@ END_TEST
 /* Tables that came about in different ways have one digest. */
 START_TEST(the_digest_is_of_the_tables_not_of_their_history)
 {
-    const kvspan_admit admitted[] = { { 1, 77 } };
+    const kvspan_admit admitted[] = { { 1, 77, 0 } };
     const uint32_t slot = 1;
     const uint32_t pages[] = { 9, 4 };
     const kvspan_page_run whole = { 0, 1, 0, 2, pages };
@@ -201,7 +203,7 @@ START_TEST(the_digest_is_of_the_tables_not_of_their_history)
 END_TEST
 
 /* Slots 0 (tag 10, 5 tokens, pages 3 and 5) and 2 (tag 12, no tokens) are live after epoch 1. */
-static const kvspan_admit start_admitted[] = { { 0, 10 }, { 2, 12 } };
+static const kvspan_admit start_admitted[] = { { 0, 10, 0 }, { 2, 12, 0 } };
 static const uint32_t start_pages[] = { 3, 5 };
 static const kvspan_page_run start_run = { 0, 0, 0, 2, start_pages };
 static const kvspan_row_change start_row = { 0, 5 };
@@ -288,7 +290,7 @@ END_TEST
 
 START_TEST(a_live_slot_admits_nobody)
 {
-    const kvspan_admit admit = { 2, 99 };
+    const kvspan_admit admit = { 2, 99, 0 };
     const kvspan_changes changes = { .epoch = 2, .admitted = &admit, .admitted_count = 1 };
 
     expect(&changes, KVSPAN_ERR_CORRUPT, "admission of tag 99 to slot 2, which holds tag 12");
@@ -358,7 +360,7 @@ START_TEST(a_slot_can_be_released_and_taken_in_one_step)
 {
     const uint32_t slot = 0;
     const uint32_t page = 5;
-    const kvspan_admit admit = { 0, 55 };
+    const kvspan_admit admit = { 0, 55, 0 };
     const kvspan_page_run run = { 0, 0, 0, 1, &page };
     const kvspan_row_change row = { 0, 2 };
     const kvspan_changes changes = {
@@ -379,10 +381,10 @@ START_TEST(a_slot_can_be_released_and_taken_in_one_step)
     start(&it);
     ck_assert_int_eq(apply(&it, &changes, NULL), KVSPAN_OK);
     ck_assert_uint_eq(it.result.patch_count, 2);
-    ck_assert_uint_eq(it.result.patches[0].column, 1);
-    ck_assert_uint_eq(it.result.patches[0].page, 0);
-    ck_assert_uint_eq(it.result.patches[1].column, 0);
-    ck_assert_uint_eq(it.result.patches[1].page, 5);
+    ck_assert_uint_eq(it.result.patches[0].column, 0);
+    ck_assert_uint_eq(it.result.patches[0].page, 5);
+    ck_assert_uint_eq(it.result.patches[1].column, 1);
+    ck_assert_uint_eq(it.result.patches[1].page, 0);
     ck_assert_uint_eq(it.result.rows[0].position, 0);
     ck_assert_uint_eq(it.result.rows[0].tag, 55);
     ck_assert_int_eq(kvspan_replica_check(&it.replica, NULL), KVSPAN_OK);
@@ -405,16 +407,16 @@ START_TEST(check_finds_every_broken_invariant)
     start(&it);
     ck_assert_int_eq(kvspan_replica_check(&it.replica, NULL), KVSPAN_OK);
     it.replica.tables[1] = 6;
-    expect_broken(&it.replica, "page 5 is in no table but noted as owned");
+    expect_broken(&it.replica, "page 5 is in 0 entries, noted are 1");
     it.replica.tables[1] = 3;
-    expect_broken(&it.replica, "slot 0, column 1: page 3 is in two entries");
+    expect_broken(&it.replica, "page 3 is in 2 entries, noted are 1");
     it.replica.tables[1] = 12;
     expect_broken(&it.replica, "slot 0, column 1: page 12 is not in [1, 12)");
     it.replica.tables[1] = 0;
     expect_broken(&it.replica, "slot 0, column 1: page 0 is not in [1, 12)");
     it.replica.tables[1] = 5;
     it.replica.tables[2] = 6;
-    expect_broken(&it.replica, "slot 0, column 2: page 6 behind the last of 2");
+    expect_broken(&it.replica, "slot 0, column 2: page 6 is outside of columns [0, 2)");
     it.replica.tables[2] = 0;
     it.replica.column_counts[0] = 1;
     expect_broken(&it.replica, "slot 0: 1 pages for 5 tokens, which need 2");
@@ -425,11 +427,15 @@ START_TEST(check_finds_every_broken_invariant)
     it.replica.tokens[2] = 15;
     expect_broken(&it.replica, "slot 2 has 15 tokens, the most is 14");
     it.replica.tokens[2] = 0;
-    it.replica.owned_pages[0] |= 1u << 7;
-    expect_broken(&it.replica, "page 7 is in no table but noted as owned");
-    it.replica.owned_pages[0] ^= 1u << 7 | 1u << 3;
-    expect_broken(&it.replica, "page 3 is in a table but noted as free");
-    it.replica.owned_pages[0] |= 1u << 3;
+    it.replica.references[7]++;
+    expect_broken(&it.replica, "page 7 is in 0 entries, noted are 1");
+    it.replica.references[7]--;
+    it.replica.references[3]--;
+    expect_broken(&it.replica, "page 3 is in 1 entries, noted are 0");
+    it.replica.references[3]++;
+    it.replica.first_columns[0] = 3;
+    expect_broken(&it.replica, "slot 0: the first page is in column 3 of 2");
+    it.replica.first_columns[0] = 0;
     it.replica.tags[2] = 13;
     expect_broken(&it.replica, "the tables have digest");
     it.replica.tags[2] = 12;

@@ -76,6 +76,42 @@ static void check_same_pages(const kvspan_changes *changes, const kvspan_step_me
     ck_assert_uint_eq(message->header.page_count, page_count);
 }
 
+static bool is_same_shared_run(const kvspan_shared_run *sent, const kvspan_page_run *got)
+{
+    return got->group == sent->group && got->slot == sent->slot &&
+           got->page_count == sent->page_count &&
+           memcmp(got->pages, sent->pages, (sent->page_count - 1) * sizeof(uint32_t)) == 0 &&
+           got->pages[sent->page_count - 1] == sent->last_page;
+}
+
+static void check_same_others(const kvspan_changes *changes, const kvspan_step_message *message)
+{
+    bool is_same = message->trim_count == changes->trim_count &&
+                   message->window_count == changes->window_count &&
+                   message->shared_run_count == changes->shared_run_count &&
+                   message->copy_count == changes->copy_count;
+
+    for (uint32_t i = 0; is_same && i < changes->trim_count; i++) {
+        is_same = message->trims[i].slot == changes->trims[i].slot &&
+                  message->trims[i].tokens == changes->trims[i].tokens;
+    }
+    for (uint32_t i = 0; is_same && i < changes->window_count; i++) {
+        is_same = message->windows[i].group == changes->windows[i].group &&
+                  message->windows[i].slot == changes->windows[i].slot &&
+                  message->windows[i].page_count == changes->windows[i].column_count;
+    }
+    for (uint32_t i = 0; is_same && i < changes->shared_run_count; i++) {
+        is_same = is_same_shared_run(&changes->shared_runs[i], &message->shared_runs[i]);
+    }
+    for (uint32_t i = 0; is_same && i < changes->copy_count; i++) {
+        is_same = message->copies[i].group == changes->copies[i].group &&
+                  message->copies[i].slot == changes->copies[i].slot &&
+                  message->copies[i].page_count == 1 &&
+                  message->copies[i].pages[0] == changes->copies[i].target;
+    }
+    ck_assert(is_same);
+}
+
 static void check_same_lists(const kvspan_changes *changes, const kvspan_step_message *message)
 {
     ck_assert_uint_eq(message->header.released_count, changes->released_count);
@@ -87,11 +123,13 @@ static void check_same_lists(const kvspan_changes *changes, const kvspan_step_me
     ck_assert_uint_eq(message->header.admitted_count, changes->admitted_count);
     for (uint32_t i = 0; i < changes->admitted_count; i++) {
         if (message->admitted[i].slot != changes->admitted[i].slot ||
-            message->admitted[i].tag != changes->admitted[i].tag) {
+            message->admitted[i].tag != changes->admitted[i].tag ||
+            message->admitted[i].tokens != changes->admitted[i].tokens) {
             ck_abort_msg("admission %u differs", i);
         }
     }
     check_same_pages(changes, message);
+    check_same_others(changes, message);
     ck_assert_uint_eq(message->header.row_count, changes->row_count);
     for (uint32_t i = 0; i < changes->row_count; i++) {
         if (message->rows[i].slot != changes->rows[i].slot ||
@@ -229,7 +267,9 @@ END_TEST
 
 START_TEST(tags_and_epochs_use_all_64_bits)
 {
-    const kvspan_admit admitted[] = { { 0, 0 }, { 3, UINT64_MAX }, { 7, (uint64_t)1 << 63 } };
+    const kvspan_admit admitted[] = { { 0, 0, 0 },
+                                      { 3, UINT64_MAX, 0 },
+                                      { 7, (uint64_t)1 << 63, 0 } };
     const kvspan_changes changes = { .epoch = UINT64_MAX,
                                      .table_digest = 0x0123456789abcdefu,
                                      .admitted = admitted,
@@ -238,6 +278,65 @@ START_TEST(tags_and_epochs_use_all_64_bits)
     ck_assert_uint_eq(round_trip(&changes, &small), 64 + (1 + 1) + (1 + 10) + (1 + 10));
 }
 END_TEST
+
+/* Trims, windows, shared runs and copies of the longest message. */
+struct other_lists {
+    kvspan_trim *trims;
+    kvspan_window_change *windows;
+    kvspan_shared_run *shared_runs;
+    kvspan_page_copy *copies;
+    uint32_t *pages; /* of one row, for all shared runs */
+};
+
+/* Groups alternate and slots jump, so that no two entries are told as one. */
+static void fill_others(struct other_lists *others, const kvspan_step_limits *limits,
+                        uint32_t stride, kvspan_changes *changes)
+{
+    const uint32_t slots = limits->slot_count;
+    const uint32_t groups = limits->group_count;
+    const uint32_t columns = limits->column_count;
+    const uint32_t last = limits->page_count - 1;
+
+    others->trims = calloc(slots, sizeof(*others->trims));
+    others->windows = calloc((size_t)slots * groups, sizeof(*others->windows));
+    others->shared_runs = calloc((size_t)slots * groups, sizeof(*others->shared_runs));
+    others->copies = calloc(kvspan_step_max_page_runs(limits), sizeof(*others->copies));
+    others->pages = calloc(columns, sizeof(*others->pages));
+    for (uint32_t i = 0; i < columns; i++) {
+        others->pages[i] = i % 2 ? last : 1;
+    }
+    for (uint32_t i = 0; i < slots * groups; i++) {
+        const uint32_t slot = (uint32_t)((uint64_t)(i / groups) * stride % slots);
+        const uint32_t group = groups - 1 - i % groups;
+
+        others->windows[i] = (kvspan_window_change){ group, slot, 0, columns };
+        others->shared_runs[i] =
+            (kvspan_shared_run){ group, slot, 0, columns, others->pages, columns % 2 ? 1 : last };
+        if (i < kvspan_step_max_page_runs(limits)) {
+            others->copies[i] = (kvspan_page_copy){ group, slot, 0, 0, i % 2 ? last : 1 };
+        }
+    }
+    for (uint32_t slot = 0; slot < slots; slot++) {
+        others->trims[slot] = (kvspan_trim){ slot, limits->max_sequence_tokens - 1 };
+    }
+    changes->trims = others->trims;
+    changes->trim_count = slots;
+    changes->windows = others->windows;
+    changes->window_count = slots * groups;
+    changes->shared_runs = others->shared_runs;
+    changes->shared_run_count = slots * groups;
+    changes->copies = others->copies;
+    changes->copy_count = kvspan_step_max_page_runs(limits);
+}
+
+static void free_others(struct other_lists *others)
+{
+    free(others->trims);
+    free(others->windows);
+    free(others->shared_runs);
+    free(others->copies);
+    free(others->pages);
+}
 
 /* Every slot released and admitted, every row far from the one before, pages far apart. */
 static size_t longest_message(const kvspan_step_limits *limits, uint32_t stride)
@@ -259,13 +358,15 @@ static size_t longest_message(const kvspan_step_limits *limits, uint32_t stride)
                                .row_count = rows,
                                .payload = payload,
                                .payload_bytes = limits->max_payload_bytes };
+    struct other_lists others;
     uint32_t page_count = 0;
     size_t bytes = 0;
 
     for (uint32_t slot = 0; slot < slots; slot++) {
         released[slot / 2] = slot / 2 * 2;
-        admitted[slot] = (kvspan_admit){ slot, UINT64_MAX };
+        admitted[slot] = (kvspan_admit){ slot, UINT64_MAX, limits->max_sequence_tokens };
     }
+    fill_others(&others, limits, stride, &changes);
     for (uint32_t i = 0; i < rows; i++) {
         const uint32_t slot = (uint32_t)((uint64_t)i * stride % slots);
 
@@ -288,6 +389,7 @@ static size_t longest_message(const kvspan_step_limits *limits, uint32_t stride)
         pages[i] = i % 2 ? limits->page_count - 1 - i / 2 : 1 + i / 2;
     }
     bytes = round_trip(&changes, limits);
+    free_others(&others);
     free(released);
     free(admitted);
     free(runs);
@@ -335,9 +437,12 @@ END_TEST
 START_TEST(max_bytes_holds_every_first_receive)
 {
     ck_assert_uint_eq(kvspan_step_max_bytes(&single), KVSPAN_STEP_FIRST_BYTES);
-    /* The documented sum: header, 256 slots, 256 runs, 312 pages, 256 rows, payload. */
-    ck_assert_uint_eq(kvspan_step_max_bytes(&large), 64 + 256 * (2 + 2 + 10) + 256 * (2 + 1 + 2) +
-                                                         312 * 3 + 256 * (2 + 2) + 7 + 65536);
+    /* The documented sum: header, counts, 256 slots, 256 windows and shared runs with all entries,
+     * 256 runs and copies, 312 pages, 256 rows, payload. */
+    ck_assert_uint_eq(kvspan_step_max_bytes(&large), 64 + 50 + 256 * (2 + (2 + 10 + 3) + (2 + 3)) +
+                                                         2 * 256 * (2 + 1 + 2) + 256 * 4096 * 3 +
+                                                         256 * (2 * (2 + 1 + 2) + 3) + 312 * 3 +
+                                                         256 * (2 + 2) + 7 + 65536);
 }
 END_TEST
 

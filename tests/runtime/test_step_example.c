@@ -98,7 +98,7 @@ END_TEST
 
 /* The changes that the page says its message holds. */
 static const uint32_t released[] = { 3, 4 };
-static const kvspan_admit admitted[] = { { 3, 600 } };
+static const kvspan_admit admitted[] = { { 3, 600, 0 } };
 static const uint32_t pages[] = { 8, 9, 10, 5 };
 static const kvspan_page_run page_runs[] = { { 0, 1, 1, 1, pages }, { 0, 3, 0, 3, pages + 1 } };
 static const kvspan_row_change rows[] = { { 0, 1 }, { 1, 1 }, { 2, 1 }, { 3, 40 } };
@@ -197,7 +197,7 @@ static void hold_before(kvspan_replica *replica)
         replica->column_counts[slot] = page_counts[slot];
         for (uint32_t column = 0; column < page_counts[slot]; column++, page++) {
             replica->tables[slot * limits.column_count + column] = page;
-            replica->owned_pages[0] |= (uint64_t)1 << page;
+            replica->references[page]++;
             replica->digest += kvspan_digest_entry(0, slot, column, page);
         }
     }

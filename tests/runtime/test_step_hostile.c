@@ -24,7 +24,7 @@ enum {
 };
 
 /* Magic, version, kind, no optional sections. */
-static const unsigned char preamble[] = { 'K', 'V', 'S', 'T', 1, 0, 1, 0 };
+static const unsigned char preamble[] = { 'K', 'V', 'S', 'T', 2, 0, 1, 0 };
 
 /* A rank that is attacked: a replica in a known state, and scratch copies of it. */
 typedef struct step_victim {
@@ -46,12 +46,15 @@ static void victim_init(step_victim *victim)
     victim->result.rows = calloc(limits.max_rows, sizeof(*victim->result.rows));
     victim->result.patches =
         calloc(kvspan_replica_max_patches(&limits), sizeof(*victim->result.patches));
+    victim->result.copies =
+        calloc(kvspan_step_max_page_runs(&limits), sizeof(*victim->result.copies));
 }
 
 static void victim_fini(step_victim *victim)
 {
     free(victim->result.rows);
     free(victim->result.patches);
+    free(victim->result.copies);
     kvspan_step_message_fini(&victim->message);
     kvspan_replica_fini(&victim->before);
     kvspan_replica_fini(&victim->scratch);
@@ -64,11 +67,12 @@ static void copy_replica(kvspan_replica *to, const kvspan_replica *from)
 
     memcpy(to->tables, from->tables, rows * limits.column_count * sizeof(*to->tables));
     memcpy(to->column_counts, from->column_counts, rows * sizeof(*to->column_counts));
-    memcpy(to->released_columns, from->released_columns, rows * sizeof(*to->released_columns));
+    memcpy(to->first_columns, from->first_columns, rows * sizeof(*to->first_columns));
+    memcpy(to->dirty, from->dirty, rows * sizeof(*to->dirty));
     memcpy(to->tags, from->tags, slots * sizeof(*to->tags));
     memcpy(to->tokens, from->tokens, slots * sizeof(*to->tokens));
     memcpy(to->is_live, from->is_live, slots * sizeof(*to->is_live));
-    memcpy(to->owned_pages, from->owned_pages, (limits.page_count + 63) / 64 * sizeof(uint64_t));
+    memcpy(to->references, from->references, limits.page_count * sizeof(*to->references));
     to->digest = from->digest;
     to->epoch = from->epoch;
 }
@@ -268,6 +272,9 @@ static void make_garbage(step_world *world, unsigned char *bytes, size_t count)
     memset(bytes, 0, HEADER);
     memcpy(bytes, preamble, sizeof(preamble));
     put32(bytes, 8, (uint32_t)world->epoch);
+    if (step_world_random(world) % 4 == 0) {
+        bytes[7] = (unsigned char)(1u << step_world_random(world) % 4);
+    }
     put32(bytes, 36, 4096);
     for (size_t at = 40; at < 64; at += 4) {
         put32(bytes, at, (uint32_t)(step_world_random(world) % 3 * (step_world_random(world) % 3)));
@@ -305,7 +312,7 @@ START_TEST(sealed_garbage_breaks_no_replica)
         step_world world;
 
         (void)prepare(&victim, &world, seed, 5, bytes);
-        for (uint32_t i = 0; i < 200; i++) {
+        for (uint32_t i = 0; i < 300; i++) {
             make_garbage(&world, bytes, HEADER + 20);
             attack_by_lengths(&victim, bytes, HEADER + 20);
         }

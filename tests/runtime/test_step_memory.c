@@ -45,7 +45,7 @@ START_TEST(a_message_without_memory_is_refused_and_leaves_nothing)
         allocations_left = -1;
         ck_assert(status == KVSPAN_OK || status == KVSPAN_ERR_MEMORY);
     }
-    ck_assert_int_eq(granted, 6 + 1); /* six lists */
+    ck_assert_int_eq(granted, 12 + 1); /* twelve lists */
     kvspan_step_message_fini(&message);
 }
 END_TEST
@@ -63,7 +63,7 @@ START_TEST(a_replica_without_memory_is_refused_and_leaves_nothing)
         allocations_left = -1;
         ck_assert(status == KVSPAN_OK || status == KVSPAN_ERR_MEMORY);
     }
-    ck_assert_int_eq(granted, 7 + 1); /* seven lists */
+    ck_assert_int_eq(granted, 8 + 1); /* eight lists */
     allocations_left = 0;
     status = kvspan_replica_check(&replica, NULL);
     allocations_left = -1;

@@ -110,7 +110,7 @@ static void admit_some(step_world *world, kvspan_changes *changes, uint32_t perc
         }
         it->is_live = true;
         it->tag = step_world_random(world) >> below(world, 64);
-        world->admitted[changes->admitted_count++] = (kvspan_admit){ slot, it->tag };
+        world->admitted[changes->admitted_count++] = (kvspan_admit){ slot, it->tag, 0 };
         world->readmissions += is_released(world, changes, slot);
     }
 }
