@@ -139,6 +139,24 @@ kvspan_status kvspan_page_format_bytes(const kvspan_layer_group *group, const ui
     return status;
 }
 
+kvspan_status kvspan_page_format_widen(kvspan_page_format *format, uint64_t page_bytes,
+                                       const kvspan_page_format *first, kvspan_error *error)
+{
+    assert(page_bytes >= format->page_bytes);
+    if (format->layout == KVSPAN_LAYER_FIRST && format->run_bytes != first->run_bytes) {
+        return kvspan_fail(error, KVSPAN_ERR_UNSUPPORTED,
+                           "layer-first pages of %" PRIu64 " and of %" PRIu64
+                           " bytes a layer cannot share an arena",
+                           first->run_bytes, format->run_bytes);
+    }
+    if (format->layout == KVSPAN_PAGE_FIRST) {
+        format->page_stride = page_bytes;
+    }
+    format->page_bytes = page_bytes;
+    format->arena_bytes = page_bytes * format->page_count;
+    return KVSPAN_OK;
+}
+
 kvspan_plane_view kvspan_page_format_view(const kvspan_page_format *format, unsigned char *arena,
                                           uint32_t layer_index, uint32_t plane)
 {

@@ -55,6 +55,12 @@ kvspan_status kvspan_page_format_make(const kvspan_layer_group *group, const uin
                                       kvspan_layout layout, kvspan_page_format *format_out,
                                       kvspan_error *error);
 
+/* Gives a format the pages of a larger one, so that groups can share an arena. Layer-first pages
+ * can only be shared by groups whose runs are as long as those of `first`: UNSUPPORTED names both.
+ */
+kvspan_status kvspan_page_format_widen(kvspan_page_format *format, uint64_t page_bytes,
+                                       const kvspan_page_format *first, kvspan_error *error);
+
 /* The view of one plane of the group's layer_index-th layer in an arena. */
 kvspan_plane_view kvspan_page_format_view(const kvspan_page_format *format, unsigned char *arena,
                                           uint32_t layer_index, uint32_t plane);

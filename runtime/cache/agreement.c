@@ -98,14 +98,19 @@ kvspan_status kvspan_agree_on_settings(kvspan_comm *comm, const kvspan_group *wo
                                        const kvspan_axis_roles *roles, kvspan_error *error)
 {
     field_list list = { .count = 0 };
+    kvspan_status status;
 
     add_numbers(&list, &settings->config);
     add_mesh(&list, roles);
-    for (uint32_t i = 0; i < settings->config.group_count; i++) {
+    status = kvspan_agree_equal(comm, world, list.fields, list.count, settings->config.deadline_ms,
+                                error);
+    for (uint32_t i = 0; status == KVSPAN_OK && i < settings->config.group_count; i++) {
+        list.count = 0;
         add_group(&list, &settings->groups[i]);
+        status = kvspan_agree_equal(comm, world, list.fields, list.count,
+                                    settings->config.deadline_ms, error);
     }
-    return kvspan_agree_equal(comm, world, list.fields, list.count, settings->config.deadline_ms,
-                              error);
+    return status;
 }
 
 /* What a rank brings to the agreement. Fixed width: it travels. */

@@ -50,13 +50,13 @@ kvspan_status kvspan_cache_append(kvspan_cache *cache, uint32_t layer, const kvs
     if (!planes) {
         return kvspan_fail(error, KVSPAN_ERR_ARGUMENT, "planes is NULL for layer %u", layer);
     }
-    for (uint32_t i = 0; status == KVSPAN_OK && i < cache->format.plane_count; i++) {
+    for (uint32_t i = 0; status == KVSPAN_OK && i < cache->formats[group].plane_count; i++) {
         status = check_source(cache, &cache->settings.groups[group].planes[i], i,
-                              cache->format.planes[i].heads, &planes[i], error);
+                              cache->formats[group].planes[i].heads, &planes[i], error);
     }
-    for (uint32_t i = 0; status == KVSPAN_OK && i < cache->format.plane_count; i++) {
+    for (uint32_t i = 0; status == KVSPAN_OK && i < cache->formats[group].plane_count; i++) {
         const kvspan_append_tokens_args args = {
-            .plane = kvspan_page_format_view(&cache->format, cache->arena, index, i),
+            .plane = kvspan_page_format_view(&cache->formats[group], cache->arena, index, i),
             .rows = kvspan_device_table_arrays(&cache->table, group, cache->result.row_count,
                                                cache->result.token_count, &cache->geometry.rule),
             .source = planes[i]

@@ -49,7 +49,7 @@ static kvspan_status check_tensors(const kvspan_attend_call *call, kvspan_error 
                            "lse_out is of type %s with head stride %lld, float32 and 1 are needed",
                            kvspan_dtype_name(lse->dtype), (long long)lse->head_stride);
     }
-    for (uint32_t i = 0; i < call->cache->format.plane_count; i++) {
+    for (uint32_t i = 0; i < call->cache->formats[call->group].plane_count; i++) {
         if (!call->cache->device->kernels->has_dtype(call->q.dtype, planes[i].dtype)) {
             return kvspan_fail(error, KVSPAN_ERR_UNSUPPORTED,
                                "q of type %s over planes of type %s is not built for %s",
@@ -83,13 +83,13 @@ static kvspan_status run_attend(const kvspan_attend_call *call, const kvspan_ten
     const kvspan_range compute = call->placement.compute;
     const kvspan_head_shard *const shard = &cache->geometry.head_shards[call->group];
     const kvspan_attend_pages_args args = {
-        .keys = kvspan_page_format_view(&cache->format, cache->arena, call->layer_index,
-                                        call->key_plane),
-        .values = kvspan_page_format_view(&cache->format, cache->arena, call->layer_index,
-                                          call->value_plane),
+        .keys = kvspan_page_format_view(&cache->formats[call->group], cache->arena,
+                                        call->layer_index, call->key_plane),
+        .values = kvspan_page_format_view(&cache->formats[call->group], cache->arena,
+                                          call->layer_index, call->value_plane),
         .rows = kvspan_device_table_arrays(&cache->table, call->group, cache->result.row_count,
                                            cache->result.token_count, &cache->geometry.rule),
-        .plan = cache->work_plan,
+        .plan = cache->work_plans[call->group],
         .q = slice(&call->q, 0, call->q.tokens, compute.first - call->q_range.first, compute.count),
         .out = *out,
         .lse = lse,

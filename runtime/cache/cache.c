@@ -136,7 +136,7 @@ kvspan_status kvspan_cache_layer_view(const kvspan_cache *cache, uint32_t layer,
         return kvspan_fail(error, KVSPAN_ERR_ARGUMENT, "layer %u has no plane of role %d", layer,
                            (int)role);
     }
-    plane = kvspan_page_format_view(&cache->format, cache->arena, index, number);
+    plane = kvspan_page_format_view(&cache->formats[group], cache->arena, index, number);
     *view_out =
         (kvspan_layer_view){ .data = plane.data,
                              .page_stride = plane.page_stride,

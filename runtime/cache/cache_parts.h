@@ -37,11 +37,12 @@ struct kvspan_cache {
 
     /* Data plane; absent with KVSPAN_CACHE_NO_ARENA. */
     unsigned char *arena;
-    kvspan_page_format format; /* of the one layer group */
+    kvspan_page_format *formats; /* [layer group] of one arena */
     kvspan_device_table table;
     kvspan_work_row *work_rows;   /* [max_rows] */
-    kvspan_work_item *work_items; /* [capacity of the largest step] */
-    kvspan_work_plan work_plan;   /* of the current step */
+    uint32_t work_item_capacity;  /* of the largest step, for one group */
+    kvspan_work_item *work_items; /* [layer group][work_item_capacity] */
+    kvspan_work_plan *work_plans; /* [layer group] of the current step */
     kvspan_staging staging;
     kvspan_exchange exchange;
 

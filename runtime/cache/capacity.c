@@ -65,6 +65,39 @@ static kvspan_status find_limit(const kvspan_settings *settings, const kvspan_ax
     return KVSPAN_OK;
 }
 
+/* Pages of all groups that one sequence of `tokens` needs. A windowed group gives back what is
+ * behind its window: it needs the window, a step's new tokens, and a page torn at either end. */
+static uint64_t sequence_pages(const kvspan_settings *settings, uint64_t tokens,
+                               uint64_t page_tokens)
+{
+    const kvspan_cache_config *const config = &settings->config;
+    const uint64_t all = (tokens + page_tokens - 1) / page_tokens;
+    uint64_t pages = 0;
+
+    for (uint32_t i = 0; i < config->group_count; i++) {
+        const uint64_t window = settings->groups[i].window_tokens;
+        const uint64_t held =
+            (window + config->max_step_tokens + page_tokens - 1) / page_tokens + 1;
+
+        pages += window > 0 && held < all ? held : all;
+    }
+    return pages;
+}
+
+/* The longest sequence that `page_count` pages can hold. */
+static uint64_t fitting_tokens(const kvspan_settings *settings, uint64_t page_count,
+                               uint64_t page_tokens)
+{
+    uint64_t fits = 0;
+
+    for (uint64_t step = (uint64_t)1 << 31; step > 0; step /= 2) {
+        if (sequence_pages(settings, fits + step, page_tokens) <= page_count) {
+            fits += step;
+        }
+    }
+    return fits;
+}
+
 kvspan_status kvspan_capacity_plan(const kvspan_settings *settings, const kvspan_axis_roles *roles,
                                    const uint64_t *usable_bytes, kvspan_plan *plan_out,
                                    kvspan_error *error)
@@ -80,7 +113,7 @@ kvspan_status kvspan_capacity_plan(const kvspan_settings *settings, const kvspan
     }
     plan.page_tokens =
         (uint64_t)config->page_tokens * copies * kvspan_axis_set_size(&roles->mesh, &roles->tokens);
-    longest = (config->max_sequence_tokens + plan.page_tokens - 1) / plan.page_tokens;
+    longest = sequence_pages(settings, config->max_sequence_tokens, plan.page_tokens);
     if (usable_bytes) {
         status = find_limit(settings, roles, usable_bytes, &plan, error);
         if (status != KVSPAN_OK) {
@@ -99,12 +132,12 @@ kvspan_status kvspan_capacity_plan(const kvspan_settings *settings, const kvspan
         }
     }
     if (longest > plan.page_count - 1) {
-        return kvspan_fail_rank(error, KVSPAN_ERR_NEVER_FITS, plan.limiting_rank, 0,
-                                "max_sequence_tokens %" PRIu64 " needs %" PRIu64
-                                " pages, rank %u has %" PRIu64 " to hand out: %" PRIu64
-                                " tokens would fit",
-                                config->max_sequence_tokens, longest, plan.limiting_rank,
-                                plan.page_count - 1, ((plan.page_count - 1) * plan.page_tokens));
+        return kvspan_fail_rank(
+            error, KVSPAN_ERR_NEVER_FITS, plan.limiting_rank, 0,
+            "max_sequence_tokens %" PRIu64 " needs %" PRIu64 " pages, rank %u has %" PRIu64
+            " to hand out: %" PRIu64 " tokens would fit",
+            config->max_sequence_tokens, longest, plan.limiting_rank, plan.page_count - 1,
+            fitting_tokens(settings, plan.page_count - 1, plan.page_tokens));
     }
     plan.arena_bytes = plan.page_bytes * plan.page_count;
     plan.sequences_of_max_tokens = (plan.page_count - 1) / longest;

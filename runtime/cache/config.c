@@ -217,17 +217,39 @@ static kvspan_status own_text(const char *given, char **text_out, kvspan_error *
     return KVSPAN_OK;
 }
 
+/* No two groups may have the same layer, and all pages have the same bytes. */
+static kvspan_status check_groups_together(const kvspan_settings *settings, kvspan_error *error)
+{
+    uint64_t layers = 0;
+
+    for (uint32_t i = 0; i < settings->config.group_count; i++) {
+        layers += settings->groups[i].layer_count;
+        for (uint32_t j = 0; j < settings->groups[i].layer_count; j++) {
+            const uint32_t layer = settings->groups[i].layers[j];
+            uint32_t group = 0;
+            uint32_t index = 0;
+
+            if (kvspan_settings_find_layer(settings, layer, &group, &index) && group != i) {
+                return kvspan_fail(error, KVSPAN_ERR_ARGUMENT, "layer %u is in groups %u and %u",
+                                   layer, group, i);
+            }
+        }
+    }
+    return check_range("layer_count of all groups", layers, 1, KVSPAN_MAX_LAYERS, error);
+}
+
 static kvspan_status own_groups(kvspan_settings *settings, kvspan_error *error)
 {
     kvspan_cache_config *const config = &settings->config;
-    kvspan_status status = KVSPAN_OK;
+    kvspan_status status =
+        check_range("group_count", config->group_count, 1, KVSPAN_MAX_GROUPS, error);
 
-    if (config->group_count == 0 || !config->groups) {
-        return kvspan_fail(error, KVSPAN_ERR_ARGUMENT, "group_count is %u and groups is %s",
-                           config->group_count, config->groups ? "given" : "NULL");
+    if (status != KVSPAN_OK) {
+        return status;
     }
-    if (config->group_count > 1) {
-        return unsupported("group_count", config->group_count, error);
+    if (!config->groups) {
+        return kvspan_fail(error, KVSPAN_ERR_ARGUMENT, "groups is NULL for group_count %u",
+                           config->group_count);
     }
     settings->groups = calloc(config->group_count, sizeof(*settings->groups));
     if (!settings->groups) {
@@ -244,7 +266,7 @@ static kvspan_status own_groups(kvspan_settings *settings, kvspan_error *error)
         }
     }
     config->groups = settings->groups;
-    return status;
+    return status == KVSPAN_OK ? check_groups_together(settings, error) : status;
 }
 
 kvspan_status kvspan_settings_init(kvspan_settings *settings, const kvspan_cache_config *given,

@@ -40,18 +40,21 @@ static void set_limits(kvspan_cache *cache)
 static kvspan_status create_ledger(kvspan_cache *cache, kvspan_error *error)
 {
     const kvspan_cache_config *const config = &cache->settings.config;
-    const kvspan_ledger_config ledger = { .size = sizeof(ledger),
-                                          .group_count = config->group_count,
-                                          .page_count = (uint32_t)cache->plan.page_count,
-                                          .slot_count = config->slot_count,
-                                          .page_tokens = config->page_tokens,
-                                          .token_members = cache->geometry.rule.member_count,
-                                          .max_step_rows = config->max_step_rows,
-                                          .max_step_tokens = config->max_step_tokens,
-                                          .max_payload_bytes = config->max_payload_bytes,
-                                          .max_sequence_tokens = config->max_sequence_tokens };
+    kvspan_ledger_config ledger = { .size = sizeof(ledger),
+                                    .group_count = config->group_count,
+                                    .page_count = (uint32_t)cache->plan.page_count,
+                                    .slot_count = config->slot_count,
+                                    .page_tokens = config->page_tokens,
+                                    .token_members = cache->geometry.rule.member_count,
+                                    .max_step_rows = config->max_step_rows,
+                                    .max_step_tokens = config->max_step_tokens,
+                                    .max_payload_bytes = config->max_payload_bytes,
+                                    .max_sequence_tokens = config->max_sequence_tokens };
     kvspan_status status;
 
+    for (uint32_t i = 0; i < config->group_count; i++) {
+        ledger.group_windows[i] = config->groups[i].window_tokens;
+    }
     if (config->control == KVSPAN_COORDINATED &&
         kvspan_comm_rank(cache->comm) != cache->geometry.coordinator_rank) {
         return KVSPAN_OK;
@@ -97,33 +100,72 @@ static kvspan_status create_control(kvspan_cache *cache, kvspan_error *error)
     return status;
 }
 
-static kvspan_status create_arena(kvspan_cache *cache, kvspan_error *error)
+/* Pages of all groups lie in one arena and have equal bytes, those of the widest group. */
+static kvspan_status create_formats(kvspan_cache *cache, kvspan_error *error)
 {
     const kvspan_cache_config *const config = &cache->settings.config;
-    uint32_t local_heads[KVSPAN_MAX_PLANES];
-    void *arena = NULL;
-    kvspan_status status;
+    uint64_t page_bytes = 0;
+    kvspan_status status = KVSPAN_OK;
 
-    kvspan_local_heads(&cache->settings.groups[0], &cache->geometry.head_shards[0], local_heads);
-    status = kvspan_page_format_make(&cache->settings.groups[0], local_heads, config->page_tokens,
-                                     (uint32_t)cache->plan.page_count,
-                                     (kvspan_layout)config->layout, &cache->format, error);
-    if (status == KVSPAN_OK) {
+    cache->formats = calloc(config->group_count, sizeof(*cache->formats));
+    if (!cache->formats) {
+        return kvspan_fail(error, KVSPAN_ERR_MEMORY, "no memory for %u page formats",
+                           config->group_count);
+    }
+    for (uint32_t i = 0; status == KVSPAN_OK && i < config->group_count; i++) {
+        uint32_t local_heads[KVSPAN_MAX_PLANES];
+
+        kvspan_local_heads(&cache->settings.groups[i], &cache->geometry.head_shards[i],
+                           local_heads);
+        status = kvspan_page_format_make(&cache->settings.groups[i], local_heads,
+                                         config->page_tokens, (uint32_t)cache->plan.page_count,
+                                         (kvspan_layout)config->layout, &cache->formats[i], error);
+        if (status == KVSPAN_OK && cache->formats[i].page_bytes > page_bytes) {
+            page_bytes = cache->formats[i].page_bytes;
+        }
+    }
+    for (uint32_t i = 0; status == KVSPAN_OK && i < config->group_count; i++) {
         status =
-            cache->device->ops->allocate(cache->device, cache->format.arena_bytes, &arena, error);
+            kvspan_page_format_widen(&cache->formats[i], page_bytes, &cache->formats[0], error);
+    }
+    return status;
+}
+
+static kvspan_status create_arena(kvspan_cache *cache, kvspan_error *error)
+{
+    void *arena = NULL;
+    kvspan_status status = create_formats(cache, error);
+
+    if (status == KVSPAN_OK) {
+        status = cache->device->ops->allocate(cache->device, cache->formats[0].arena_bytes, &arena,
+                                              error);
         cache->arena = arena;
     }
     return status;
 }
 
-static kvspan_status create_data(kvspan_cache *cache, kvspan_error *error)
+static kvspan_status create_work(kvspan_cache *cache, kvspan_error *error)
 {
     const kvspan_cache_config *const config = &cache->settings.config;
-    const uint32_t items = kvspan_work_plan_capacity(config->max_step_rows, config->max_step_tokens,
-                                                     cache->device->tile_tokens);
+
+    cache->work_item_capacity = kvspan_work_plan_capacity(
+        config->max_step_rows, config->max_step_tokens, cache->device->tile_tokens);
+    cache->work_rows = calloc(config->max_step_rows, sizeof(*cache->work_rows));
+    cache->work_plans = calloc(config->group_count, sizeof(*cache->work_plans));
+    cache->work_items =
+        calloc((size_t)config->group_count * cache->work_item_capacity, sizeof(*cache->work_items));
+    if (!cache->work_rows || !cache->work_plans || !cache->work_items) {
+        return kvspan_fail(error, KVSPAN_ERR_MEMORY, "no memory for %u work items of %u groups",
+                           cache->work_item_capacity, config->group_count);
+    }
+    return KVSPAN_OK;
+}
+
+static kvspan_status create_data(kvspan_cache *cache, kvspan_error *error)
+{
     kvspan_status status;
 
-    if (config->flags & KVSPAN_CACHE_NO_ARENA) {
+    if (cache->settings.config.flags & KVSPAN_CACHE_NO_ARENA) {
         return KVSPAN_OK;
     }
     status = create_arena(cache, error);
@@ -138,14 +180,7 @@ static kvspan_status create_data(kvspan_cache *cache, kvspan_error *error)
         status =
             kvspan_exchange_init(&cache->exchange, cache->comm, cache->staging.max_members, error);
     }
-    if (status == KVSPAN_OK) {
-        cache->work_rows = calloc(config->max_step_rows, sizeof(*cache->work_rows));
-        cache->work_items = calloc(items, sizeof(*cache->work_items));
-        if (!cache->work_rows || !cache->work_items) {
-            status = kvspan_fail(error, KVSPAN_ERR_MEMORY, "no memory for %u work items", items);
-        }
-    }
-    return status;
+    return status == KVSPAN_OK ? create_work(cache, error) : status;
 }
 
 /* Memory for what the agreement itself needs: the peers, who wait in it already, are told at once.
@@ -260,13 +295,15 @@ void kvspan_cache_destroy(kvspan_cache *cache)
         kvspan_comm_set_progress(cache->comm, NULL, NULL);
     }
     free(cache->work_items);
+    free(cache->work_plans);
     free(cache->work_rows);
     kvspan_exchange_fini(&cache->exchange);
     kvspan_staging_fini(&cache->staging, cache->comm && kvspan_comm_abandoned(cache->comm) > 0);
     kvspan_device_table_fini(&cache->table);
     if (cache->arena) {
-        cache->device->ops->release(cache->device, cache->arena, cache->format.arena_bytes);
+        cache->device->ops->release(cache->device, cache->arena, cache->formats[0].arena_bytes);
     }
+    free(cache->formats);
     kvspan_broadcast_fini(&cache->broadcast);
     free(cache->result.copies);
     free(cache->result.patches);

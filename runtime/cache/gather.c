@@ -8,7 +8,8 @@ static kvspan_head_block place_of(const kvspan_attend_call *call, uint32_t membe
     const uint32_t split_count = placement->gathers_tokens ? sequence->count : 1;
     const kvspan_range heads =
         placement->head_member_count > 1
-            ? call->cache->staging.shares[placement->first_head_member + member / split_count]
+            ? call->cache->staging.shares[call->group * call->cache->geometry.heads.count +
+                                          placement->first_head_member + member / split_count]
             : placement->meet_heads;
     const kvspan_range split = placement->gathers_tokens
                                    ? kvspan_split_range(call->cache->result.token_count,

@@ -3,30 +3,49 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Sizes from the widest call: every query head of this rank's kv heads, f32. Products stay below
- * 2^63: tokens < 2^24, heads ≤ 2^16, dim ≤ 2^10, members by the caller's mesh. */
+static uint64_t larger(uint64_t a, uint64_t b)
+{
+    return a > b ? a : b;
+}
+
+/* Widens the staging to what the widest call of one group needs: every query head of this rank's kv
+ * heads, f32. Products stay below 2^63: tokens < 2^24, heads ≤ 2^16, dim ≤ 2^10, members by the
+ * caller's mesh. */
+static void widen(kvspan_staging *staging, const kvspan_layer_group *group,
+                  const kvspan_head_shard *shard, const kvspan_geometry *geometry, uint64_t tokens)
+{
+    const uint64_t dim = group->planes[kvspan_settings_find_plane(group, KVSPAN_VALUE)].dim;
+    const uint64_t key_dim = group->planes[kvspan_settings_find_plane(group, KVSPAN_KEY)].dim;
+    const uint64_t split_tokens = tokens / geometry->sequence.count + 1;
+    const uint64_t heads = shard->q_of_kv.count;
+    const uint64_t met_heads = heads / geometry->token_copies;
+    const uint64_t met_bytes = met_heads * (dim + 1) * sizeof(float);
+    const uint64_t part_bytes = tokens * heads * (dim + 1) * sizeof(float);
+
+    staging->part_bytes = larger(staging->part_bytes, part_bytes);
+    staging->parts_in_bytes =
+        larger(staging->parts_in_bytes, geometry->tokens.count * split_tokens * met_bytes);
+    staging->q_block_bytes =
+        larger(staging->q_block_bytes, tokens * met_heads * key_dim * sizeof(float));
+    staging->q_bytes = larger(staging->q_bytes, tokens * heads * key_dim * sizeof(float));
+    staging->block_lse_offset =
+        larger(staging->block_lse_offset, split_tokens * heads * dim * sizeof(float));
+    staging->block_bytes = larger(staging->block_bytes, split_tokens * heads * sizeof(float));
+}
+
 static void size_staging(kvspan_staging *staging, const kvspan_settings *settings,
                          const kvspan_geometry *geometry)
 {
-    const kvspan_layer_group *const group = &settings->groups[0];
-    const uint64_t dim = group->planes[kvspan_settings_find_plane(group, KVSPAN_VALUE)].dim;
-    const uint64_t key_dim = group->planes[kvspan_settings_find_plane(group, KVSPAN_KEY)].dim;
-    const uint64_t tokens = settings->config.max_step_tokens;
-    const uint64_t split_tokens = tokens / geometry->sequence.count + 1;
-    const uint64_t heads = geometry->head_shards[0].q_of_kv.count;
-    const uint64_t met_heads = heads / geometry->token_copies;
-
+    for (uint32_t i = 0; i < settings->config.group_count; i++) {
+        widen(staging, &settings->groups[i], &geometry->head_shards[i], geometry,
+              settings->config.max_step_tokens);
+    }
     staging->max_members = geometry->spread.count;
-    staging->part_bytes = tokens * heads * (dim + 1) * sizeof(float);
-    staging->parts_in_bytes = geometry->tokens.count > 1 ? geometry->tokens.count * split_tokens *
-                                                               met_heads * (dim + 1) * sizeof(float)
-                                                         : 0;
-    staging->q_block_bytes = tokens * met_heads * key_dim * sizeof(float);
-    staging->q_bytes = geometry->token_copies > 1 ? tokens * heads * key_dim * sizeof(float) : 0;
-    staging->block_lse_offset = split_tokens * heads * dim * sizeof(float);
-    staging->block_bytes = staging->block_lse_offset + split_tokens * heads * sizeof(float);
+    staging->block_bytes += staging->block_lse_offset; /* LSE lies behind the longest O */
     staging->blocks_bytes =
         staging->max_members > 1 ? staging->max_members * staging->block_bytes : 0;
+    staging->parts_in_bytes *= geometry->tokens.count > 1;
+    staging->q_bytes *= geometry->token_copies > 1;
 }
 
 enum {
@@ -83,10 +102,13 @@ static kvspan_status take_lists(kvspan_staging *staging, uint32_t head_members, 
 static kvspan_status find_shares(kvspan_staging *staging, const kvspan_settings *settings,
                                  const kvspan_geometry *geometry, kvspan_error *error)
 {
-    for (uint32_t i = 0; i < geometry->heads.count; i++) {
+    const uint32_t members = geometry->heads.count;
+
+    for (uint32_t i = 0; i < settings->config.group_count * members; i++) {
         kvspan_head_shard shard;
-        const kvspan_status status = kvspan_axis_roles_heads(
-            &geometry->roles, settings, 0, geometry->heads.ranks[i], &shard, error);
+        const kvspan_status status =
+            kvspan_axis_roles_heads(&geometry->roles, settings, i / members,
+                                    geometry->heads.ranks[i % members], &shard, error);
 
         if (status != KVSPAN_OK) {
             return status;
@@ -105,7 +127,8 @@ kvspan_status kvspan_staging_init(kvspan_staging *staging, kvspan_device *device
     memset(staging, 0, sizeof(*staging));
     staging->device = device;
     size_staging(staging, settings, geometry);
-    status = take_lists(staging, geometry->heads.count, error);
+    status =
+        take_lists(staging, (size_t)settings->config.group_count * geometry->heads.count, error);
     if (status == KVSPAN_OK) {
         status = find_shares(staging, settings, geometry, error);
     }

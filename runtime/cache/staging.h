@@ -25,7 +25,7 @@ typedef struct kvspan_staging {
     unsigned char *q_blocks; /* [copy] q of one token after another; with copies only */
     unsigned char *q;        /* [token][heads][dim] of all copies; with copies only */
     unsigned char *blocks;   /* [gather member] block_bytes */
-    kvspan_range *shares;    /* [head member] query heads each contributes to a gather */
+    kvspan_range *shares; /* [layer group][head member] query heads each contributes to a gather */
     kvspan_head_block *places; /* [max_members] */
     uint64_t *send_offsets;    /* [max_members], as are the next three */
     uint64_t *send_counts;

@@ -125,9 +125,12 @@ static void plan_work(kvspan_cache *cache)
                                                  .first_token = row->first_token,
                                                  .token_count = row->token_count };
     }
-    cache->work_plan = kvspan_work_plan_make(
-        cache->work_rows, result->row_count, &cache->geometry.rule,
-        cache->settings.groups[0].window_tokens, cache->device->tile_tokens, cache->work_items);
+    for (uint32_t i = 0; i < cache->settings.config.group_count; i++) {
+        cache->work_plans[i] = kvspan_work_plan_make(
+            cache->work_rows, result->row_count, &cache->geometry.rule,
+            cache->settings.groups[i].window_tokens, cache->device->tile_tokens,
+            cache->work_items + (size_t)i * cache->work_item_capacity);
+    }
 }
 
 /* Decodes, applies and checks the tables before any page is touched. */

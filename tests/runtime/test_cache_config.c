@@ -140,7 +140,7 @@ START_TEST(numbers_out_of_range_are_named_with_their_value)
         break;
     case 11:
         config.group_count = 0;
-        check_refused(&config, KVSPAN_ERR_ARGUMENT, "group_count is 0", "given");
+        check_refused(&config, KVSPAN_ERR_ARGUMENT, "group_count is 0", "16");
         break;
     case 12:
         config.size = 8;
@@ -157,8 +157,8 @@ START_TEST(what_is_not_built_names_itself)
 
     switch (_i) {
     case 0:
-        config.group_count = 2;
-        check_refused(&config, KVSPAN_ERR_UNSUPPORTED, "group_count", "2");
+        group.planes[0].role = KVSPAN_INDEX;
+        check_refused(&config, KVSPAN_ERR_UNSUPPORTED, "plane 0", "role 4");
         break;
     case 1:
         group.planes[1].dtype = KVSPAN_I8;
@@ -233,6 +233,18 @@ START_TEST(groups_that_contradict_themselves_are_named)
 }
 END_TEST
 
+START_TEST(a_layer_in_two_groups_is_named)
+{
+    const kvspan_layer_group groups[2] = { good_group(), good_group() };
+    kvspan_cache_config config = good_config(groups);
+
+    config.group_count = 2;
+    check_refused(&config, KVSPAN_ERR_ARGUMENT, "layer 3", "groups 0 and 1");
+    config.group_count = 17;
+    check_refused(&config, KVSPAN_ERR_ARGUMENT, "group_count is 17", "16");
+}
+END_TEST
+
 /* A caller built against a later header works as long as it leaves the new fields zero. */
 START_TEST(newer_caller_is_accepted_until_it_sets_a_newer_field)
 {
@@ -261,6 +273,7 @@ int main(void)
     tcase_add_loop_test(config, numbers_out_of_range_are_named_with_their_value, 0, 13);
     tcase_add_loop_test(config, what_is_not_built_names_itself, 0, 5);
     tcase_add_loop_test(config, groups_that_contradict_themselves_are_named, 0, 10);
+    tcase_add_test(config, a_layer_in_two_groups_is_named);
     tcase_add_test(config, newer_caller_is_accepted_until_it_sets_a_newer_field);
     suite_add_tcase(suite, config);
     return suite_run(suite);
