@@ -77,7 +77,7 @@ static const struct argp_option known_options[] = {
     { "q-heads", KEY_Q_HEADS, "N", 0, "Query heads, a multiple of the kv heads (16)", 0 },
     { "kv-heads", KEY_KV_HEADS, "N", 0, "Key-value heads (4)", 0 },
     { "head-dim", KEY_HEAD_DIM, "N", 0, "Elements of a head (64)", 0 },
-    { "dtype", KEY_DTYPE, "TYPE", 0, "bfloat16 (the default), float16 or float32", 0 },
+    { "dtype", KEY_DTYPE, "TYPE", 0, "bfloat16 (the default) or float32", 0 },
 
     { NULL, 0, NULL, 0, "Who holds what:", 3 },
     { "mesh", KEY_MESH, "MESH", 0,
@@ -128,8 +128,6 @@ static const char documentation[] =
 
 static const kvspan_option_word dtype_words[] = { { "bfloat16", KVSPAN_BF16 },
                                                   { "bf16", KVSPAN_BF16 },
-                                                  { "float16", KVSPAN_F16 },
-                                                  { "f16", KVSPAN_F16 },
                                                   { "float32", KVSPAN_F32 },
                                                   { "f32", KVSPAN_F32 },
                                                   { NULL, 0 } };

@@ -133,6 +133,32 @@ static void plan_work(kvspan_cache *cache)
     }
 }
 
+/* Pages that someone is about to append into while others share them. Group by group, since copies
+ * of a group are alike; no copy's target is another's source. */
+static kvspan_status copy_pages(kvspan_cache *cache, kvspan_stream stream, kvspan_error *error)
+{
+    const kvspan_replica_result *const result = &cache->result;
+    kvspan_status status = KVSPAN_OK;
+
+    for (uint32_t i = 0; status == KVSPAN_OK && i < result->copy_count; i++) {
+        const kvspan_replica_copy *const copy = &result->copies[i];
+        const kvspan_page_format *const format = &cache->formats[copy->group];
+        const uint32_t pair[2] = { copy->source, copy->target };
+        const bool is_page_first = format->layout == KVSPAN_PAGE_FIRST;
+        const kvspan_copy_pages_args args = { .data = cache->arena,
+                                              .page_stride = format->page_stride,
+                                              .copy_bytes = is_page_first ? format->page_bytes
+                                                                          : format->run_bytes,
+                                              .part_count = is_page_first ? 1 : format->layer_count,
+                                              .part_stride = format->layer_stride,
+                                              .pairs = pair,
+                                              .pair_count = 1 };
+
+        status = cache->device->kernels->copy_pages(&args, stream, error);
+    }
+    return status;
+}
+
 /* Decodes, applies and checks the tables before any page is touched. */
 static kvspan_status apply_step(kvspan_cache *cache, const unsigned char *message, size_t bytes,
                                 kvspan_stream stream, kvspan_error *error)
@@ -147,7 +173,10 @@ static kvspan_status apply_step(kvspan_cache *cache, const unsigned char *messag
         return status;
     }
     plan_work(cache);
-    return kvspan_device_table_update(&cache->table, &cache->result, stream, error);
+    status = copy_pages(cache, stream, error);
+    return status == KVSPAN_OK
+               ? kvspan_device_table_update(&cache->table, &cache->result, stream, error)
+               : status;
 }
 
 static kvspan_step_view make_view(const kvspan_cache *cache)

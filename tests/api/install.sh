@@ -64,7 +64,7 @@ LD_LIBRARY_PATH=$(pkg-config --variable=libdir kvspan)
     "$cxx" -std=c++17 "$consumer/consumer.cpp" -o "$scratch/by_pkgconfig_cpp" \
         $(pkg-config --cflags --libs kvspan)
 }
-[ "$(pkg-config --modversion kvspan)" = "$(sed -n 's/.*VERSION_TEXT *"\(.*\)"/\1/p' \
+[ "$(pkg-config --modversion kvspan)" = "$(sed -n 's/.*VERSION_TEXT *"\([^"]*\)".*/\1/p' \
     "$source/include/kvspan/export.h")" ] || fail "the version of kvspan.pc is not the header's"
 LD_LIBRARY_PATH=$LD_LIBRARY_PATH "$scratch/by_pkgconfig_c"
 LD_LIBRARY_PATH=$LD_LIBRARY_PATH "$scratch/by_pkgconfig_cpp"

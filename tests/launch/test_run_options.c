@@ -230,7 +230,7 @@ END_TEST
 
 START_TEST(a_word_that_is_no_choice_is_refused_with_the_choices)
 {
-    REFUSE("--dtype is \"int4\"", "bfloat16, bf16, float16, f16, float32, f32", "--dtype", "int4");
+    REFUSE("--dtype is \"int4\"", "bfloat16, bf16, float32, f32", "--dtype", "int4");
     REFUSE("--heads-policy is \"x\"", "refuse, replicate, split_sequence", "--heads-policy", "x");
     REFUSE("--gather is \"all\"", "none, heads", "--gather", "all");
 }

@@ -2,6 +2,7 @@
 
 #include <math.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,6 +17,8 @@ enum {
     STEP_TOKENS = 48,
     PAGES = 64,
     MAX_DIM = 24,
+    FORK_PARENT = 2,
+    FORK_POSITION = 30, /* in the middle of a page, and behind it the parent goes on */
     STEPS = 9,
     TIMEOUT_MS = 20000
 };
@@ -37,7 +40,8 @@ enum {
 typedef struct mesh_rank {
     const mesh_case *mesh;
     kvspan_cache *cache;
-    kvspan_shard shard;
+    kvspan_shard shard; /* of layer 0 */
+    kvspan_shard shards[MESH_CASE_LAYERS];
     kvspan_sequence sequences[MESH_CASE_SEQUENCES]; /* on the coordinator */
     unsigned char *memory[4];                       /* q, k, v, out */
     float *lse;
@@ -61,10 +65,30 @@ __attribute__((format(printf, 2, 3))) static int fail(mesh_rank *rank, const cha
     return 0;
 }
 
+static uint32_t kv_heads_of(const mesh_case *mesh, uint32_t layer)
+{
+    return layer == 1 && mesh->second_kv_heads ? mesh->second_kv_heads : mesh->kv_heads;
+}
+
+static uint32_t window_of(const mesh_case *mesh, uint32_t layer)
+{
+    return layer == 1 && mesh->second_kv_heads ? mesh->second_window : mesh->window;
+}
+
+/* Whose key or value a position of a sequence has. */
+static uint64_t author_of(const mesh_case *mesh, uint32_t role, uint64_t tag, uint64_t position)
+{
+    const bool is_shared = mesh->forks && role != ROLE_Q && tag % 100 == MESH_CASE_SEQUENCES - 1 &&
+                           position < FORK_POSITION;
+
+    return is_shared ? FORK_PARENT : tag % 100;
+}
+
 static double element(const mesh_case *mesh, uint32_t role, uint64_t tag, uint64_t position,
                       uint32_t layer, uint32_t head, uint32_t dim)
 {
-    const uint64_t place = random_mix(tag % 100 * 131 + position) ^ ((uint64_t)layer << 40);
+    const uint64_t place =
+        random_mix(author_of(mesh, role, tag, position) * 131 + position) ^ ((uint64_t)layer << 40);
     const uint64_t bits = random_mix(place + ((uint64_t)head << 20) + (uint64_t)dim * 4 + role + 1);
 
     return oracle_round(mesh->dtype, ((double)(bits >> 40) / 8388608.0 - 1.0) * 2.0);
@@ -162,7 +186,7 @@ static int check_row(mesh_rank *rank, const kvspan_row *row, uint64_t position, 
                      uint32_t head, const unsigned char *out, float lse)
 {
     const mesh_case *const mesh = rank->mesh;
-    const uint32_t kv_head = head / (mesh->q_heads / mesh->kv_heads);
+    const uint32_t kv_head = head / (mesh->q_heads / kv_heads_of(mesh, layer));
     const size_t history = history_of(mesh, (uint32_t)(row->tag % 100), layer, kv_head);
     double query[MAX_DIM];
     double expected[MAX_DIM];
@@ -179,7 +203,7 @@ static int check_row(mesh_rank *rank, const kvspan_row *row, uint64_t position, 
                             .key_dim = mesh->key_dim,
                             .value_dim = mesh->value_dim,
                             .position = position,
-                            .window = mesh->window,
+                            .window = window_of(mesh, layer),
                             .page_tokens = mesh->page_tokens,
                             .member_count = 1,
                             .member = ORACLE_ALL_MEMBERS,
@@ -218,11 +242,11 @@ static int check_row(mesh_rank *rank, const kvspan_row *row, uint64_t position, 
     return 1;
 }
 
-static kvspan_range out_heads_of(const mesh_rank *rank)
+static kvspan_range out_heads_of(const mesh_rank *rank, uint32_t layer)
 {
     switch (rank->mesh->out_place) {
-    case KVSPAN_HEADS_OF_KV: return rank->shard.q_heads_of_kv;
-    case KVSPAN_HEADS_EVEN: return rank->shard.q_heads_even;
+    case KVSPAN_HEADS_OF_KV: return rank->shards[layer].q_heads_of_kv;
+    case KVSPAN_HEADS_EVEN: return rank->shards[layer].q_heads_even;
     case KVSPAN_HEADS_ALL: break;
     }
     return (kvspan_range){ .count = rank->mesh->q_heads };
@@ -259,21 +283,21 @@ static int check_rows(mesh_rank *rank, const kvspan_step_view *view, uint32_t la
 static int run_layer(mesh_rank *rank, const kvspan_step_view *view, uint32_t layer)
 {
     const mesh_case *const mesh = rank->mesh;
+    const kvspan_shard *const shard = &rank->shards[layer];
     const kvspan_range q_heads =
-        mesh->q_place == KVSPAN_HEADS_OF_KV ? rank->shard.q_heads_of_kv : rank->shard.q_heads_even;
-    const kvspan_range heads = out_heads_of(rank);
-    const uint32_t first_token =
-        mesh->out_tokens == KVSPAN_TOKENS_SPLIT
-            ? view->token_count * rank->shard.split_member / rank->shard.split_count
-            : 0;
+        mesh->q_place == KVSPAN_HEADS_OF_KV ? shard->q_heads_of_kv : shard->q_heads_even;
+    const kvspan_range heads = out_heads_of(rank, layer);
+    const uint32_t first_token = mesh->out_tokens == KVSPAN_TOKENS_SPLIT
+                                     ? view->token_count * shard->split_member / shard->split_count
+                                     : 0;
     const uint32_t end_token =
         mesh->out_tokens == KVSPAN_TOKENS_SPLIT
-            ? view->token_count * (rank->shard.split_member + 1) / rank->shard.split_count
+            ? view->token_count * (shard->split_member + 1) / shard->split_count
             : view->token_count;
     const kvspan_tensor q = fill(rank, view, ROLE_Q, layer, q_heads, mesh->key_dim);
     const kvspan_tensor planes[2] = {
-        fill(rank, view, ROLE_K, layer, rank->shard.kv_heads, mesh->key_dim),
-        fill(rank, view, ROLE_V, layer, rank->shard.kv_heads, mesh->value_dim)
+        fill(rank, view, ROLE_K, layer, shard->kv_heads, mesh->key_dim),
+        fill(rank, view, ROLE_V, layer, shard->kv_heads, mesh->value_dim)
     };
     kvspan_tensor lse = { .data = rank->lse,
                           .dtype = KVSPAN_F32,
@@ -301,9 +325,23 @@ static int run_layer(mesh_rank *rank, const kvspan_step_view *view, uint32_t lay
 
     if (kvspan_cache_append(rank->cache, layer, planes, NULL, &error) != KVSPAN_OK ||
         kvspan_cache_attend(rank->cache, layer, &q, &attention, &out, NULL, &error) != KVSPAN_OK) {
-        return fail(rank, "rank %u: %s", rank->shard.rank, error.message);
+        return fail(rank, "rank %u: %s", shard->rank, error.message);
     }
     return check_rows(rank, view, layer, &out, first_token, heads);
+}
+
+/* A new sequence, or the fork of one. */
+static kvspan_status start_sequence(mesh_rank *rank, uint32_t number, kvspan_error *error)
+{
+    kvspan_ledger *const ledger = kvspan_cache_ledger(rank->cache);
+    const kvspan_sequence_config config = { .size = sizeof(config),
+                                            .tag =
+                                                (uint64_t)rank->shard.step_group * 100 + number };
+
+    return rank->mesh->forks && number == MESH_CASE_SEQUENCES - 1
+               ? kvspan_sequence_fork(ledger, rank->sequences[FORK_PARENT], FORK_POSITION,
+                                      config.tag, &rank->sequences[number], error)
+               : kvspan_sequence_create(ledger, &config, &rank->sequences[number], NULL, error);
 }
 
 /* The coordinator's part of a step: sequences start where the script has their first tokens. */
@@ -315,19 +353,18 @@ static int plan_step(mesh_rank *rank, uint32_t number, kvspan_step **step_out)
     kvspan_status status = kvspan_step_open(ledger, step_out, &error);
 
     for (uint32_t i = 0; status == KVSPAN_OK && i < MESH_CASE_SEQUENCES; i++) {
-        if (script[number][i] == 0) {
-            continue;
+        if (script[number][i] > 0 && !rank->sequences[i]) {
+            status = start_sequence(rank, i, &error);
         }
-        if (!rank->sequences[i]) {
-            const kvspan_sequence_config config = {
-                .size = sizeof(config), .tag = (uint64_t)rank->shard.step_group * 100 + i
-            };
-
-            status = kvspan_sequence_create(ledger, &config, &rank->sequences[i], NULL, &error);
-        }
-        if (status == KVSPAN_OK) {
+    }
+    for (uint32_t i = 0; status == KVSPAN_OK && i < MESH_CASE_SEQUENCES; i++) {
+        if (script[number][i] > 0) {
             status =
                 kvspan_step_add(*step_out, rank->sequences[i], script[number][i], NULL, &error);
+        }
+        if (status == KVSPAN_OK && script[number][i] > 0) {
+            status = kvspan_sequence_commit(ledger, rank->sequences[i], NULL, script[number][i],
+                                            NULL, &error);
         }
     }
     if (status == KVSPAN_OK) {
@@ -388,10 +425,12 @@ static int run_step(mesh_rank *rank, uint32_t number)
     return end_sequences(rank, number);
 }
 
-static kvspan_cache_config config_of(const mesh_case *mesh, kvspan_layer_group *group)
+static kvspan_cache_config config_of(const mesh_case *mesh, kvspan_layer_group group[2])
 {
+    const uint32_t group_count = mesh->second_kv_heads ? 2 : 1;
+
     *group = (kvspan_layer_group){
-        .layer_count = MESH_CASE_LAYERS,
+        .layer_count = MESH_CASE_LAYERS / group_count,
         .q_heads = mesh->q_heads,
         .window_tokens = mesh->window,
         .plane_count = 2,
@@ -406,8 +445,13 @@ static kvspan_cache_config config_of(const mesh_case *mesh, kvspan_layer_group *
         group->planes[1].dtype = mesh->value_plane;
         group->planes[1].scale_tokens = 1;
     }
+    group[1] = group[0];
+    group[1].first_layer = 1;
+    group[1].window_tokens = mesh->second_window;
+    group[1].planes[0].heads = kv_heads_of(mesh, 1);
+    group[1].planes[1].heads = kv_heads_of(mesh, 1);
     return (kvspan_cache_config){ .size = sizeof(kvspan_cache_config),
-                                  .group_count = 1,
+                                  .group_count = group_count,
                                   .groups = group,
                                   .page_tokens = mesh->page_tokens,
                                   .slot_count = SLOTS,
@@ -429,9 +473,12 @@ static int run_steps(mesh_rank *rank)
     const uint64_t vector_bytes = (uint64_t)STEP_TOKENS * MESH_CASE_HEADS * MAX_DIM * 4;
     int is_good = 1;
 
-    if (kvspan_cache_shard(rank->cache, 0, &rank->shard, &error) != KVSPAN_OK) {
-        return fail(rank, "shard: %s", error.message);
+    for (uint32_t i = 0; i < MESH_CASE_LAYERS; i++) {
+        if (kvspan_cache_shard(rank->cache, i, &rank->shards[i], &error) != KVSPAN_OK) {
+            return fail(rank, "shard: %s", error.message);
+        }
     }
+    rank->shard = rank->shards[0];
     for (uint32_t i = 0; i < 4; i++) {
         rank->memory[i] = calloc(1, vector_bytes);
         is_good &= rank->memory[i] != NULL;
@@ -458,8 +505,8 @@ int mesh_case_run(const mesh_case *mesh, kvspan_comm *comm, mesh_rows *rows_out,
 {
     mesh_rank rank = { .mesh = mesh, .rows = rows_out, .text = text, .text_bytes = text_bytes };
     kvspan_device *device = NULL;
-    kvspan_layer_group group;
-    const kvspan_cache_config config = config_of(mesh, &group);
+    kvspan_layer_group groups[2];
+    const kvspan_cache_config config = config_of(mesh, groups);
     kvspan_error error = { .status = KVSPAN_OK };
     int is_good = 0;
 

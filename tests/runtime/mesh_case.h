@@ -38,6 +38,10 @@ typedef struct mesh_case {
     float soft_cap;
     uint32_t heads_policy;
     uint32_t control;
+    uint32_t
+        second_kv_heads; /* layer 1 is a layer group of its own, of so many kv heads; 0 = not */
+    uint32_t second_window;
+    int forks; /* the last sequence starts as a fork of the third */
 } mesh_case;
 
 /* The bits of every row of O, hashed; 0 = not computed. Sequence by its number within a step group.

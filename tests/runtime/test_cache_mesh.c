@@ -261,6 +261,62 @@ START_TEST(replicated_control_gives_the_same_rows)
 }
 END_TEST
 
+/* A layer group of its own for layer 1: another window, other kv heads, pages from the same arena.
+ * What does not depend on the group keeps its bits. */
+START_TEST(layer_groups_share_an_arena)
+{
+    static const struct {
+        const char *text;
+        uint32_t rank_count;
+        uint32_t second_kv_heads;
+        uint32_t second_window;
+    } groups[] = { { "tp:1", 1, 2, 6 },
+                   { "tp:2", 2, 2, 6 },
+                   { "dp:2,tp:2", 4, 4, 1 },
+                   { "tp:2,sp:2", 4, 2, 5 },
+                   { "tp:2,sp:3", 6, 4, 17 } };
+    mesh_rows *const lone = malloc(sizeof(*lone));
+    mesh_rows *const all = malloc(sizeof(*all));
+    mesh_case mesh = base_case();
+
+    ck_assert(lone && all);
+    mesh.second_kv_heads = groups[_i].second_kv_heads;
+    mesh.second_window = groups[_i].second_window;
+    run_mesh(&mesh, lone);
+    mesh.mesh = groups[_i].text;
+    mesh.rank_count = groups[_i].rank_count;
+    run_mesh(&mesh, all);
+    if (_i < 3) {
+        ck_assert_mem_eq(all->hashes, lone->hashes, sizeof(lone->hashes));
+    }
+    ck_assert_uint_gt(all->count, 0);
+    free(lone);
+    free(all);
+}
+END_TEST
+
+/* A fork in the middle of a page goes its own way, on both layouts; so does its parent. */
+START_TEST(a_fork_shares_its_parents_tokens_and_nothing_behind_them)
+{
+    static const char *const texts[] = { "tp:1", "tp:2", "tp:2,sp:2", "tp:4" };
+    static const uint32_t rank_counts[] = { 1, 2, 4, 4 };
+    mesh_rows *const all = malloc(sizeof(*all));
+    mesh_case mesh = base_case();
+
+    ck_assert_ptr_nonnull(all);
+    mesh.forks = 1;
+    mesh.mesh = texts[_i / 2];
+    mesh.rank_count = rank_counts[_i / 2];
+    mesh.layout = _i % 2 ? KVSPAN_LAYER_FIRST : KVSPAN_PAGE_FIRST;
+    run_mesh(&mesh, all);
+    /* The fork attends in its own rows only: 22 + 1 + 3 + 1 of them behind the shared 30. */
+    ck_assert_uint_eq(all->hashes[4][29][0][0], 0);
+    ck_assert_uint_ne(all->hashes[4][30][0][0], 0);
+    ck_assert_uint_ne(all->hashes[4][56][0][0], 0);
+    free(all);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("runtime/cache_mesh");
@@ -273,6 +329,8 @@ int main(void)
     tcase_add_loop_test(cases, copies_that_split_the_sequence_are_right, 0, 5);
     tcase_add_test(cases, replicated_control_gives_the_same_rows);
     tcase_add_loop_test(cases, small_types_are_right_and_the_same_on_every_mesh, 0, 5);
+    tcase_add_loop_test(cases, layer_groups_share_an_arena, 0, 5);
+    tcase_add_loop_test(cases, a_fork_shares_its_parents_tokens_and_nothing_behind_them, 0, 8);
     suite_add_tcase(suite, cases);
     return suite_run(suite);
 }
