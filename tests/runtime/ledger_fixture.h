@@ -11,7 +11,8 @@
 
 enum {
     TEST_MAX_SLOTS = 160,
-    TEST_MAX_COLUMNS = 64,
+    TEST_MAX_COLUMNS = 72,
+    TEST_MAX_GROUPS = 3,
     TEST_MAX_PAGES = 65
 };
 
@@ -35,8 +36,9 @@ typedef struct test_snapshot {
     uint64_t digest;
     uint32_t queue[TEST_MAX_PAGES];
     uint32_t references[TEST_MAX_PAGES];
-    uint32_t page_counts[TEST_MAX_SLOTS];
-    uint32_t tables[TEST_MAX_SLOTS][TEST_MAX_COLUMNS];
+    uint32_t holds[TEST_MAX_PAGES];
+    uint32_t page_counts[TEST_MAX_GROUPS][TEST_MAX_SLOTS];
+    uint32_t tables[TEST_MAX_GROUPS][TEST_MAX_SLOTS][TEST_MAX_COLUMNS];
     kvspan_slot slots[TEST_MAX_SLOTS];
     bool is_open;
     uint32_t row_count;
@@ -56,13 +58,15 @@ typedef struct test_rank {
     bool is_live[TEST_MAX_SLOTS];
     uint64_t tags[TEST_MAX_SLOTS];
     uint64_t tokens[TEST_MAX_SLOTS];
-    uint32_t page_counts[TEST_MAX_SLOTS];
-    uint32_t tables[TEST_MAX_SLOTS][TEST_MAX_COLUMNS];
+    uint32_t first_columns[TEST_MAX_GROUPS][TEST_MAX_SLOTS];
+    uint32_t page_counts[TEST_MAX_GROUPS][TEST_MAX_SLOTS];
+    uint32_t tables[TEST_MAX_GROUPS][TEST_MAX_SLOTS][TEST_MAX_COLUMNS];
 } test_rank;
 
-/* Releases, admits, pages, rows. Fails the test if the changes contradict what the rank knows, are
+/* Releases, admits, trims, windows, shared pages, new pages, copies, rows, for a ledger of so many
+ * tokens a page id. Fails the test if the changes contradict what the rank knows, are
  * out of order, or end in another digest than they say. */
-void test_rank_apply(test_rank *rank, const kvspan_changes *changes);
+void test_rank_apply(test_rank *rank, const kvspan_changes *changes, uint32_t stretch_tokens);
 
 /* Σ of all terms. */
 uint64_t test_rank_digest(const test_rank *rank);

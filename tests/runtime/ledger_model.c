@@ -44,6 +44,99 @@ static bool has_row(const ledger_model *model, uint32_t slot)
     return false;
 }
 
+static uint32_t row_tokens(const ledger_model *model, uint32_t slot)
+{
+    for (uint32_t row = 0; row < model->row_count; row++) {
+        if (model->row_slots[row] == slot) {
+            return model->row_tokens[row];
+        }
+    }
+    return 0;
+}
+
+/* Whether a query at a position sees a token, which may be any. */
+static bool is_seen(const ledger_model *model, uint32_t group, uint64_t position, uint64_t token)
+{
+    const uint32_t window = model->sizes.group_windows[group];
+
+    return window == 0 || token + window > position;
+}
+
+/* Columns that hold a token below `end` which a query at a position sees. */
+static uint32_t seen_columns(const ledger_model *model, uint32_t group, uint64_t position,
+                             uint64_t end)
+{
+    uint32_t count = 0;
+    uint64_t last = UINT64_MAX;
+
+    for (uint64_t token = 0; token < end; token++) {
+        const uint64_t column =
+            token / ((uint64_t)model->sizes.page_tokens * model->sizes.token_members);
+
+        if (is_seen(model, group, position, token) && column != last) {
+            last = column;
+            count++;
+        }
+    }
+    return count;
+}
+
+static uint32_t count_entries(const ledger_model *model, const model_book *book, uint32_t page)
+{
+    uint32_t count = 0;
+
+    for (uint32_t slot = 0; slot < model->sizes.slot_count; slot++) {
+        const model_sequence *sequence = &book->sequences[slot];
+
+        for (uint32_t group = 0; group < model->sizes.group_count; group++) {
+            for (uint32_t column = 0; column < sequence->column_count; column++) {
+                count += sequence->pages[group][column] == page;
+            }
+        }
+    }
+    return count;
+}
+
+static bool is_held(const ledger_model *model, uint32_t page)
+{
+    for (uint32_t i = 0; i < model->held_count; i++) {
+        if (model->held[i] == page) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Empties an entry; its page is free unless others have it, or the open step reads it. */
+static void drop_entry(const ledger_model *model, model_book *book, uint32_t *entry)
+{
+    const uint32_t page = *entry;
+
+    *entry = 0;
+    if (page != 0 && count_entries(model, book, page) == 0 &&
+        !(book == &model->now && is_held(model, page))) {
+        book->free_pages[book->free_count++] = page;
+    }
+}
+
+/* Lets go what no query from min(committed, base tokens) on sees. */
+static void slide(const ledger_model *model, model_book *book, uint32_t slot, uint64_t base)
+{
+    model_sequence *sequence = &book->sequences[slot];
+    const uint64_t query = sequence->committed < base ? sequence->committed : base;
+    const uint32_t stretch = model->sizes.page_tokens * model->sizes.token_members;
+
+    for (uint32_t group = 0; group < model->sizes.group_count; group++) {
+        for (uint32_t column = 0; column < sequence->column_count; column++) {
+            const uint64_t last_token = (uint64_t)(column + 1) * stretch - 1;
+
+            if (!is_seen(model, group, query, last_token)) {
+                drop_entry(model, book, &sequence->pages[group][column]);
+            }
+        }
+    }
+}
+
 static void start_sequence(model_sequence *sequence, uint64_t tag, uint64_t prompt_tokens)
 {
     sequence->is_live = true;
@@ -56,9 +149,19 @@ kvspan_status model_create(ledger_model *model, uint64_t tag, uint64_t prompt_to
 {
     uint32_t slot = 0;
 
-    if (prompt_tokens > model->sizes.max_sequence_tokens ||
-        pages_of(model, prompt_tokens) > model->sizes.page_count - 1) {
+    if (prompt_tokens > model->sizes.max_sequence_tokens) {
         return KVSPAN_ERR_NEVER_FITS;
+    }
+    for (uint64_t query = prompt_tokens > 40 ? prompt_tokens - 40 : 0; query < prompt_tokens;
+         query++) {
+        uint32_t pages = 0;
+
+        for (uint32_t group = 0; group < model->sizes.group_count; group++) {
+            pages += seen_columns(model, group, query, query + 1);
+        }
+        if (pages > model->sizes.page_count - 1) {
+            return KVSPAN_ERR_NEVER_FITS;
+        }
     }
     while (slot < model->sizes.slot_count && model->now.sequences[slot].is_live) {
         slot++;
@@ -81,20 +184,115 @@ kvspan_status model_commit(ledger_model *model, kvspan_sequence sequence, uint32
         return KVSPAN_ERR_ARGUMENT;
     }
     model->now.sequences[slot].committed += token_count;
-    model->without_step.sequences[slot].committed += token_count;
+    slide(model, &model->now, slot, model->now.sequences[slot].tokens - row_tokens(model, slot));
+    if (model->is_open) {
+        model->without_step.sequences[slot].committed += token_count;
+        slide(model, &model->without_step, slot, model->without_step.sequences[slot].tokens);
+    }
     return KVSPAN_OK;
 }
 
-static void end_sequence(model_book *book, uint32_t slot)
+/* Leaves a sequence so many columns. */
+static void cut_columns(const ledger_model *model, model_book *book, uint32_t slot, uint64_t count)
+{
+    model_sequence *sequence = &book->sequences[slot];
+
+    for (uint32_t group = 0; group < model->sizes.group_count; group++) {
+        for (uint64_t column = count; column < sequence->column_count; column++) {
+            drop_entry(model, book, &sequence->pages[group][column]);
+        }
+    }
+    sequence->column_count = (uint32_t)count;
+}
+
+static void end_sequence(const ledger_model *model, model_book *book, uint32_t slot)
 {
     model_sequence *sequence = &book->sequences[slot];
     const uint32_t next = sequence->generation + 1;
 
-    for (uint32_t i = 0; i < sequence->page_count; i++) {
-        book->free_pages[book->free_count++] = sequence->pages[i];
-    }
+    cut_columns(model, book, slot, 0);
     memset(sequence, 0, sizeof(*sequence));
     sequence->generation = next;
+}
+
+/* Whether a sequence has a page for every token below a position that a query there sees, and for
+ * those it would share a page with. */
+static bool can_cut(const ledger_model *model, uint32_t slot, uint64_t position)
+{
+    const model_sequence *sequence = &model->now.sequences[slot];
+    const uint64_t stretch = (uint64_t)model->sizes.page_tokens * model->sizes.token_members;
+
+    if (position > sequence->tokens) {
+        return false;
+    }
+    for (uint32_t group = 0; group < model->sizes.group_count; group++) {
+        for (uint64_t token = 0; token < position; token++) {
+            if ((is_seen(model, group, position, token) || token / stretch == position / stretch) &&
+                sequence->pages[group][token / stretch] == 0) {
+                return false;
+            }
+        }
+    }
+    return true;
+}
+
+static void cut_sequence(const ledger_model *model, model_book *book, uint32_t slot,
+                         uint64_t token_count)
+{
+    model_sequence *sequence = &book->sequences[slot];
+
+    cut_columns(model, book, slot, pages_of(model, token_count));
+    sequence->tokens = token_count;
+    if (sequence->committed > token_count) {
+        sequence->committed = token_count;
+    }
+}
+
+kvspan_status model_truncate(ledger_model *model, kvspan_sequence sequence, uint64_t token_count)
+{
+    const uint32_t slot = find(model, sequence);
+
+    if (slot == model->sizes.slot_count || has_row(model, slot) ||
+        !can_cut(model, slot, token_count)) {
+        return KVSPAN_ERR_ARGUMENT;
+    }
+    cut_sequence(model, &model->now, slot, token_count);
+    if (model->is_open) {
+        cut_sequence(model, &model->without_step, slot, token_count);
+    }
+    return KVSPAN_OK;
+}
+
+static void fork_sequence(const ledger_model *model, model_book *book, uint32_t parent,
+                          uint32_t child, uint64_t position)
+{
+    const model_sequence *from = &book->sequences[parent];
+    model_sequence *to = &book->sequences[child];
+
+    to->tokens = position;
+    to->committed = from->committed < position ? from->committed : position;
+    to->column_count = (uint32_t)pages_of(model, position);
+    for (uint32_t group = 0; group < model->sizes.group_count; group++) {
+        memcpy(to->pages[group], from->pages[group], to->column_count * sizeof(uint32_t));
+    }
+}
+
+kvspan_status model_fork(ledger_model *model, kvspan_sequence parent, uint64_t position,
+                         uint64_t tag, kvspan_sequence *child_out)
+{
+    const uint32_t slot = find(model, parent);
+    kvspan_status status;
+
+    if (slot == model->sizes.slot_count || has_row(model, slot) ||
+        !can_cut(model, slot, position)) {
+        return KVSPAN_ERR_ARGUMENT;
+    }
+    status = model_create(model, tag, 0, child_out);
+    if (status == KVSPAN_OK) {
+        fork_sequence(model, &model->now, slot, (uint32_t)*child_out, position);
+        fork_sequence(model, &model->without_step, slot, (uint32_t)*child_out, position);
+    }
+    return status;
 }
 
 kvspan_status model_free(ledger_model *model, kvspan_sequence sequence)
@@ -104,9 +302,9 @@ kvspan_status model_free(ledger_model *model, kvspan_sequence sequence)
     if (slot == model->sizes.slot_count || has_row(model, slot)) {
         return KVSPAN_ERR_ARGUMENT;
     }
-    end_sequence(&model->now, slot);
+    end_sequence(model, &model->now, slot);
     if (model->is_open) {
-        end_sequence(&model->without_step, slot);
+        end_sequence(model, &model->without_step, slot);
     }
     return KVSPAN_OK;
 }
@@ -139,10 +337,27 @@ static uint32_t step_tokens(const ledger_model *model)
     return tokens;
 }
 
+static uint64_t pages_stretch(const ledger_model *model)
+{
+    return (uint64_t)model->sizes.page_tokens * model->sizes.token_members;
+}
+
+/* Whether the next token goes to a page that others have too. */
+static bool must_copy(const ledger_model *model, uint32_t group, uint32_t slot)
+{
+    const model_sequence *sequence = &model->now.sequences[slot];
+    const uint64_t column = sequence->tokens / pages_stretch(model);
+
+    return column < sequence->column_count &&
+           count_entries(model, &model->now, sequence->pages[group][column]) > 1;
+}
+
 static kvspan_status judge_row(const ledger_model *model, uint32_t slot, uint32_t new_tokens)
 {
     const kvspan_ledger_config *sizes = &model->sizes;
     uint64_t tokens = 0;
+    uint64_t needed = 0;
+    uint64_t missing = 0;
 
     if (!model->is_open || new_tokens == 0 || slot == sizes->slot_count || has_row(model, slot)) {
         return KVSPAN_ERR_ARGUMENT;
@@ -155,12 +370,50 @@ static kvspan_status judge_row(const ledger_model *model, uint32_t slot, uint32_
         (uint64_t)step_tokens(model) + new_tokens > sizes->max_step_tokens) {
         return KVSPAN_ERR_ARGUMENT;
     }
-    if (pages_of(model, tokens) > sizes->page_count - 1) {
+    for (uint32_t group = 0; group < sizes->group_count; group++) {
+        const uint64_t base = model->now.sequences[slot].tokens;
+        /* The columns before the first that a query at base sees. */
+        const uint64_t gone =
+            pages_of(model, base + 1) - seen_columns(model, group, base, base + 1);
+
+        needed += pages_of(model, tokens) - gone;
+        missing += pages_of(model, tokens) - model->now.sequences[slot].column_count;
+        missing += must_copy(model, group, slot);
+    }
+    if (needed > sizes->page_count - 1) {
         return KVSPAN_ERR_NEVER_FITS;
     }
-    return pages_of(model, tokens) - model->now.sequences[slot].page_count > model->now.free_count
-               ? KVSPAN_ERR_NO_PAGES
-               : KVSPAN_OK;
+    return missing > model->now.free_count ? KVSPAN_ERR_NO_PAGES : KVSPAN_OK;
+}
+
+static uint32_t take_page(model_book *book)
+{
+    const uint32_t page = book->free_pages[0];
+
+    book->free_count--;
+    memmove(book->free_pages, book->free_pages + 1, book->free_count * sizeof(uint32_t));
+    return page;
+}
+
+static void grow(ledger_model *model, uint32_t slot, uint32_t new_tokens)
+{
+    model_sequence *grown = &model->now.sequences[slot];
+    const uint64_t column = grown->tokens / pages_stretch(model);
+    const uint32_t columns = (uint32_t)pages_of(model, grown->tokens + new_tokens);
+
+    for (uint32_t group = 0; group < model->sizes.group_count; group++) {
+        if (must_copy(model, group, slot)) {
+            model->held[model->held_count++] = grown->pages[group][column];
+            grown->pages[group][column] = take_page(&model->now);
+        }
+    }
+    for (uint32_t group = 0; group < model->sizes.group_count; group++) {
+        for (uint32_t added = grown->column_count; added < columns; added++) {
+            grown->pages[group][added] = take_page(&model->now);
+        }
+    }
+    grown->column_count = columns;
+    grown->tokens += new_tokens;
 }
 
 kvspan_status model_add(ledger_model *model, kvspan_sequence sequence, uint32_t new_tokens)
@@ -168,21 +421,15 @@ kvspan_status model_add(ledger_model *model, kvspan_sequence sequence, uint32_t 
     const uint32_t slot = find(model, sequence);
     const kvspan_status status = judge_row(model, slot, new_tokens);
     model_book *book = &model->now;
-    model_sequence *grown = &book->sequences[slot];
 
     if (status != KVSPAN_OK) {
         return status;
     }
     model->row_slots[model->row_count] = slot;
     model->row_tokens[model->row_count] = new_tokens;
-    model->row_columns[model->row_count] = grown->page_count;
+    model->row_columns[model->row_count] = book->sequences[slot].column_count;
     model->row_count++;
-    grown->tokens += new_tokens;
-    while (grown->page_count < pages_of(model, grown->tokens)) {
-        grown->pages[grown->page_count++] = book->free_pages[0];
-        book->free_count--;
-        memmove(book->free_pages, book->free_pages + 1, book->free_count * sizeof(uint32_t));
-    }
+    grow(model, slot, new_tokens);
     if (model->sizes.page_count - 1 - book->free_count > model->high_water) {
         model->high_water = model->sizes.page_count - 1 - book->free_count;
     }
@@ -194,6 +441,24 @@ void model_cancel(ledger_model *model)
     copy_book(model, &model->now, &model->without_step);
     model->is_open = false;
     model->row_count = 0;
+    model->held_count = 0;
+}
+
+/* Pages that only the step still had. */
+static void release_held(ledger_model *model)
+{
+    for (uint32_t i = 0; i < model->held_count; i++) {
+        const uint32_t page = model->held[i];
+        bool is_held_later = false;
+
+        for (uint32_t j = i + 1; j < model->held_count; j++) {
+            is_held_later = is_held_later || model->held[j] == page;
+        }
+        if (!is_held_later && count_entries(model, &model->now, page) == 0) {
+            model->now.free_pages[model->now.free_count++] = page;
+        }
+    }
+    model->held_count = 0;
 }
 
 void model_seal(ledger_model *model)
@@ -205,6 +470,12 @@ void model_seal(ledger_model *model)
     }
     model->epoch++;
     model->is_open = false;
+    release_held(model);
+    for (uint32_t row = 0; row < model->row_count; row++) {
+        const uint32_t slot = model->row_slots[row];
+
+        slide(model, &model->now, slot, model->now.sequences[slot].tokens);
+    }
     model->row_count = 0;
 }
 
@@ -213,14 +484,17 @@ static const char *sequence_difference(const ledger_model *model, const kvspan_l
 {
     const model_sequence *expected = &model->now.sequences[slot];
     const kvspan_sequence handle = (uint64_t)expected->generation << 32 | slot;
-    uint32_t page_count = 0;
-    const uint32_t *table = kvspan_ledger_table(ledger, 0, slot, &page_count);
 
-    if (page_count != expected->page_count) {
-        return "pages of a sequence";
-    }
-    if (memcmp(table, expected->pages, ledger->column_count * sizeof(table[0])) != 0) {
-        return "a page table";
+    for (uint32_t group = 0; group < model->sizes.group_count; group++) {
+        uint32_t page_count = 0;
+        const uint32_t *table = kvspan_ledger_table(ledger, group, slot, &page_count);
+
+        if (page_count != expected->column_count) {
+            return "pages of a sequence";
+        }
+        if (memcmp(table, expected->pages[group], ledger->column_count * sizeof(table[0])) != 0) {
+            return "a page table";
+        }
     }
     if (kvspan_sequence_tokens(ledger, handle) != expected->tokens) {
         return "tokens of a sequence";
@@ -305,25 +579,39 @@ static const char *rows_difference(const ledger_model *model, const kvspan_chang
     }
     for (uint32_t row = 0; row < model->row_count; row++) {
         const uint32_t slot = model->row_slots[row];
+        const model_sequence *sequence = &model->now.sequences[slot];
         const uint32_t first = model->row_columns[row];
-        const uint32_t new_pages = model->now.sequences[slot].page_count - first;
-        const kvspan_page_run *run = &changes->page_runs[run_count];
+        const uint32_t new_pages = sequence->column_count - first;
 
         if (changes->rows[row].slot != slot ||
             changes->rows[row].token_count != model->row_tokens[row]) {
             return "a row";
         }
-        if (new_pages == 0) {
-            continue;
-        }
-        if (run_count++ == changes->page_run_count || run->slot != slot || run->group != 0 ||
-            run->first_column != first || run->page_count != new_pages ||
-            memcmp(run->pages, model->now.sequences[slot].pages + first,
-                   new_pages * sizeof(uint32_t)) != 0) {
-            return "a page run";
+        for (uint32_t group = 0; new_pages > 0 && group < model->sizes.group_count; group++) {
+            const kvspan_page_run *run = &changes->page_runs[run_count];
+
+            if (run_count++ == changes->page_run_count || run->slot != slot ||
+                run->group != group || run->first_column != first || run->page_count != new_pages ||
+                memcmp(run->pages, sequence->pages[group] + first, new_pages * sizeof(uint32_t)) !=
+                    0) {
+                return "a page run";
+            }
         }
     }
     return run_count != changes->page_run_count ? "the number of page runs" : NULL;
+}
+
+static const char *copies_difference(const ledger_model *model, const kvspan_changes *changes)
+{
+    if (changes->copy_count != model->held_count) {
+        return "the number of copies";
+    }
+    for (uint32_t i = 0; i < model->held_count; i++) {
+        if (changes->copies[i].source != model->held[i]) {
+            return "the source of a copy";
+        }
+    }
+    return NULL;
 }
 
 const char *model_changes_difference(const ledger_model *model, const kvspan_changes *changes)
@@ -332,6 +620,9 @@ const char *model_changes_difference(const ledger_model *model, const kvspan_cha
 
     if (!difference) {
         difference = rows_difference(model, changes);
+    }
+    if (!difference) {
+        difference = copies_difference(model, changes);
     }
     if (!difference && changes->epoch != model->epoch + 1) {
         difference = "the epoch";
@@ -352,8 +643,12 @@ uint64_t model_digest(const ledger_model *model)
         if (sequence->is_live) {
             sum += kvspan_digest_sequence(slot, sequence->tag, sequence->tokens);
         }
-        for (uint32_t column = 0; column < sequence->page_count; column++) {
-            sum += kvspan_digest_entry(0, slot, column, sequence->pages[column]);
+        for (uint32_t group = 0; group < model->sizes.group_count; group++) {
+            for (uint32_t column = 0; column < sequence->column_count; column++) {
+                const uint32_t page = sequence->pages[group][column];
+
+                sum += page ? kvspan_digest_entry(group, slot, column, page) : 0;
+            }
         }
     }
     return sum;

@@ -13,8 +13,8 @@ typedef struct model_sequence {
     uint64_t tag;
     uint64_t tokens;
     uint64_t committed;
-    uint32_t page_count;
-    uint32_t pages[TEST_MAX_COLUMNS];
+    uint32_t column_count;
+    uint32_t pages[TEST_MAX_GROUPS][TEST_MAX_COLUMNS]; /* 0 = behind the window */
 } model_sequence;
 
 typedef struct model_book {
@@ -31,7 +31,9 @@ typedef struct ledger_model {
     uint32_t row_count;
     uint32_t row_slots[TEST_MAX_SLOTS];
     uint32_t row_tokens[TEST_MAX_SLOTS];
-    uint32_t row_columns[TEST_MAX_SLOTS]; /* pages of the slot before its row */
+    uint32_t row_columns[TEST_MAX_SLOTS]; /* columns of the slot before its row */
+    uint32_t held_count;
+    uint32_t held[TEST_MAX_PAGES]; /* pages that the open step copies, in order */
     uint64_t epoch;
     uint32_t high_water;
     uint32_t told_generations[TEST_MAX_SLOTS]; /* what the ranks hold in a slot; 0 = nothing */
@@ -42,6 +44,9 @@ void model_init(ledger_model *model, const kvspan_ledger_config *sizes);
 
 kvspan_status model_create(ledger_model *model, uint64_t tag, uint64_t prompt_tokens,
                            kvspan_sequence *sequence_out);
+kvspan_status model_fork(ledger_model *model, kvspan_sequence parent, uint64_t position,
+                         uint64_t tag, kvspan_sequence *child_out);
+kvspan_status model_truncate(ledger_model *model, kvspan_sequence sequence, uint64_t token_count);
 kvspan_status model_commit(ledger_model *model, kvspan_sequence sequence, uint32_t token_count);
 kvspan_status model_free(ledger_model *model, kvspan_sequence sequence);
 kvspan_status model_open(ledger_model *model);

@@ -16,6 +16,8 @@ enum {
 
 typedef enum operation_kind {
     CREATE,
+    FORK,
+    TRUNCATE,
     COMMIT,
     FREE,
     OPEN,
@@ -28,12 +30,13 @@ typedef enum operation_kind {
 } operation_kind;
 
 static const char *const operation_names[OPERATION_KINDS] = {
-    "create", "commit", "free", "open", "add", "attach", "cancel", "seal", "check",
+    "create", "fork",   "truncate", "commit", "free",  "open",
+    "add",    "attach", "cancel",   "seal",   "check",
 };
 
 /* How often each is drawn while a step is open, and while none is. */
-static const uint32_t open_weights[OPERATION_KINDS] = { 13, 8, 8, 1, 36, 8, 8, 9, 8 };
-static const uint32_t closed_weights[OPERATION_KINDS] = { 13, 8, 8, 60, 0, 0, 0, 0, 8 };
+static const uint32_t open_weights[OPERATION_KINDS] = { 7, 9, 8, 10, 9, 1, 38, 7, 7, 8, 7 };
+static const uint32_t closed_weights[OPERATION_KINDS] = { 6, 9, 8, 10, 9, 70, 0, 0, 0, 0, 7 };
 
 enum {
     STATUSES = KVSPAN_ERR_TRANSPORT + 1
@@ -45,6 +48,10 @@ typedef struct operation_counters {
     uint32_t succeeded[OPERATION_KINDS];
     uint32_t statuses[STATUSES];
     uint32_t no_pages_adds;
+    uint32_t copies; /* told at seals, as those below */
+    uint32_t windows;
+    uint32_t shared_runs;
+    uint32_t trims;
 } operation_counters;
 
 /* A ledger, its model, and a rank that hears of every sealed step. */
@@ -92,8 +99,10 @@ static kvspan_ledger_config draw_sizes(model_world *world, uint32_t index)
     /* Some worlds have more slots than a word of a slot set has bits. */
     const uint32_t slots = index % 10 == 9 ? 66 + draw_below(world, 90) : 4 + draw_below(world, 12);
 
-    return (kvspan_ledger_config){
+    const uint32_t groups = 1 + index % TEST_MAX_GROUPS;
+    kvspan_ledger_config sizes = {
         .size = sizeof(kvspan_ledger_config),
+        .group_count = groups,
         .page_count = page_total + 1,
         .slot_count = slots,
         .page_tokens = page_tokens,
@@ -103,6 +112,15 @@ static kvspan_ledger_config draw_sizes(model_world *world, uint32_t index)
         .max_payload_bytes = PAYLOAD_BYTES,
         .max_sequence_tokens = 3 * stretch + draw_below(world, (uint64_t)stretch * page_total),
     };
+
+    for (uint32_t group = 0; group < groups; group++) {
+        /* None, one token, or up to four pages. */
+        const uint32_t windows[] = { 0, 1, 1 + draw_below(world, 4 * stretch),
+                                     1 + draw_below(world, 2 * stretch) };
+
+        sizes.group_windows[group] = windows[draw_below(world, 4)];
+    }
+    return sizes;
 }
 
 /* Mostly a live sequence, sometimes one of the past, seldom nonsense. */
@@ -156,6 +174,48 @@ static kvspan_status do_create(model_world *world)
            "create", "the status");
     expect(world, sequence == expected, "create", "the sequence");
     world->old_handles[draw_below(world, OLD_HANDLES)] = sequence;
+    return status;
+}
+
+/* Mostly near the end, sometimes anywhere, seldom behind it. */
+static uint64_t draw_position(model_world *world, kvspan_sequence sequence)
+{
+    const uint64_t tokens = kvspan_sequence_tokens(world->ledger, sequence);
+
+    switch (draw_below(world, 16)) {
+    case 0: return tokens + 1 + draw_below(world, 3);
+    case 1:
+    case 2: return draw_below(world, tokens + 1);
+    case 3: return 0;
+    default: return tokens - draw_below(world, tokens < 6 ? tokens + 1 : 6);
+    }
+}
+
+static kvspan_status do_fork(model_world *world)
+{
+    const kvspan_sequence parent = draw_sequence(world);
+    const uint64_t position = draw_position(world, parent);
+    const uint64_t tag = draw(world);
+    kvspan_sequence expected = 1;
+    kvspan_sequence child = 1;
+    const kvspan_status status =
+        kvspan_sequence_fork(world->ledger, parent, position, tag, &child, NULL);
+
+    expect(world, status == model_fork(&world->model, parent, position, tag, &expected), "fork",
+           "the status");
+    expect(world, child == expected, "fork", "the sequence");
+    world->old_handles[draw_below(world, OLD_HANDLES)] = child;
+    return status;
+}
+
+static kvspan_status do_truncate(model_world *world)
+{
+    const kvspan_sequence sequence = draw_sequence(world);
+    const uint64_t left = draw_position(world, sequence);
+    const kvspan_status status = kvspan_sequence_truncate(world->ledger, sequence, left, NULL);
+
+    expect(world, status == model_truncate(&world->model, sequence, left), "truncate",
+           "the status");
     return status;
 }
 
@@ -231,7 +291,12 @@ static kvspan_status do_seal(model_world *world)
     const char *difference = model_changes_difference(&world->model, &changes);
 
     expect(world, !difference, "seal", difference);
-    test_rank_apply(&world->rank, &changes);
+    test_rank_apply(&world->rank, &changes,
+                    world->model.sizes.page_tokens * world->model.sizes.token_members);
+    world->counters->copies += changes.copy_count;
+    world->counters->windows += changes.window_count;
+    world->counters->shared_runs += changes.shared_run_count;
+    world->counters->trims += changes.trim_count;
     expect(world, kvspan_step_rehearse(world->step, NULL) == KVSPAN_OK, "seal", "the status");
     model_seal(&world->model);
     return KVSPAN_OK;
@@ -250,6 +315,8 @@ static kvspan_status do_operation(model_world *world, operation_kind kind)
 {
     switch (kind) {
     case CREATE: return do_create(world);
+    case FORK: return do_fork(world);
+    case TRUNCATE: return do_truncate(world);
     case COMMIT: return do_commit(world);
     case FREE: return do_free(world);
     case OPEN: return do_open(world);
@@ -328,6 +395,12 @@ static void print_and_assert_counters(const operation_counters *counters)
     }
     printf("  rows without pages     %8u (%4.1f %%)\n", counters->no_pages_adds,
            100.0 * counters->no_pages_adds / total);
+    printf("  %u copies, %u windows, %u shared runs, %u trims told\n", counters->copies,
+           counters->windows, counters->shared_runs, counters->trims);
+    ck_assert_uint_ge(counters->copies, 1000);
+    ck_assert_uint_ge(counters->windows, 1000);
+    ck_assert_uint_ge(counters->shared_runs, 1000);
+    ck_assert_uint_ge(counters->trims, 1000);
     ck_assert_uint_ge(total, 1000000);
     ck_assert_uint_ge((uint64_t)counters->no_pages_adds * 20, total);
     ck_assert_uint_ge((uint64_t)counters->statuses[KVSPAN_ERR_ARGUMENT] * 100, total);

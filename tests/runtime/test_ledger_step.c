@@ -391,7 +391,7 @@ START_TEST(a_rank_that_applies_the_changes_has_the_same_tables)
     test_step_add(step, second, 9);
     test_step_add(step, first, 2);
     changes = kvspan_step_changes(step);
-    test_rank_apply(&rank, &changes);
+    test_rank_apply(&rank, &changes, 4);
     kvspan_step_seal(step);
     step = test_step_open(ledger);
     ck_assert_int_eq(kvspan_sequence_free(ledger, first, NULL), KVSPAN_OK);
@@ -401,7 +401,7 @@ START_TEST(a_rank_that_applies_the_changes_has_the_same_tables)
     test_step_add(step, test_sequence_create(ledger, 3), 4);
     test_step_add(step, second, 8);
     changes = kvspan_step_changes(step);
-    test_rank_apply(&rank, &changes);
+    test_rank_apply(&rank, &changes, 4);
     kvspan_step_seal(step);
     ck_assert_uint_eq(kvspan_ledger_digest(ledger), test_rank_digest(&rank));
     ck_assert_uint_eq(rank.tags[0], 3);
