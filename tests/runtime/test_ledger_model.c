@@ -115,8 +115,8 @@ static kvspan_ledger_config draw_sizes(model_world *world, uint32_t index)
 
     for (uint32_t group = 0; group < groups; group++) {
         /* None, one token, or up to four pages. */
-        const uint32_t windows[] = { 0, 1, 1 + draw_below(world, 4 * stretch),
-                                     1 + draw_below(world, 2 * stretch) };
+        const uint32_t windows[] = { 0, 1, 1 + draw_below(world, (uint64_t)4 * stretch),
+                                     1 + draw_below(world, (uint64_t)2 * stretch) };
 
         sizes.group_windows[group] = windows[draw_below(world, 4)];
     }
