@@ -94,12 +94,25 @@ KVSPAN_API kvspan_status kvspan_metadata_create(const kvspan_metadata_config *co
  */
 KVSPAN_API void kvspan_metadata_destroy(kvspan_metadata *metadata);
 
-/** @return all fields, derived ones included; partition_axis names every field of it and is
- * @p metadata's */
+/**
+ * Gives all fields, derived ones included.
+ *
+ * Not collective.
+ *
+ * @param metadata  a live description
+ * @return the fields; partition_axis names every field of it and is @p metadata's
+ */
 KVSPAN_API kvspan_metadata_config kvspan_metadata_fields(const kvspan_metadata *metadata);
 
-/** @return the description as JSON, owned by @p metadata: all keys, in the order of the table.
- * Reading it gives the same fields and, written again, the same bytes. */
+/**
+ * Gives the description as JSON: all keys, in the order of the table. Reading it gives the same
+ * fields and, written again, the same bytes.
+ *
+ * Not collective.
+ *
+ * @param metadata  a live description
+ * @return the text, owned by @p metadata
+ */
 KVSPAN_API const char *kvspan_metadata_json(const kvspan_metadata *metadata);
 
 /**

@@ -13,7 +13,7 @@ extern "C" {
 
 /** Position of what is no token: an idle slot, the padding behind a chunk. */
 enum {
-    KVSPAN_DENSE_IDLE = -1
+    KVSPAN_DENSE_IDLE = -1 /**< position of a slot without a row */
 };
 
 /** The seed's five arrays, in host memory that the caller brings. A row of one new token is a

@@ -18,8 +18,8 @@ enum {
 
 /** Whether attention has sink logits. A config.json does not say; a few model types always do. */
 typedef enum kvspan_model_sinks {
-    KVSPAN_MODEL_SINKS_UNKNOWN = 0,
-    KVSPAN_MODEL_SINKS_LEARNED = 1 /**< one logit per query head, among the weights */
+    KVSPAN_MODEL_SINKS_UNKNOWN = 0, /**< the file does not say */
+    KVSPAN_MODEL_SINKS_LEARNED = 1  /**< one logit per query head, among the weights */
 } kvspan_model_sinks;
 
 /** Geometry of a model's attention. A plain value. */
@@ -33,8 +33,8 @@ typedef struct kvspan_model_config {
     kvspan_dtype dtype;                       /**< of the weights; 0 if the file does not say */
     float scale;                              /**< of q·k; 0 = 1/√key_dim */
     float soft_cap;                           /**< of the scaled logits; 0 = none */
-    kvspan_model_sinks sinks;
-    uint64_t max_sequence_tokens; /**< positions the model is made for; 0 if not said */
+    kvspan_model_sinks sinks;                 /**< whether attention has sink logits */
+    uint64_t max_sequence_tokens;             /**< positions the model is made for; 0 if not said */
     uint32_t window_tokens[KVSPAN_MAX_LAYERS]; /**< [layer_count] a query sees itself and
                                                     window_tokens − 1 before; 0 = all */
 } kvspan_model_config;

@@ -30,9 +30,12 @@ static int replay_file(const char *path)
     }
     bytes = fread(room, 1, MAX_INPUT_BYTES, file);
     (void)fclose(file);
-    data = realloc(room, bytes ? bytes : 1);
-    (void)LLVMFuzzerTestOneInput(data ? data : room, bytes);
-    free(data ? data : room);
+    data = realloc(room, bytes ? bytes : 1); /* so that a sanitizer sees its end */
+    if (!data) {
+        data = room;
+    }
+    (void)LLVMFuzzerTestOneInput(data, bytes);
+    free(data);
     return 1;
 }
 

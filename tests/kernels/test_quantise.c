@@ -162,7 +162,7 @@ START_TEST(the_largest_element_gets_the_largest_code)
     random_source random = random_start("maximal", 2);
 
     for (int round = 0; round < 50; round++) {
-        float source[TOKENS * HEADS * DIM];
+        float source[TOKENS * HEADS * DIM] = { 0 };
         quantised target;
 
         for (size_t i = 0; i < (size_t)TOKENS * HEADS * DIM; i++) {
