@@ -1,5 +1,6 @@
 #include "runtime/cache/capacity.h"
 
+#include <assert.h>
 #include <inttypes.h>
 
 #include "kernels/page_format.h"
@@ -74,6 +75,7 @@ static uint64_t sequence_pages(const kvspan_settings *settings, uint64_t tokens,
     const uint64_t all = (tokens + page_tokens - 1) / page_tokens;
     uint64_t pages = 0;
 
+    assert(config->group_count > 0);
     for (uint32_t i = 0; i < config->group_count; i++) {
         const uint64_t window = settings->groups[i].window_tokens;
         const uint64_t held =

@@ -1,5 +1,6 @@
 #include "runtime/cache/staging.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -82,11 +83,12 @@ static kvspan_status take_device_memory(kvspan_device *device, uint64_t bytes,
     return status;
 }
 
-static kvspan_status take_lists(kvspan_staging *staging, uint32_t head_members, kvspan_error *error)
+static kvspan_status take_lists(kvspan_staging *staging, size_t share_count, kvspan_error *error)
 {
     const size_t members = staging->max_members;
 
-    staging->shares = calloc(head_members, sizeof(*staging->shares));
+    assert(share_count > 0);
+    staging->shares = calloc(share_count, sizeof(*staging->shares));
     staging->places = calloc(members, sizeof(*staging->places));
     staging->send_offsets = calloc(members * 4, sizeof(*staging->send_offsets));
     if (!staging->shares || !staging->places || !staging->send_offsets) {

@@ -268,9 +268,9 @@ static void store_token(const paged_case *paged, uint32_t row, uint32_t position
         unsigned char *target = base + place.offset * plane.token_stride;
 
         if (item_bytes == 1) {
-            oracle_quantise(plane.dtype, source + head * plane.dim, plane.dim, target,
-                            plane.scale_offset ? base + plane.scale_offset + place.offset * 4
-                                               : NULL);
+            oracle_quantise(
+                plane.dtype, source + (size_t)head * plane.dim, plane.dim, target,
+                plane.scale_offset ? base + plane.scale_offset + (size_t)place.offset * 4 : NULL);
             continue;
         }
         for (uint32_t i = 0; i < plane.dim; i++) {
