@@ -48,7 +48,7 @@ enum {
 /** Everything must be equal on all ranks but arena_bytes and memory_limit_bytes. */
 typedef struct kvspan_cache_config {
     size_t size;                      /**< sizeof(kvspan_cache_config) as the caller compiled it */
-    uint32_t group_count;             /**< required; above 1 is UNSUPPORTED yet */
+    uint32_t group_count;             /**< in [1, KVSPAN_MAX_GROUPS]; required */
     const kvspan_layer_group *groups; /**< [group_count], copied; one KEY and one VALUE plane */
     uint32_t page_tokens;             /**< P; required */
     uint32_t slot_count;              /**< live sequences of a step group; required */
