@@ -44,9 +44,18 @@ static kvspan_status compare_steps(kvspan_cache *cache, const kvspan_changes *ch
         { "table digest", (int64_t)changes->table_digest },
     };
 
-    return kvspan_agree_equal(cache->comm, &cache->geometry.step, fields,
-                              sizeof(fields) / sizeof(fields[0]),
-                              cache->settings.config.deadline_ms, error);
+    kvspan_error why;
+    const kvspan_status status = kvspan_agree_equal(cache->comm, &cache->geometry.step, fields,
+                                                    sizeof(fields) / sizeof(fields[0]),
+                                                    cache->settings.config.deadline_ms, &why);
+
+    if (status == KVSPAN_ERR_MISMATCH) {
+        cache->spent = why; /* every rank hears it from the agreement: no alarm overtakes it */
+    }
+    if (status != KVSPAN_OK && error) {
+        *error = why;
+    }
+    return status;
 }
 
 /* A message to itself: a step goes one way, whoever has decided it. */
