@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "kernels/host_memory.h"
-#include "kernels/page_format.h"
 
 enum {
     REFERENCE_TILE_TOKENS = 16
@@ -85,7 +84,6 @@ static kvspan_status open_reference(uint32_t index, kvspan_device **device_out, 
     *device = (kvspan_device){ .ops = &reference_ops,
                                .kernels = &kvspan_kernels_reference,
                                .tile_tokens = REFERENCE_TILE_TOKENS,
-                               .format_id = KVSPAN_FORMAT_CANONICAL,
                                .host_memory = 1 };
     *device_out = device;
     return KVSPAN_OK;

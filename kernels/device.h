@@ -42,7 +42,6 @@ struct kvspan_device {
     const kvspan_device_ops *ops;
     const kvspan_kernels *kernels;
     uint32_t tile_tokens; /* query tokens of a work item */
-    uint32_t format_id;   /* layout of runs that the column's kernels want */
     uint32_t host_memory; /* 1: the device's memory is the host's; copies may be skipped */
 };
 

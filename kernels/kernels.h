@@ -8,6 +8,7 @@
 #ifndef KVSPAN_KERNELS_KERNELS_H
 #define KVSPAN_KERNELS_KERNELS_H
 
+#include <kvspan/element_order.h>
 #include <kvspan/token_rule.h>
 #include <kvspan/types.h>
 
@@ -16,7 +17,8 @@
 /* Where one plane of one layer lies: address of (page, head, token) = data + page·page_stride +
  * head·head_stride + token·token_stride; of its scale, an f32 that need not be aligned, data +
  * page·page_stride + head·head_stride + scale_offset + 4·token. Page-first and layer-first differ
- * in strides only. */
+ * in strides only. In tiled orders an element lies where kvspan_element_offset() says, counted from
+ * the head. */
 typedef struct kvspan_plane_view {
     unsigned char *data;
     uint64_t page_stride;  /* bytes */
@@ -26,6 +28,7 @@ typedef struct kvspan_plane_view {
     uint32_t heads; /* local kv heads */
     uint32_t dim;
     uint64_t scale_offset; /* bytes; 0 = no scales */
+    kvspan_element_order order;
 } kvspan_plane_view;
 
 /* The rows of a step and the page table they use; all arrays on the device. */
@@ -114,6 +117,29 @@ typedef struct kvspan_fill_pages_args {
     uint8_t value;
 } kvspan_fill_pages_args;
 
+/* One plane of whole pages, between the order of a column and rows: page i of the list to or from
+ * rows + i·heads·head_stride, [head]{ [token][dim], scales } as in a page of canonical order. */
+typedef struct kvspan_transcode_pages_args {
+    kvspan_plane_view plane;
+    uint32_t page_tokens;
+    const uint32_t *pages; /* [page_count], host */
+    uint32_t page_count;
+    unsigned char *rows;
+} kvspan_transcode_pages_args;
+
+/* A checksum of each page's bytes as they lie: part_bytes at each of its parts, in order of parts,
+ * as page_checksum.h defines it. */
+typedef struct kvspan_checksum_pages_args {
+    const unsigned char *data;
+    uint64_t page_stride;
+    uint64_t part_bytes; /* a multiple of 8 */
+    uint32_t part_count;
+    uint64_t part_stride;
+    const uint32_t *pages; /* [page_count], host */
+    uint32_t page_count;
+    uint64_t *checksums; /* [page_count], host */
+} kvspan_checksum_pages_args;
+
 /* One change of a device page table: table[slot][column] = page. */
 typedef struct kvspan_table_patch {
     uint32_t slot;
@@ -150,22 +176,30 @@ typedef struct kvspan_place_heads_args {
 /* A column. Every entry is filled. All are stream-ordered. */
 typedef struct kvspan_kernels {
     const char *name;
-    kvspan_status (*append_tokens)(const kvspan_append_tokens_args *args, kvspan_stream stream,
-                                   kvspan_error *error);
-    kvspan_status (*attend_pages)(const kvspan_attend_pages_args *args, kvspan_stream stream,
-                                  kvspan_error *error);
-    kvspan_status (*merge_partials)(const kvspan_merge_partials_args *args, kvspan_stream stream,
-                                    kvspan_error *error);
-    kvspan_status (*copy_pages)(const kvspan_copy_pages_args *args, kvspan_stream stream,
-                                kvspan_error *error);
-    kvspan_status (*fill_pages)(const kvspan_fill_pages_args *args, kvspan_stream stream,
-                                kvspan_error *error);
-    kvspan_status (*patch_table)(const kvspan_patch_table_args *args, kvspan_stream stream,
-                                 kvspan_error *error);
-    kvspan_status (*place_heads)(const kvspan_place_heads_args *args, kvspan_stream stream,
-                                 kvspan_error *error);
+    kvspan_status (*append_tokens)(kvspan_device *device, const kvspan_append_tokens_args *args,
+                                   kvspan_stream stream, kvspan_error *error);
+    kvspan_status (*attend_pages)(kvspan_device *device, const kvspan_attend_pages_args *args,
+                                  kvspan_stream stream, kvspan_error *error);
+    kvspan_status (*merge_partials)(kvspan_device *device, const kvspan_merge_partials_args *args,
+                                    kvspan_stream stream, kvspan_error *error);
+    kvspan_status (*copy_pages)(kvspan_device *device, const kvspan_copy_pages_args *args,
+                                kvspan_stream stream, kvspan_error *error);
+    kvspan_status (*fill_pages)(kvspan_device *device, const kvspan_fill_pages_args *args,
+                                kvspan_stream stream, kvspan_error *error);
+    kvspan_status (*patch_table)(kvspan_device *device, const kvspan_patch_table_args *args,
+                                 kvspan_stream stream, kvspan_error *error);
+    kvspan_status (*gather_pages)(kvspan_device *device, const kvspan_transcode_pages_args *args,
+                                  kvspan_stream stream, kvspan_error *error);
+    kvspan_status (*scatter_pages)(kvspan_device *device, const kvspan_transcode_pages_args *args,
+                                   kvspan_stream stream, kvspan_error *error);
+    kvspan_status (*checksum_pages)(kvspan_device *device, const kvspan_checksum_pages_args *args,
+                                    kvspan_stream stream, kvspan_error *error);
+    kvspan_status (*place_heads)(kvspan_device *device, const kvspan_place_heads_args *args,
+                                 kvspan_stream stream, kvspan_error *error);
     /* Whether q/k/v/out of this type and a plane of this type can be worked on. */
     int (*has_dtype)(kvspan_dtype tensor, kvspan_dtype plane);
+    /* The id of the page format that suits the column for such pages. */
+    uint32_t (*choose_format)(const kvspan_layer_group *group, uint32_t page_tokens);
 } kvspan_kernels;
 
 extern const kvspan_kernels kvspan_kernels_reference;

@@ -157,6 +157,31 @@ kvspan_status kvspan_page_format_widen(kvspan_page_format *format, uint64_t page
     return KVSPAN_OK;
 }
 
+int kvspan_page_format_can_tile(const kvspan_layer_group *group, uint32_t page_tokens)
+{
+    for (uint32_t i = 0; i < group->plane_count; i++) {
+        const kvspan_plane *const plane = &group->planes[i];
+
+        if ((plane->role != KVSPAN_KEY && plane->role != KVSPAN_VALUE) ||
+            plane->dim % KVSPAN_TILE_DIMS != 0 || kvspan_dtype_bytes(plane->dtype) > 2) {
+            return 0;
+        }
+    }
+    return page_tokens % KVSPAN_TILE_TOKENS == 0;
+}
+
+void kvspan_page_format_reorder(kvspan_page_format *format, uint32_t id)
+{
+    format->id = id;
+    for (uint32_t i = 0; i < format->plane_count; i++) {
+        const kvspan_element_order tiles = format->planes[i].role == KVSPAN_KEY
+                                               ? KVSPAN_ORDER_KEY_TILES
+                                               : KVSPAN_ORDER_VALUE_TILES;
+
+        format->planes[i].order = id == KVSPAN_FORMAT_TILES ? tiles : KVSPAN_ORDER_ROWS;
+    }
+}
+
 kvspan_plane_view kvspan_page_format_view(const kvspan_page_format *format, unsigned char *arena,
                                           uint32_t layer_index, uint32_t plane)
 {
@@ -171,5 +196,6 @@ kvspan_plane_view kvspan_page_format_view(const kvspan_page_format *format, unsi
         .heads = format->planes[plane].heads,
         .dim = format->planes[plane].dim,
         .scale_offset = format->planes[plane].scale_offset,
+        .order = format->planes[plane].order,
     };
 }

@@ -13,12 +13,13 @@
 
 enum {
     KVSPAN_PAGE_ALIGNMENT = 4096,
-    KVSPAN_SCALE_BYTES = 4,     /* a scale is an f32; scales follow their head's [token][dim] */
-    KVSPAN_FORMAT_CANONICAL = 1 /* id of the layout that reference, checkpoints and peers use */
+    KVSPAN_SCALE_BYTES = 4,      /* a scale is an f32; scales follow their head's [token][dim] */
+    KVSPAN_FORMAT_CANONICAL = 1, /* rows: what reference, checkpoints and peers use */
+    KVSPAN_FORMAT_TILES = 2      /* key tiles and value tiles: what vector instructions want */
 };
 
 typedef struct kvspan_page_format {
-    uint32_t id;      /* whose layout within a run; KVSPAN_FORMAT_CANONICAL */
+    uint32_t id;      /* order of elements within a run; KVSPAN_FORMAT_… */
     uint32_t version; /* of that layout */
     uint32_t layout;  /* kvspan_layout */
     uint32_t layer_count;
@@ -39,6 +40,7 @@ typedef struct kvspan_page_format {
         uint64_t head_stride;
         uint64_t token_stride;
         uint64_t scale_offset; /* bytes from the start of a head to its scales; 0 = no scales */
+        kvspan_element_order order;
     } planes[KVSPAN_MAX_PLANES];
 } kvspan_page_format;
 
@@ -60,6 +62,13 @@ kvspan_status kvspan_page_format_make(const kvspan_layer_group *group, const uin
  */
 kvspan_status kvspan_page_format_widen(kvspan_page_format *format, uint64_t page_bytes,
                                        const kvspan_page_format *first, kvspan_error *error);
+
+/* Whether pages of the group can be laid out in tiles. */
+int kvspan_page_format_can_tile(const kvspan_layer_group *group, uint32_t page_tokens);
+
+/* Gives a canonical format another order of elements; bytes and strides stay. A group that cannot
+ * be tiled must stay canonical. */
+void kvspan_page_format_reorder(kvspan_page_format *format, uint32_t id);
 
 /* The view of one plane of the group's layer_index-th layer in an arena. */
 kvspan_plane_view kvspan_page_format_view(const kvspan_page_format *format, unsigned char *arena,

@@ -12,6 +12,7 @@
 #ifndef KVSPAN_CACHE_H
 #define KVSPAN_CACHE_H
 
+#include <kvspan/element_order.h>
 #include <kvspan/ledger.h>
 #include <kvspan/token_rule.h>
 #include <kvspan/types.h>
@@ -400,7 +401,8 @@ KVSPAN_API uint32_t kvspan_cache_notices(const kvspan_cache *cache);
 /** Where a plane of a layer lies. Address of a token's vector: data + page·page_stride +
  * head·head_stride + token·token_stride, with (page, token) by the page table and token_rule.h. Of
  * its scale, an f32 that need not be aligned: data + page·page_stride + head·head_stride +
- * scale_offset + 4·token; a number is its element times this. */
+ * scale_offset + 4·token; a number is its element times this. That is the order of rows; in tiles
+ * an element lies at data + page·page_stride + head·head_stride + kvspan_element_offset(). */
 typedef struct kvspan_layer_view {
     void *data;                 /**< device, of page 0, head 0, token 0 */
     uint64_t page_stride;       /**< bytes */
@@ -415,6 +417,7 @@ typedef struct kvspan_layer_view {
     const uint32_t *page_table; /**< device, [slot][column] */
     uint32_t page_table_stride; /**< columns: pages of the longest sequence */
     uint64_t scale_offset;      /**< bytes; 0 = the plane has no scales */
+    uint32_t order;             /**< kvspan_element_order: of the elements of a head in a page */
 } kvspan_layer_view;
 
 /**

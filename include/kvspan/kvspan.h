@@ -10,6 +10,7 @@
 #include <kvspan/dense_view.h>
 #include <kvspan/device.h>
 #include <kvspan/digest.h>
+#include <kvspan/element_order.h>
 #include <kvspan/export.h>
 #include <kvspan/ledger.h>
 #include <kvspan/model_config.h>

@@ -37,11 +37,13 @@ static void append_token(const kvspan_append_tokens_args *args, const uint32_t *
     }
 }
 
-kvspan_status kvspan_reference_append_tokens(const kvspan_append_tokens_args *args,
+kvspan_status kvspan_reference_append_tokens(kvspan_device *device,
+                                             const kvspan_append_tokens_args *args,
                                              kvspan_stream stream, kvspan_error *error)
 {
     const kvspan_step_arrays *rows = &args->rows;
 
+    (void)device;
     (void)stream;
     (void)error;
     for (uint32_t row = 0; row < rows->row_count; row++) {

@@ -236,11 +236,13 @@ static void attend_heads(const kvspan_attend_pages_args *args, const kvspan_work
     }
 }
 
-kvspan_status kvspan_reference_attend_pages(const kvspan_attend_pages_args *args,
+kvspan_status kvspan_reference_attend_pages(kvspan_device *device,
+                                            const kvspan_attend_pages_args *args,
                                             kvspan_stream stream, kvspan_error *error)
 {
     struct workspace work;
 
+    (void)device;
     (void)stream;
     (void)error;
     assert(args->keys.dim <= KVSPAN_MAX_DIM);

@@ -3,9 +3,10 @@
 #include <assert.h>
 #include <string.h>
 
-kvspan_status kvspan_reference_copy_pages(const kvspan_copy_pages_args *args, kvspan_stream stream,
-                                          kvspan_error *error)
+kvspan_status kvspan_reference_copy_pages(kvspan_device *device, const kvspan_copy_pages_args *args,
+                                          kvspan_stream stream, kvspan_error *error)
 {
+    (void)device;
     (void)stream;
     (void)error;
     for (uint64_t pair = 0; pair < args->pair_count; pair++) {

@@ -2,9 +2,10 @@
 
 #include <string.h>
 
-kvspan_status kvspan_reference_fill_pages(const kvspan_fill_pages_args *args, kvspan_stream stream,
-                                          kvspan_error *error)
+kvspan_status kvspan_reference_fill_pages(kvspan_device *device, const kvspan_fill_pages_args *args,
+                                          kvspan_stream stream, kvspan_error *error)
 {
+    (void)device;
     (void)stream;
     (void)error;
     for (uint32_t i = 0; i < args->page_count; i++) {

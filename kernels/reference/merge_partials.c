@@ -84,11 +84,13 @@ static float merge_row(const kvspan_merge_partials_args *args, uint64_t token, u
     return maximum + logf(denominator);
 }
 
-kvspan_status kvspan_reference_merge_partials(const kvspan_merge_partials_args *args,
+kvspan_status kvspan_reference_merge_partials(kvspan_device *device,
+                                              const kvspan_merge_partials_args *args,
                                               kvspan_stream stream, kvspan_error *error)
 {
     float merged[KVSPAN_MAX_DIM];
 
+    (void)device;
     (void)stream;
     (void)error;
     assert(args->dim <= KVSPAN_MAX_DIM);

@@ -2,9 +2,11 @@
 
 #include <assert.h>
 
-kvspan_status kvspan_reference_patch_table(const kvspan_patch_table_args *args,
+kvspan_status kvspan_reference_patch_table(kvspan_device *device,
+                                           const kvspan_patch_table_args *args,
                                            kvspan_stream stream, kvspan_error *error)
 {
+    (void)device;
     (void)stream;
     (void)error;
     for (uint32_t i = 0; i < args->patch_count; i++) {

@@ -23,9 +23,11 @@ static void place_block(const unsigned char *block, const kvspan_head_block *pla
     }
 }
 
-kvspan_status kvspan_reference_place_heads(const kvspan_place_heads_args *args,
+kvspan_status kvspan_reference_place_heads(kvspan_device *device,
+                                           const kvspan_place_heads_args *args,
                                            kvspan_stream stream, kvspan_error *error)
 {
+    (void)device;
     (void)stream;
     (void)error;
     for (uint32_t i = 0; i < args->block_count; i++) {

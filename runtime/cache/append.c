@@ -62,7 +62,7 @@ kvspan_status kvspan_cache_append(kvspan_cache *cache, uint32_t layer, const kvs
             .source = planes[i]
         };
 
-        status = cache->device->kernels->append_tokens(&args, stream, error);
+        status = cache->device->kernels->append_tokens(cache->device, &args, stream, error);
     }
     return status;
 }

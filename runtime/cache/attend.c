@@ -105,7 +105,7 @@ static kvspan_status run_attend(const kvspan_attend_call *call, const kvspan_ten
     if (compute.count == 0 || call->q.tokens == 0) {
         return KVSPAN_OK;
     }
-    return cache->device->kernels->attend_pages(&args, call->stream, error);
+    return cache->device->kernels->attend_pages(cache->device, &args, call->stream, error);
 }
 
 static kvspan_status resolve(kvspan_attend_call *call, uint32_t layer,

@@ -120,8 +120,12 @@ static kvspan_status create_formats(kvspan_cache *cache, kvspan_error *error)
         status = kvspan_page_format_make(&cache->settings.groups[i], local_heads,
                                          config->page_tokens, (uint32_t)cache->plan.page_count,
                                          (kvspan_layout)config->layout, &cache->formats[i], error);
-        if (status == KVSPAN_OK && cache->formats[i].page_bytes > page_bytes) {
-            page_bytes = cache->formats[i].page_bytes;
+        if (status == KVSPAN_OK) {
+            kvspan_page_format_reorder(&cache->formats[i],
+                                       cache->device->kernels->choose_format(
+                                           &cache->settings.groups[i], config->page_tokens));
+            page_bytes = cache->formats[i].page_bytes > page_bytes ? cache->formats[i].page_bytes
+                                                                   : page_bytes;
         }
     }
     for (uint32_t i = 0; status == KVSPAN_OK && i < config->group_count; i++) {

@@ -96,8 +96,9 @@ static kvspan_status patch_tables(kvspan_device_table *table, const kvspan_repli
                                   .column = patch->column,
                                   .page = patch->page };
     }
-    return result->patch_count == 0 ? KVSPAN_OK
-                                    : table->device->kernels->patch_table(&args, stream, error);
+    return result->patch_count == 0
+               ? KVSPAN_OK
+               : table->device->kernels->patch_table(table->device, &args, stream, error);
 }
 
 /* Fills the staged arrays; returns how many of their bytes are in use. */

@@ -50,12 +50,12 @@ kvspan_status kvspan_attend_gather(const kvspan_attend_call *call, kvspan_error 
                                         staging->receive_offsets, staging->receive_counts,
                                         cache->settings.config.deadline_ms, error);
     if (status == KVSPAN_OK) {
-        status = cache->device->kernels->place_heads(&args, call->stream, error);
+        status = cache->device->kernels->place_heads(cache->device, &args, call->stream, error);
     }
     if (status == KVSPAN_OK && lse) {
         args.blocks = staging->blocks + staging->block_lse_offset;
         args.out = *lse;
-        status = cache->device->kernels->place_heads(&args, call->stream, error);
+        status = cache->device->kernels->place_heads(cache->device, &args, call->stream, error);
     }
     return status;
 }
@@ -139,7 +139,7 @@ kvspan_status kvspan_attend_gather_q(kvspan_attend_call *call, kvspan_error *err
                                                .block_count = copies,
                                                .out = all };
 
-        status = cache->device->kernels->place_heads(&args, call->stream, error);
+        status = cache->device->kernels->place_heads(cache->device, &args, call->stream, error);
     }
     if (status == KVSPAN_OK) {
         call->q = all;

@@ -67,7 +67,7 @@ static uint64_t copy_bytes(const kvspan_attend_call *call)
 static kvspan_status pack(const kvspan_attend_call *call, kvspan_error *error)
 {
     const kvspan_staging *const staging = &call->cache->staging;
-    const kvspan_device *const device = call->cache->device;
+    kvspan_device *const device = call->cache->device;
     const uint32_t heads = call->placement.compute.count;
     const uint32_t met_heads = call->placement.meet_heads.count;
     const int64_t token_floats = (int64_t)(call->part_token_bytes / sizeof(float));
@@ -86,13 +86,13 @@ static kvspan_status pack(const kvspan_attend_call *call, kvspan_error *error)
                                                             met_heads, call->value_dim) };
 
         args.out.token_stride = token_floats;
-        status = device->kernels->place_heads(&args, call->stream, error);
+        status = device->kernels->place_heads(device, &args, call->stream, error);
         if (status == KVSPAN_OK) {
             args.blocks += call->q.tokens * heads * call->value_dim * sizeof(float);
             args.out = make_tensor(parts + (uint64_t)met_heads * call->value_dim * sizeof(float),
                                    KVSPAN_F32, call->q.tokens, met_heads, 1);
             args.out.token_stride = token_floats;
-            status = device->kernels->place_heads(&args, call->stream, error);
+            status = device->kernels->place_heads(device, &args, call->stream, error);
         }
     }
     return status;
@@ -146,7 +146,8 @@ static kvspan_status merge(const kvspan_attend_call *call, kvspan_error *error)
         return KVSPAN_OK;
     }
     args.out = kvspan_attend_target(call, &args.lse, &args.lse_stride);
-    return call->cache->device->kernels->merge_partials(&args, call->stream, error);
+    return call->cache->device->kernels->merge_partials(call->cache->device, &args, call->stream,
+                                                        error);
 }
 
 kvspan_status kvspan_attend_meet(const kvspan_attend_call *call, kvspan_error *error)

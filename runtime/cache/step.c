@@ -163,7 +163,7 @@ static kvspan_status copy_pages(kvspan_cache *cache, kvspan_stream stream, kvspa
                                               .pairs = pair,
                                               .pair_count = 1 };
 
-        status = cache->device->kernels->copy_pages(&args, stream, error);
+        status = cache->device->kernels->copy_pages(cache->device, &args, stream, error);
     }
     return status;
 }

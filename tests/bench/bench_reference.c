@@ -100,7 +100,7 @@ static double measure(const kvspan_attend_pages_args *args)
     uint32_t calls = 0;
 
     while (elapsed < 1e-3 * TARGET_MS) {
-        (void)kvspan_kernels_reference.attend_pages(args, NULL, NULL);
+        (void)kvspan_kernels_reference.attend_pages(NULL, args, NULL, NULL);
         calls++;
         elapsed = seconds_now() - start;
     }

@@ -136,7 +136,7 @@ paged_result paged_case_attend(const paged_case *paged, uint32_t member, kvspan_
         .soft_cap = shape->soft_cap,
     };
 
-    ck_assert_int_eq(kvspan_kernels_reference.attend_pages(&args, NULL, NULL), KVSPAN_OK);
+    ck_assert_int_eq(kvspan_kernels_reference.attend_pages(NULL, &args, NULL, NULL), KVSPAN_OK);
     result.out = take_rows(&out, out_bytes);
     free(queries.data);
     free(items);
@@ -187,7 +187,7 @@ paged_result paged_case_attend_all(const paged_case *paged, kvspan_dtype out_dty
         write_part(&partial, out_count, lse_count, parts + member * part_stride);
         paged_result_destroy(&partial);
     }
-    ck_assert_int_eq(kvspan_kernels_reference.merge_partials(&args, NULL, NULL), KVSPAN_OK);
+    ck_assert_int_eq(kvspan_kernels_reference.merge_partials(NULL, &args, NULL, NULL), KVSPAN_OK);
     result.out = take_rows(&out, out_bytes);
     free(parts);
     return result;

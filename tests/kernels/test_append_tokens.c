@@ -59,7 +59,7 @@ static void append_example(float *pages, const uint32_t *table, uint32_t columns
         ids[i] = first_id + (float)i;
         positions[i] = position + (int32_t)i;
     }
-    ck_assert_int_eq(kvspan_kernels_reference.append_tokens(&args, NULL, NULL), KVSPAN_OK);
+    ck_assert_int_eq(kvspan_kernels_reference.append_tokens(NULL, &args, NULL, NULL), KVSPAN_OK);
 }
 
 static void check_pages(const float *pages, const float *expected)
@@ -234,7 +234,7 @@ static void append_as_member(const struct step *step, uint32_t member, unsigned 
                     .head_stride = step->dim },
     };
 
-    ck_assert_int_eq(kvspan_kernels_reference.append_tokens(&args, NULL, NULL), KVSPAN_OK);
+    ck_assert_int_eq(kvspan_kernels_reference.append_tokens(NULL, &args, NULL, NULL), KVSPAN_OK);
 }
 
 /* Compares whole arenas: what no token of the member is written to keeps its bytes. */
@@ -312,7 +312,7 @@ START_TEST(offsets_are_64_bits)
                     .head_stride = 1 },
     };
 
-    ck_assert_int_eq(kvspan_kernels_reference.append_tokens(&args, NULL, NULL), KVSPAN_OK);
+    ck_assert_int_eq(kvspan_kernels_reference.append_tokens(NULL, &args, NULL, NULL), KVSPAN_OK);
     ck_assert_float_eq(target, 42.0f);
 }
 END_TEST

@@ -22,7 +22,6 @@ START_TEST(no_name_means_the_reference_column)
     ck_assert_str_eq(device->ops->name, "reference");
     ck_assert_str_eq(device->kernels->name, "reference");
     ck_assert_uint_eq(device->host_memory, 1);
-    ck_assert_uint_eq(device->format_id, KVSPAN_FORMAT_CANONICAL);
     ck_assert_uint_gt(device->tile_tokens, 0);
     kvspan_device_close(device);
     kvspan_device_close(NULL);

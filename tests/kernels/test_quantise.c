@@ -68,7 +68,7 @@ static void append(quantised *target, kvspan_dtype source_dtype, void *source)
                                                          .token_stride = (int64_t)HEADS * DIM,
                                                          .head_stride = DIM } };
 
-    ck_assert_int_eq(kvspan_kernels_reference.append_tokens(&args, NULL, NULL), KVSPAN_OK);
+    ck_assert_int_eq(kvspan_kernels_reference.append_tokens(NULL, &args, NULL, NULL), KVSPAN_OK);
 }
 
 /* Where token, head lies: pages of 3 tokens, 2 then 1. */

@@ -1,0 +1,33 @@
+/** @file
+ * The checksum of a page: a sum over its words, so that any number of lanes, threads or blocks can
+ * take their share in any order.
+ *
+ * Word i (64 bits, little-endian) with halves (low, high) adds (low + a_i)·(high + b_i) + i·word,
+ * modulo 2^64, where a_i and b_i are 32-bit keys of the place (after NH of Black, Halevi, Krawczyk,
+ * Krovetz, Rogaway: "UMAC", CRYPTO '99). The term i·word catches what a factor of zero would hide.
+ */
+#ifndef KVSPAN_KERNELS_PAGE_CHECKSUM_H
+#define KVSPAN_KERNELS_PAGE_CHECKSUM_H
+
+#include <stdint.h>
+
+/* The term of one word; `index` counts the page's words from 0. */
+static inline uint64_t kvspan_checksum_term(uint64_t word, uint64_t index)
+{
+    const uint32_t place = (uint32_t)(2 * index + 1);
+    const uint32_t low = (uint32_t)word + 0x9e3779b1u * place;
+    const uint32_t high = (uint32_t)(word >> 32) + 0x85ebca77u * place;
+
+    return (uint64_t)low * high + (index + 1) * word;
+}
+
+/* Spreads the sum over all bits (the finaliser of David Stafford's "Better Bit Mixing", variant
+ * 13). */
+static inline uint64_t kvspan_checksum_finish(uint64_t sum)
+{
+    sum = (sum ^ sum >> 30) * 0xbf58476d1ce4e5b9u;
+    sum = (sum ^ sum >> 27) * 0x94d049bb133111ebu;
+    return sum ^ sum >> 31;
+}
+
+#endif
