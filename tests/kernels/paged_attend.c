@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "column.h"
 #include "support/suite.h"
 
 enum {
@@ -82,7 +83,7 @@ static double *take_rows(kvspan_tensor *tensor, size_t bytes)
 }
 
 static kvspan_work_plan make_plan(const paged_case *paged, const kvspan_token_rule *rule,
-                                  kvspan_work_item *items)
+                                  uint32_t tile_tokens, kvspan_work_item *items)
 {
     const paged_shape *shape = &paged->shape;
     kvspan_work_row rows[PAGED_MAX_ROWS];
@@ -93,8 +94,32 @@ static kvspan_work_plan make_plan(const paged_case *paged, const kvspan_token_ru
                                        .first_token = paged->row_starts[row],
                                        .token_count = shape->rows[row].token_count };
     }
-    return kvspan_work_plan_make(rows, shape->row_count, rule, shape->window, PAGED_TILE_TOKENS,
-                                 items);
+    return kvspan_work_plan_make(rows, shape->row_count, rule, shape->window, tile_tokens, items);
+}
+
+/* Fills keys and values, plan and tile_tokens in, and runs the column under test. */
+static void run_attend(const paged_case *paged, kvspan_attend_pages_args *args)
+{
+    const uint32_t page_tokens = paged->shape.page_tokens;
+    const uint32_t member = args->rows.rule.member;
+    const kvspan_plane_view canonical_keys = paged_case_view(paged, member, true);
+    const kvspan_plane_view canonical_values = paged_case_view(paged, member, false);
+    const kvspan_layer_group group = column_group(&canonical_keys, &canonical_values);
+    kvspan_device *device = column_device_open();
+    kvspan_work_item *items = paged_take_memory(paged->token_count, sizeof(*items));
+    column_plane keys = column_plane_begin(device, &group, KVSPAN_KEY, &canonical_keys, page_tokens,
+                                           paged->page_count);
+    column_plane values = column_plane_begin(device, &group, KVSPAN_VALUE, &canonical_values,
+                                             page_tokens, paged->page_count);
+
+    args->keys = keys.view;
+    args->values = values.view;
+    args->plan = make_plan(paged, &args->rows.rule, device->tile_tokens, items);
+    ck_assert_int_eq(device->kernels->attend_pages(device, args, NULL, NULL), KVSPAN_OK);
+    column_plane_end(&keys);
+    column_plane_end(&values);
+    free(items);
+    kvspan_device_close(device);
 }
 
 paged_result paged_case_attend(const paged_case *paged, uint32_t member, kvspan_dtype out_dtype)
@@ -104,7 +129,6 @@ paged_result paged_case_attend(const paged_case *paged, uint32_t member, kvspan_
                                      .member_count = shape->member_count,
                                      .member = member };
     const uint32_t heads = paged_case_q_heads(paged);
-    kvspan_work_item *items = paged_take_memory(paged->token_count, sizeof(*items));
     paged_result result = { .dtype = out_dtype,
                             .lse = paged_take_memory((size_t)paged->token_count * heads,
                                                      sizeof(*result.lse)) };
@@ -112,9 +136,7 @@ paged_result paged_case_attend(const paged_case *paged, uint32_t member, kvspan_
     size_t out_bytes;
     kvspan_tensor out =
         make_tensor(out_dtype, paged->token_count, heads, shape->value_dim, CANARY, &out_bytes);
-    const kvspan_attend_pages_args args = {
-        .keys = paged_case_view(paged, member, true),
-        .values = paged_case_view(paged, member, false),
+    kvspan_attend_pages_args args = {
         .rows = { .row_count = shape->row_count,
                   .token_count = paged->token_count,
                   .row_starts = paged->row_starts,
@@ -123,7 +145,6 @@ paged_result paged_case_attend(const paged_case *paged, uint32_t member, kvspan_
                   .page_table = paged->page_table,
                   .page_table_stride = paged->columns,
                   .rule = rule },
-        .plan = make_plan(paged, &rule, items),
         .q = queries,
         .out = out,
         .lse = result.lse,
@@ -136,10 +157,9 @@ paged_result paged_case_attend(const paged_case *paged, uint32_t member, kvspan_
         .soft_cap = shape->soft_cap,
     };
 
-    ck_assert_int_eq(kvspan_kernels_reference.attend_pages(NULL, &args, NULL, NULL), KVSPAN_OK);
+    run_attend(paged, &args);
     result.out = take_rows(&out, out_bytes);
     free(queries.data);
-    free(items);
     return result;
 }
 
@@ -187,7 +207,7 @@ paged_result paged_case_attend_all(const paged_case *paged, kvspan_dtype out_dty
         write_part(&partial, out_count, lse_count, parts + member * part_stride);
         paged_result_destroy(&partial);
     }
-    ck_assert_int_eq(kvspan_kernels_reference.merge_partials(NULL, &args, NULL, NULL), KVSPAN_OK);
+    COLUMN_RUN(merge_partials, &args);
     result.out = take_rows(&out, out_bytes);
     free(parts);
     return result;

@@ -81,6 +81,23 @@ paged_shape paged_shape_default(void)
                                     { .sequence = 5, .position = 79, .token_count = 1 } } };
 }
 
+void paged_shape_set_types(paged_shape *shape, uint32_t type)
+{
+    static const kvspan_dtype tensors[] = { KVSPAN_BF16, KVSPAN_F16, KVSPAN_F32 };
+    static const struct {
+        kvspan_dtype dtype;
+        bool has_scales;
+    } planes[] = { { KVSPAN_BF16, false },  { KVSPAN_F16, false },    { KVSPAN_F32, false },
+                   { KVSPAN_I8, true },     { KVSPAN_F8E4M3, true },  { KVSPAN_F8E5M2, true },
+                   { KVSPAN_F8E4M3, false }, { KVSPAN_F8E5M2, false } };
+
+    ck_assert_uint_lt(type, PAGED_TYPE_COUNT);
+    shape->tensor_dtype = tensors[type % 3];
+    shape->plane_dtype = planes[type / 3].dtype;
+    shape->value_dtype = 0;
+    shape->has_scales = planes[type / 3].has_scales;
+}
+
 static kvspan_dtype plane_dtype(const paged_shape *shape, bool is_key)
 {
     return is_key || shape->value_dtype == 0 ? shape->plane_dtype : shape->value_dtype;

@@ -14,7 +14,7 @@
 enum {
     PAGED_MAX_ROWS = 8,
     PAGED_MAX_MEMBERS = 4,
-    PAGED_TILE_TOKENS = 16 /* of the reference device */
+    PAGED_TYPE_COUNT = 24 /* see paged_shape_set_types() */
 };
 
 typedef struct paged_row {
@@ -67,6 +67,10 @@ typedef struct paged_result {
     double *out;
     float *lse;
 } paged_result;
+
+/* One of all combinations of tensors in bf16, f16 and f32 with planes of these types, of int8, e4m3
+ * and e5m2 with scales, and of the latter two without. */
+void paged_shape_set_types(paged_shape *shape, uint32_t type);
 
 /* A mix of decode rows and prefill chunks, one of which starts in the middle of a page. */
 paged_shape paged_shape_default(void);

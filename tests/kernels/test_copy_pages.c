@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-#include "kernels/kernels.h"
+#include "column.h"
 
 enum {
     PAGES = 4,
@@ -21,7 +21,7 @@ START_TEST(pairs_are_copied_in_order)
                                           .pairs = pairs,
                                           .pair_count = 2 };
 
-    ck_assert_int_eq(kvspan_kernels_reference.copy_pages(NULL, &args, NULL, NULL), KVSPAN_OK);
+    COLUMN_RUN(copy_pages, &args);
     ck_assert_str_eq((char *)arena, "aaa.bbb.aaa.aaa.");
 }
 END_TEST
@@ -39,7 +39,7 @@ START_TEST(every_part_of_a_page_is_copied)
                                           .pairs = pairs,
                                           .pair_count = 1 };
 
-    ck_assert_int_eq(kvspan_kernels_reference.copy_pages(NULL, &args, NULL, NULL), KVSPAN_OK);
+    COLUMN_RUN(copy_pages, &args);
     ck_assert_str_eq((char *)arena, "aaadddcccddd AAADDDCCCDDD !");
 }
 END_TEST
@@ -51,7 +51,7 @@ START_TEST(no_pairs_copy_nothing)
         .data = arena, .page_stride = PAGE_BYTES, .copy_bytes = PAGE_BYTES, .part_count = 1
     };
 
-    ck_assert_int_eq(kvspan_kernels_reference.copy_pages(NULL, &args, NULL, NULL), KVSPAN_OK);
+    COLUMN_RUN(copy_pages, &args);
     ck_assert_str_eq((char *)arena, "aaabbb");
 }
 END_TEST

@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-#include "kernels/kernels.h"
+#include "column.h"
 
 START_TEST(only_the_named_pages_are_filled)
 {
@@ -18,7 +18,7 @@ START_TEST(only_the_named_pages_are_filled)
     static const char *const expected[] = { "aaa.bbb.ccc.ddd.", "aaa.bbb.ccc.xxx.",
                                             "aaa.xxx.ccc.xxx." };
 
-    ck_assert_int_eq(kvspan_kernels_reference.fill_pages(NULL, &args, NULL, NULL), KVSPAN_OK);
+    COLUMN_RUN(fill_pages, &args);
     ck_assert_str_eq((char *)arena, expected[_i]);
 }
 END_TEST
@@ -36,7 +36,7 @@ START_TEST(every_part_of_a_page_is_filled)
                                           .page_count = 1,
                                           .value = '-' };
 
-    ck_assert_int_eq(kvspan_kernels_reference.fill_pages(NULL, &args, NULL, NULL), KVSPAN_OK);
+    COLUMN_RUN(fill_pages, &args);
     ck_assert_str_eq((char *)arena, "aaa---ccc AAA---CCC !");
 }
 END_TEST

@@ -1,0 +1,65 @@
+/** @file
+ * The column of kernels under test and what is particular to it, so that one body tests them all.
+ *
+ * Tests lay pages out in the canonical format and are asked for a view in the column's own.
+ */
+#ifndef KVSPAN_TESTS_COLUMN_H
+#define KVSPAN_TESTS_COLUMN_H
+
+#include <stdbool.h>
+
+#include "kernels/device.h"
+
+typedef struct kernel_column {
+    const char *device; /* as kvspan_device_open() knows it */
+    /* Neither chunks nor the tokens of a page change a bit. Page ids, slots, neighbours, layout and
+     * local heads may in no column. */
+    bool chunks_change_no_bit;
+    /* A row is good if its error ≤ naive_factor · the naive evaluation's + ulp_factor · ulp. */
+    double naive_factor;
+    double ulp_factor;
+    /* And its LSE within lse_absolute + lse_relative · |LSE|. */
+    double lse_absolute;
+    double lse_relative;
+} kernel_column;
+
+/* The one that the environment variable KVSPAN_TEST_COLUMN names; without it the reference. Fails
+ * the test if there is none of that name. */
+const kernel_column *column_under_test(void);
+
+/* Its device, closed with kvspan_device_close(). */
+kvspan_device *column_device_open(void);
+
+/* Runs an operation of the column and expects success. */
+#define COLUMN_RUN(operation, args)                                                         \
+    do {                                                                                    \
+        kvspan_device *column_device = column_device_open();                                \
+        ck_assert_int_eq(column_device->kernels->operation(column_device, args, NULL, NULL), \
+                         KVSPAN_OK);                                                        \
+        kvspan_device_close(column_device);                                                 \
+    } while (0)
+
+/* All pages of a canonical plane, the bytes of no token included, in a column's page format. */
+typedef struct column_plane {
+    kvspan_plane_view view;
+    unsigned char *pages; /* of view; NULL: the canonical pages themselves */
+    kvspan_plane_view canonical;
+    uint32_t page_tokens;
+    uint32_t page_count;
+} column_plane;
+
+/* A group of such planes, of which one may be NULL: for which the column chooses a format. */
+kvspan_layer_group column_group(const kvspan_plane_view *keys, const kvspan_plane_view *values);
+
+/* canonical: of `role`, one of the group's; its heads lie side by side in a page. */
+column_plane column_plane_begin(kvspan_device *device, const kvspan_layer_group *group,
+                                kvspan_role role, const kvspan_plane_view *canonical,
+                                uint32_t page_tokens, uint32_t page_count);
+void column_plane_write_back(kvspan_device *device, const column_plane *plane);
+void column_plane_end(column_plane *plane);
+
+/* append_tokens as seen from outside: args->plane is canonical, before and after. */
+void column_append_tokens(const kvspan_append_tokens_args *args, kvspan_role role,
+                          uint32_t page_count);
+
+#endif
