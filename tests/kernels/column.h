@@ -31,12 +31,12 @@ const kernel_column *column_under_test(void);
 kvspan_device *column_device_open(void);
 
 /* Runs an operation of the column and expects success. */
-#define COLUMN_RUN(operation, args)                                                         \
-    do {                                                                                    \
-        kvspan_device *column_device = column_device_open();                                \
+#define COLUMN_RUN(operation, args)                                                          \
+    do {                                                                                     \
+        kvspan_device *column_device = column_device_open();                                 \
         ck_assert_int_eq(column_device->kernels->operation(column_device, args, NULL, NULL), \
-                         KVSPAN_OK);                                                        \
-        kvspan_device_close(column_device);                                                 \
+                         KVSPAN_OK);                                                         \
+        kvspan_device_close(column_device);                                                  \
     } while (0)
 
 /* All pages of a canonical plane, the bytes of no token included, in a column's page format. */

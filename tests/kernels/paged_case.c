@@ -87,8 +87,8 @@ void paged_shape_set_types(paged_shape *shape, uint32_t type)
     static const struct {
         kvspan_dtype dtype;
         bool has_scales;
-    } planes[] = { { KVSPAN_BF16, false },  { KVSPAN_F16, false },    { KVSPAN_F32, false },
-                   { KVSPAN_I8, true },     { KVSPAN_F8E4M3, true },  { KVSPAN_F8E5M2, true },
+    } planes[] = { { KVSPAN_BF16, false },   { KVSPAN_F16, false },   { KVSPAN_F32, false },
+                   { KVSPAN_I8, true },      { KVSPAN_F8E4M3, true }, { KVSPAN_F8E5M2, true },
                    { KVSPAN_F8E4M3, false }, { KVSPAN_F8E5M2, false } };
 
     ck_assert_uint_lt(type, PAGED_TYPE_COUNT);
@@ -314,4 +314,27 @@ void paged_case_store(paged_case *paged)
             store_token(paged, row, position, false);
         }
     }
+}
+
+static void poison_plane(const paged_case *paged, uint32_t row, uint32_t position, bool is_key)
+{
+    const oracle_place place =
+        oracle_find(paged->shape.page_tokens, paged->shape.member_count, position);
+    const kvspan_plane_view plane = paged_case_view(paged, place.member, is_key);
+    const uint64_t page = paged->page_table[paged->row_slots[row] * paged->columns + place.column];
+
+    for (uint32_t head = 0; head < plane.heads; head++) {
+        unsigned char *base = plane.data + page * plane.page_stride + head * plane.head_stride;
+
+        memset(base + place.offset * plane.token_stride, POISON, plane.token_stride);
+        if (plane.scale_offset) {
+            memset(base + plane.scale_offset + (size_t)place.offset * 4, POISON, 4);
+        }
+    }
+}
+
+void paged_case_poison_token(paged_case *paged, uint32_t row, uint32_t position)
+{
+    poison_plane(paged, row, position, true);
+    poison_plane(paged, row, position, false);
 }

@@ -83,6 +83,9 @@ void paged_case_destroy(paged_case *paged);
  * Where a plane has 8 bits they become what is stored of them. */
 void paged_case_store(paged_case *paged);
 
+/* Makes what is stored of a token NaN; its numbers in keys and values stay. */
+void paged_case_poison_token(paged_case *paged, uint32_t row, uint32_t position);
+
 /* Runs attend_pages of one member. Fails the test if a byte between the rows of out changes. */
 paged_result paged_case_attend(const paged_case *paged, uint32_t member, kvspan_dtype out_dtype);
 /* Attends on every member into f32 and merges. sinks: [q head] or NULL. */

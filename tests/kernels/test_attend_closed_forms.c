@@ -2,6 +2,7 @@
 
 #include <math.h>
 
+#include "column.h"
 #include "paged_case.h"
 
 /* One sequence of `length` tokens whose last one is new, one head, f32. */
@@ -79,6 +80,7 @@ START_TEST(members_merge_to_22_sixths)
 }
 END_TEST
 
+/* `_i` is the type here and below. */
 START_TEST(one_token_returns_its_value)
 {
     random_source source = random_start("one token", 3);
@@ -86,9 +88,7 @@ START_TEST(one_token_returns_its_value)
     paged_case *paged;
     paged_result result;
 
-    shape.tensor_dtype = _i < 3 ? (kvspan_dtype)(KVSPAN_BF16 + _i) : KVSPAN_F32;
-    shape.plane_dtype = (kvspan_dtype)(KVSPAN_BF16 + _i);
-    shape.has_scales = true;
+    paged_shape_set_types(&shape, (uint32_t)_i);
     paged = paged_case_create(&shape, &source);
     paged_case_store(paged);
     result = paged_case_attend(paged, 0, shape.tensor_dtype);
@@ -100,26 +100,67 @@ START_TEST(one_token_returns_its_value)
 }
 END_TEST
 
+/* In every page size, of every row, decode or chunk: nothing but the token's own value. */
+START_TEST(a_window_of_1_returns_each_token_its_own_value)
+{
+    static const uint32_t page_tokens[] = { 1, 5, 16, 256 };
+    random_source source = random_start("window 1", 11);
+    paged_shape shape = paged_shape_default();
+
+    paged_shape_set_types(&shape, (uint32_t)_i);
+    shape.window = 1;
+    for (int size = 0; size < 4; size++) {
+        paged_case *paged;
+        paged_result result;
+
+        shape.page_tokens = page_tokens[size];
+        paged = paged_case_create(&shape, &source);
+        paged_case_store(paged);
+        result = paged_case_attend(paged, 0, shape.tensor_dtype);
+        for (uint32_t row = 0; row < paged->token_count * paged_case_q_heads(paged); row++) {
+            const uint32_t heads = paged_case_q_heads(paged);
+            const oracle_query query =
+                paged_case_query(paged, row / heads, row % heads, ORACLE_ALL_MEMBERS);
+            const double *own = query.values + query.position * query.value_stride;
+
+            for (uint32_t i = 0; i < shape.value_dim; i++) {
+                ck_assert_double_eq(result.out[(size_t)row * shape.value_dim + i],
+                                    oracle_round(shape.tensor_dtype, own[i]));
+            }
+        }
+        paged_case_check(paged, &result, ORACLE_ALL_MEMBERS);
+        paged_result_destroy(&result);
+        paged_case_destroy(paged);
+    }
+}
+END_TEST
+
 /* Logits ±524288 (q · k = 64 · ±64 · 128): all weight on one token, wherever it is. */
 START_TEST(a_huge_logit_returns_its_value)
 {
+    static const uint32_t chosen[] = { 0, 15, 16, 21, 39 };
     random_source source = random_start("one-hot", 4);
     paged_shape shape = last_token_shape(40, 128, 16);
-    paged_case *paged = paged_case_create(&shape, &source);
-    const uint32_t chosen = _i == 0 ? 0 : 17 + (uint32_t)_i;
-    paged_result result;
 
-    set_all(paged->queries, 128, 64.0);
-    set_all(paged->keys[0], (size_t)40 * 128, -64.0);
-    set_all(paged->keys[0] + (size_t)chosen * 128, 128, 64.0);
-    paged_case_store(paged);
-    result = paged_case_attend(paged, 0, KVSPAN_F32);
-    for (uint32_t i = 0; i < 16; i++) {
-        ck_assert_double_eq(result.out[i], paged->values[0][chosen * 16 + i]);
+    paged_shape_set_types(&shape, (uint32_t)_i);
+    for (int choice = 0; choice < 5; choice++) {
+        paged_case *paged = paged_case_create(&shape, &source);
+        const double *value = paged->values[0] + (size_t)chosen[choice] * 16;
+        paged_result result;
+
+        set_all(paged->queries, 128, 64.0);
+        set_all(paged->keys[0], (size_t)40 * 128, -64.0);
+        set_all(paged->keys[0] + (size_t)chosen[choice] * 128, 128, 64.0);
+        paged_case_store(paged);
+        result = paged_case_attend(paged, 0, shape.tensor_dtype);
+        for (uint32_t i = 0; i < 16; i++) {
+            ck_assert_double_eq(result.out[i], oracle_round(shape.tensor_dtype, value[i]));
+        }
+        ck_assert_double_eq_tol((double)result.lse[0], 524288.0, 0.1);
+        paged_case_check(paged, &result, ORACLE_ALL_MEMBERS);
+        paged_result_destroy(&result);
+        paged_case_destroy(paged);
     }
-    ck_assert_float_eq(result.lse[0], 524288.0f);
-    paged_result_destroy(&result);
-    paged_case_destroy(paged);
 }
 END_TEST
 
@@ -129,26 +170,31 @@ START_TEST(equal_keys_give_the_mean_of_the_values)
     static const double keys[] = { 0.0, 0.25, -64.0, 64.0 };
     random_source source = random_start("equal keys", 5);
     paged_shape shape = last_token_shape(37, 128, 16);
-    paged_case *paged = paged_case_create(&shape, &source);
-    const double logit = 64.0 * keys[_i] * 128.0;
-    paged_result result;
 
-    set_all(paged->queries, 128, 64.0);
-    set_all(paged->keys[0], (size_t)37 * 128, keys[_i]);
-    paged_case_store(paged);
-    result = paged_case_attend(paged, 0, KVSPAN_F32);
-    for (uint32_t i = 0; i < 16; i++) {
-        double mean = 0.0;
+    paged_shape_set_types(&shape, (uint32_t)_i);
+    for (int key = 0; key < 4; key++) {
+        paged_case *paged = paged_case_create(&shape, &source);
+        const double lse = 64.0 * keys[key] * 128.0 + log(37.0);
+        paged_result result;
 
-        for (uint32_t token = 0; token < 37; token++) {
-            mean += paged->values[0][token * 16 + i] / 37.0;
+        set_all(paged->queries, 128, 64.0);
+        set_all(paged->keys[0], (size_t)37 * 128, keys[key]);
+        paged_case_store(paged);
+        result = paged_case_attend(paged, 0, shape.tensor_dtype);
+        for (uint32_t i = 0; i < 16; i++) {
+            double mean = 0.0;
+
+            for (uint32_t token = 0; token < 37; token++) {
+                mean += paged->values[0][token * 16 + i] / 37.0;
+            }
+            ck_assert_double_eq_tol(result.out[i], mean,
+                                    oracle_ulp(shape.tensor_dtype, mean) + 1e-6);
         }
-        ck_assert_double_eq_tol(result.out[i], mean, 1e-6);
+        ck_assert_double_eq_tol((double)result.lse[0], lse,
+                                column_under_test()->lse_absolute + 1e-6 * fabs(lse));
+        paged_result_destroy(&result);
+        paged_case_destroy(paged);
     }
-    ck_assert_double_eq_tol((double)result.lse[0], logit + log(37.0),
-                            2e-6 + oracle_ulp(KVSPAN_F32, logit));
-    paged_result_destroy(&result);
-    paged_case_destroy(paged);
 }
 END_TEST
 
@@ -176,28 +222,41 @@ START_TEST(the_soft_cap_bounds_logits)
 }
 END_TEST
 
+/* Attends on every member of four; just one of them has a token that is seen. */
+static void check_lone_member(const paged_shape *shape, uint32_t seeing, random_source *source)
+{
+    paged_case *paged = paged_case_create(shape, source);
+
+    paged_case_store(paged);
+    for (uint32_t member = 0; member < 4; member++) {
+        paged_result result = paged_case_attend(paged, member, shape->tensor_dtype);
+        const bool sees = member == seeing;
+        bool is_zero = true;
+
+        for (uint32_t i = 0; i < shape->value_dim; i++) {
+            is_zero = is_zero && result.out[i] == 0.0;
+        }
+        ck_assert_int_eq(is_zero, !sees);
+        ck_assert_int_eq(isinf(result.lse[0]) && result.lse[0] < 0.0f, !sees);
+        paged_result_destroy(&result);
+    }
+    paged_case_destroy(paged);
+}
+
 /* Members 1 … 3 have no token of a sequence of one page, and member 0 none within the window. */
 START_TEST(who_sees_no_token_gives_zero_and_minus_infinity)
 {
     random_source source = random_start("nothing to see", 7);
-    paged_shape shape = last_token_shape(_i == 0 ? 4 : 8, 8, 8);
-    paged_case *paged;
+    paged_shape shape = last_token_shape(4, 8, 8);
+    paged_shape windowed = last_token_shape(8, 8, 8);
 
+    paged_shape_set_types(&shape, (uint32_t)_i);
     shape.member_count = 4;
-    shape.window = _i == 0 ? 0 : 3;
-    paged = paged_case_create(&shape, &source);
-    paged_case_store(paged);
-    for (uint32_t member = 0; member < 4; member++) {
-        paged_result result = paged_case_attend(paged, member, KVSPAN_F32);
-        const bool sees = member == (uint32_t)_i;
-
-        ck_assert_int_eq(isinf(result.lse[0]) && result.lse[0] < 0.0f, !sees);
-        for (uint32_t i = 0; i < 8; i++) {
-            ck_assert_int_eq(result.out[i] != 0.0, sees);
-        }
-        paged_result_destroy(&result);
-    }
-    paged_case_destroy(paged);
+    check_lone_member(&shape, 0, &source);
+    paged_shape_set_types(&windowed, (uint32_t)_i);
+    windowed.member_count = 4;
+    windowed.window = 3;
+    check_lone_member(&windowed, 1, &source);
 }
 END_TEST
 
@@ -278,11 +337,13 @@ int main(void)
 
     tcase_add_test(forms, logits_0_ln2_ln3_give_22_sixths);
     tcase_add_test(forms, members_merge_to_22_sixths);
-    tcase_add_loop_test(forms, one_token_returns_its_value, 0, 6);
-    tcase_add_loop_test(forms, a_huge_logit_returns_its_value, 0, 23);
-    tcase_add_loop_test(forms, equal_keys_give_the_mean_of_the_values, 0, 4);
+    tcase_add_loop_test(forms, one_token_returns_its_value, 0, PAGED_TYPE_COUNT);
+    tcase_add_loop_test(forms, a_window_of_1_returns_each_token_its_own_value, 0, PAGED_TYPE_COUNT);
+    tcase_add_loop_test(forms, a_huge_logit_returns_its_value, 0, PAGED_TYPE_COUNT);
+    tcase_add_loop_test(forms, equal_keys_give_the_mean_of_the_values, 0, PAGED_TYPE_COUNT);
     tcase_add_test(forms, the_soft_cap_bounds_logits);
-    tcase_add_loop_test(forms, who_sees_no_token_gives_zero_and_minus_infinity, 0, 2);
+    tcase_add_loop_test(forms, who_sees_no_token_gives_zero_and_minus_infinity, 0,
+                        PAGED_TYPE_COUNT);
     tcase_add_loop_test(forms, no_rows_is_a_step_too, 0, 2);
     tcase_add_loop_test(forms, query_heads_read_their_group_s_kv_head, 0, 2);
     tcase_add_test(forms, a_sink_of_equal_weight_halves_the_value);
