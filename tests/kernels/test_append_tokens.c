@@ -14,109 +14,141 @@ enum {
     MAX_COLUMNS = 64
 };
 
-/* ---- the worked examples: pages of 4 tokens, 1 head, dim 1, values = token ids ----------------
+/* ---- the worked rows: pages of 4 tokens, 6 pages, dim 1, values = token ids -------------------
  */
 
 enum {
     EXAMPLE_PAGES = 6,
-    EXAMPLE_PAGE_TOKENS = 4
+    EXAMPLE_PAGE_TOKENS = 4,
+    EXAMPLE_FLOATS = EXAMPLE_PAGES * EXAMPLE_PAGE_TOKENS,
+    EXAMPLE_TOKENS = 16
 };
 
-/* Appends `count` tokens first_id, first_id + 1, … at position … of slot 0. */
-static void append_example(float *pages, const uint32_t *table, uint32_t columns, int32_t position,
-                           float first_id, uint32_t count)
+/* One sequence's part: `count` tokens from `position` on. */
+typedef struct example_row {
+    uint32_t table[4];
+    int32_t position;
+    uint32_t count;
+} example_row;
+
+/* Appends ids[token][head] to pages of [head][page][token], as the seed lays them out. */
+static void append_example(float *pages, uint32_t page_count, const example_row *examples,
+                           uint32_t row_count, uint32_t heads, float *ids)
 {
-    float ids[16];
-    int32_t positions[16];
-    const uint32_t row_starts[] = { 0, count };
-    const uint32_t row_slots[] = { 0 };
-    const kvspan_append_tokens_args args = {
+    uint32_t page_table[MAX_ROWS * 4];
+    uint32_t row_starts[MAX_ROWS + 1] = { 0 };
+    uint32_t row_slots[MAX_ROWS];
+    int32_t positions[EXAMPLE_TOKENS];
+    kvspan_append_tokens_args args = {
         .plane = { .data = (unsigned char *)pages,
                    .page_stride = EXAMPLE_PAGE_TOKENS * sizeof(float),
-                   .head_stride = EXAMPLE_PAGE_TOKENS * sizeof(float),
+                   .head_stride = page_count * EXAMPLE_PAGE_TOKENS * sizeof(float),
                    .token_stride = sizeof(float),
                    .dtype = KVSPAN_F32,
-                   .heads = 1,
+                   .heads = heads,
                    .dim = 1 },
-        .rows = { .row_count = 1,
-                  .token_count = count,
+        .rows = { .row_count = row_count,
                   .row_starts = row_starts,
                   .row_slots = row_slots,
                   .positions = positions,
-                  .page_table = table,
-                  .page_table_stride = columns,
+                  .page_table = page_table,
+                  .page_table_stride = 4,
                   .rule = { .page_tokens = EXAMPLE_PAGE_TOKENS, .member_count = 1 } },
         .source = { .data = ids,
                     .dtype = KVSPAN_F32,
-                    .heads = 1,
+                    .heads = heads,
                     .dim = 1,
-                    .tokens = count,
-                    .token_stride = 1,
+                    .token_stride = heads,
                     .head_stride = 1 },
     };
 
-    for (uint32_t i = 0; i < count; i++) {
-        ids[i] = first_id + (float)i;
-        positions[i] = position + (int32_t)i;
+    for (uint32_t row = 0; row < row_count; row++) {
+        row_slots[row] = row;
+        row_starts[row + 1] = row_starts[row] + examples[row].count;
+        memcpy(page_table + (size_t)row * 4, examples[row].table, sizeof(examples[row].table));
+        for (uint32_t i = 0; i < examples[row].count; i++) {
+            positions[row_starts[row] + i] = examples[row].position + (int32_t)i;
+        }
     }
-    column_append_tokens(&args, KVSPAN_KEY, EXAMPLE_PAGES);
+    args.rows.token_count = row_starts[row_count];
+    args.source.tokens = row_starts[row_count];
+    column_append_tokens(&args, KVSPAN_KEY, page_count);
 }
 
-static void check_pages(const float *pages, const float *expected)
+static void check_pages(const float *pages, const float *expected, uint32_t count)
 {
-    for (int i = 0; i < EXAMPLE_PAGES * EXAMPLE_PAGE_TOKENS; i++) {
-        ck_assert_msg(pages[i] == expected[i], "page %d, token %d: %g is not %g",
-                      i / EXAMPLE_PAGE_TOKENS, i % EXAMPLE_PAGE_TOKENS, (double)pages[i],
-                      (double)expected[i]);
+    for (uint32_t row = 0; row < count; row++) {
+        ck_assert_msg(pages[row] == expected[row], "row %u: %g is not %g", row, (double)pages[row],
+                      (double)expected[row]);
     }
 }
 
-/* The tail of the last page stays as it was: no padding is written. */
+/* The tail of the last page stays as it was: no padding is written, no whole chunk is needed. */
 START_TEST(prefill_fills_pages_in_table_order_and_no_tail)
 {
     static const struct {
         uint32_t count;
-        float expected[EXAMPLE_PAGES * EXAMPLE_PAGE_TOKENS];
+        float expected[EXAMPLE_FLOATS];
     } cases[] = {
         { 6, { [12] = 11, 12, 13, 14, [4] = 15, 16 } },
         { 4, { [12] = 11, 12, 13, 14 } },
-        { 8, { [12] = 11, 12, 13, 14, [4] = 15, 16, 17, 18 } },
+        { 8, { [12] = 11, 12, 13, 14, [4] = 15, 16, 90, 91 } },
         { 0, { 0 } },
     };
-    const uint32_t table[] = { 3, 1, NO_PAGE, NO_PAGE };
-    float pages[EXAMPLE_PAGES * EXAMPLE_PAGE_TOKENS] = { 0 };
+    const example_row row = { { 3, 1, NO_PAGE, NO_PAGE }, 0, cases[_i].count };
+    float ids[] = { 11, 12, 13, 14, 15, 16, 90, 91 };
+    float pages[EXAMPLE_FLOATS] = { 0 };
 
-    append_example(pages, table, 4, 0, 11.0f, cases[_i].count);
-    check_pages(pages, cases[_i].expected);
+    append_example(pages, EXAMPLE_PAGES, &row, 1, 1, ids);
+    check_pages(pages, cases[_i].expected, EXAMPLE_FLOATS);
 }
 END_TEST
 
 /* The second chunk goes behind the first, not over it. */
 START_TEST(chunked_prefill_goes_on_where_it_stopped)
 {
-    static const float expected[EXAMPLE_PAGES * EXAMPLE_PAGE_TOKENS] = {
-        [4] = 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16
-    };
-    const uint32_t table[] = { 1, 2, 3, 4 };
-    float pages[EXAMPLE_PAGES * EXAMPLE_PAGE_TOKENS] = { 0 };
+    static const float expected[EXAMPLE_FLOATS] = { [4] = 1, 2,  3,  4,  5,  6,  7,  8,
+                                                    9,       10, 11, 12, 13, 14, 15, 16 };
+    const example_row chunks[] = { { { 1, 2, 3, 4 }, 0, 8 }, { { 1, 2, 3, 4 }, 8, 8 } };
+    float ids[] = { 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16 };
+    float pages[EXAMPLE_FLOATS] = { 0 };
 
-    append_example(pages, table, 4, 0, 1.0f, 8);
-    append_example(pages, table, 4, 8, 9.0f, 8);
-    check_pages(pages, expected);
+    append_example(pages, EXAMPLE_PAGES, &chunks[0], 1, 1, ids);
+    append_example(pages, EXAMPLE_PAGES, &chunks[1], 1, 1, ids + 8);
+    check_pages(pages, expected, EXAMPLE_FLOATS);
 }
 END_TEST
 
-/* Position 6 of pages 3 1: page 1 offset 2. Position 3 of page 2: offset 3. */
-START_TEST(decode_writes_one_token)
+/* Position 6 of pages 3 1 is row 6, position 3 of page 2 row 11; of the second head, whose rows are
+ * 6 · 4 further on, 30 and 35. The seed's idle slots write rows 0 and 3; here they have no row. */
+START_TEST(decode_writes_one_token_per_head)
 {
-    static const float expected[EXAMPLE_PAGES * EXAMPLE_PAGE_TOKENS] = { [6] = 70, [11] = 80 };
-    const uint32_t first[] = { 3, 1, NO_PAGE };
-    const uint32_t second[] = { 2, NO_PAGE, NO_PAGE };
-    float pages[EXAMPLE_PAGES * EXAMPLE_PAGE_TOKENS] = { 0 };
+    static const float expected[2 * EXAMPLE_FLOATS] = { [6] = 70, [11] = 80, [30] = 71, [35] = 81 };
+    const example_row rows[] = { { { 3, 1, NO_PAGE, NO_PAGE }, 6, 1 },
+                                 { { 2, NO_PAGE, NO_PAGE, NO_PAGE }, 3, 1 } };
+    float ids[] = { 70, 71, 80, 81 };
+    float pages[2 * EXAMPLE_FLOATS] = { 0 };
 
-    append_example(pages, first, 3, 6, 70.0f, 1);
-    append_example(pages, second, 3, 3, 80.0f, 1);
-    check_pages(pages, expected);
+    append_example(pages, EXAMPLE_PAGES, rows, 2, 2, ids);
+    check_pages(pages, expected, 2 * EXAMPLE_FLOATS);
+}
+END_TEST
+
+/* Slices (page row, source row, length) (31,0,1) (8,1,4) (20,5,1) (4,6,4) (12,10,2) of chunks and a
+ * decode row in one step; source row i has id i + 1. */
+START_TEST(a_mixed_step_lands_in_the_slices_of_the_worked_row)
+{
+    static const float expected[40] = {
+        [31] = 1, [8] = 2, 3, 4, 5, [20] = 6, [4] = 7, 8, 9, 10, [12] = 11, 12
+    };
+    const example_row rows[] = { { { 7, 2, 0, NO_PAGE }, 3, 5 },
+                                 { { 4, 9, 5, NO_PAGE }, 8, 1 },
+                                 { { 1, 3, 0, NO_PAGE }, 0, 6 } };
+    float ids[] = { 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12 };
+    float pages[40] = { 0 };
+
+    append_example(pages, 10, rows, 3, 1, ids);
+    check_pages(pages, expected, 40);
 }
 END_TEST
 
@@ -328,7 +360,8 @@ int main(void)
 
     tcase_add_loop_test(examples, prefill_fills_pages_in_table_order_and_no_tail, 0, 4);
     tcase_add_test(examples, chunked_prefill_goes_on_where_it_stopped);
-    tcase_add_test(examples, decode_writes_one_token);
+    tcase_add_test(examples, decode_writes_one_token_per_head);
+    tcase_add_test(examples, a_mixed_step_lands_in_the_slices_of_the_worked_row);
     tcase_add_loop_test(random, random_steps_land_where_the_oracle_says, 0, 4);
     tcase_add_test(random, offsets_are_64_bits);
     suite_add_tcase(suite, examples);

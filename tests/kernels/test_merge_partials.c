@@ -191,6 +191,7 @@ static void check_row(const kvspan_merge_partials_args *args, const float *parts
 
 START_TEST(random_parts_merge_as_in_float64)
 {
+    static const kvspan_dtype dtypes[] = { KVSPAN_BF16, KVSPAN_F16, KVSPAN_F32 };
     random_source source = random_start("merge", 1);
 
     for (uint32_t round = 0; round < 200; round++) {
@@ -209,9 +210,9 @@ START_TEST(random_parts_merge_as_in_float64)
             .lse_offset = sizeof(float) * lse_place(is_by_token, 0),
             .token_stride = is_by_token ? sizeof(float) * RECORD_FLOATS : 0,
             .lse_token_stride = is_by_token ? sizeof(float) * RECORD_FLOATS : 0,
-            .sinks = round % 3 ? sinks : NULL,
+            .sinks = round / 3 % 3 ? sinks : NULL,
             .out = { .data = out,
-                     .dtype = round % 2 ? KVSPAN_BF16 : KVSPAN_F32,
+                     .dtype = dtypes[round % 3],
                      .heads = HEADS,
                      .dim = DIM,
                      .tokens = TOKENS,

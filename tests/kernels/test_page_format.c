@@ -79,6 +79,24 @@ START_TEST(scales_lie_behind_their_head)
 END_TEST
 
 /* Where a page's parts are, by hand: 2 layers, 3 heads, K 4 and V 6 of bf16, 5 tokens, 10 pages. */
+/* Worked row: (8 heads, 6348 pages, 128, 128) of bf16 over tp 4 are 416 022 528 bytes of K per
+ * device and layer, and as many of V. */
+START_TEST(keys_of_two_heads_have_the_bytes_of_the_worked_row)
+{
+    const kvspan_layer_group group = keys_and_values(1, 128, 128, KVSPAN_BF16);
+    const uint32_t heads[] = { 2, 2 };
+    kvspan_page_format format;
+
+    ck_assert_int_eq(
+        kvspan_page_format_make(&group, heads, 128, 6348, KVSPAN_PAGE_FIRST, &format, NULL),
+        KVSPAN_OK);
+    for (int plane = 0; plane < 2; plane++) {
+        ck_assert_uint_eq(format.planes[plane].head_stride * 2 * 6348, 416022528);
+    }
+    ck_assert_uint_eq(format.arena_bytes, 2ull * 416022528);
+}
+END_TEST
+
 START_TEST(strides_are_as_by_hand)
 {
     const kvspan_layer_group group = keys_and_values(2, 4, 6, KVSPAN_BF16);
@@ -228,6 +246,7 @@ int main(void)
 
     tcase_add_loop_test(format, page_bytes_are_as_by_hand, 0, 10);
     tcase_add_test(format, scales_lie_behind_their_head);
+    tcase_add_test(format, keys_of_two_heads_have_the_bytes_of_the_worked_row);
     tcase_add_loop_test(format, strides_are_as_by_hand, 0, 2);
     tcase_add_test(format, every_vector_has_bytes_of_its_own);
     tcase_add_test(format, too_many_bytes_are_refused);

@@ -93,7 +93,8 @@ START_TEST(random_blocks_land_where_they_say)
                                                .places = places,
                                                .block_count = block_count,
                                                .out = { .data = out,
-                                                        .dtype = KVSPAN_BF16,
+                                                        .dtype =
+                                                            round % 2 ? KVSPAN_F16 : KVSPAN_BF16,
                                                         .heads = MAX_HEADS,
                                                         .dim = DIM,
                                                         .tokens = MAX_TOKENS,

@@ -40,9 +40,45 @@ START_TEST(pages_are_floor_of_usable_by_page_bytes)
     ck_assert_int_eq(kvspan_plan_capacity(&config, &usable, 1, &plan, NULL), KVSPAN_OK);
     ck_assert_uint_eq(plan.page_bytes, 16777216);
     ck_assert_uint_eq(plan.page_count, 793);
-    ck_assert_uint_eq(plan.arena_bytes, 793ull * 16777216);
+    ck_assert_uint_eq(plan.arena_bytes, 13304332288);
     ck_assert_uint_eq(plan.sequences_of_max_tokens, 792 / 64);
     ck_assert_uint_eq(plan.limiting_rank, 0);
+}
+END_TEST
+
+/* A type of one byte without scales (row I), and the budget per device of a later version with its
+ * pages of 80 layers: 22178 pages of two replicas are 11089 each, 16632 of three 5544 each. */
+START_TEST(pages_are_those_of_the_worked_rows)
+{
+    static const struct {
+        const char *mesh;
+        uint64_t usable;
+        uint64_t pages;
+        uint32_t ranks;
+        uint32_t layers;
+        uint32_t page_tokens;
+        kvspan_dtype dtype;
+    } rows[] = {
+        { "tp:8", 13314398617, 12697, 8, 32, 128, KVSPAN_F8E4M3 },
+        { "tp:4", 58143119769, 11089, 4, 80, 64, KVSPAN_BF16 },
+        { "dp:2,tp:4", 58143119769, 22178 / 2, 8, 80, 64, KVSPAN_BF16 },
+        { "dp:3,tp:2", 58143119769, 16632 / 3, 6, 80, 64, KVSPAN_BF16 },
+    };
+
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        const kvspan_layer_group group = group_of(rows[i].layers, 8, 128, rows[i].dtype);
+        const kvspan_cache_config config =
+            config_of(&group, rows[i].page_tokens, 8192, rows[i].mesh);
+        const uint64_t usable[8] = {
+            rows[i].usable, rows[i].usable, rows[i].usable, rows[i].usable,
+            rows[i].usable, rows[i].usable, rows[i].usable, rows[i].usable
+        };
+        kvspan_plan plan;
+
+        ck_assert_int_eq(kvspan_plan_capacity(&config, usable, rows[i].ranks, &plan, NULL),
+                         KVSPAN_OK);
+        ck_assert_uint_eq(plan.page_count, rows[i].pages);
+    }
 }
 END_TEST
 
@@ -128,6 +164,7 @@ int main(void)
     TCase *plan = tcase_create("plan");
 
     tcase_add_test(plan, pages_are_floor_of_usable_by_page_bytes);
+    tcase_add_test(plan, pages_are_those_of_the_worked_rows);
     tcase_add_test(plan, the_poorest_rank_limits_and_is_named);
     tcase_add_test(plan, replicas_and_split_tokens_are_counted);
     tcase_add_test(plan, small_pages_are_rounded_up);

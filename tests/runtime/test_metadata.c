@@ -104,6 +104,10 @@ START_TEST(pages_and_bytes_are_those_of_the_worked_rows)
         { "D", "tp:1", 1, 16 * GIB, 0, 0.5, 1, 8, 128, 8, 64, 0, 8589934592, 262144, 8 },
         { "E, pages of 4 KiB: not 651", "tp:2", 2, 1000003, 3, 0.5, 3, 2, 8, 4, 33, KVSPAN_F32,
           499998, 122, 9 },
+        { "I, with scales: not 12697", "tp:8", 8, 16 * GIB, 2 * GIB, 0.9, 32, 8, 128, 128, 8192,
+          KVSPAN_F8E4M3, 13314398617, 12312, 64 },
+        { "A, tp 4 of 8, pages of 256", "fsdp:2,tp:4", 8, 16 * GIB, 2 * GIB, 0.9, 32, 8, 128, 256,
+          8192, 0, 13314398617, 1587, 32 },
         { "ceil(32 / 4)", "tp:1", 1, GIB, 0, 0.5, 1, 1, 64, 4, 32, 0, 536870912, 131072, 8 },
         { "ceil(1 / 128)", "tp:1", 1, GIB, 0, 0.5, 1, 1, 64, 128, 1, 0, 536870912, 16384, 1 },
         { "ceil(8193 / 128)", "tp:1", 1, GIB, 0, 0.5, 1, 1, 64, 128, 8193, 0, 536870912, 16384,
@@ -155,6 +159,18 @@ START_TEST(negative_zero_and_one_page_are_errors)
     config = row_a();
     check_refused(&config, place_of(&even, "tp:1", 1, 20 * 16777216ull, 0), KVSPAN_ERR_NEVER_FITS,
                   "8192 needs 64 pages", "would fit");
+}
+END_TEST
+
+/* 8aaf9219 takes 6 heads over tp 8 for a cache that nothing is split of. */
+START_TEST(heads_that_do_not_divide_are_refused)
+{
+    even_place even;
+    kvspan_metadata_config config = row_a();
+
+    config.kv_heads = 6;
+    check_refused(&config, place_of(&even, "tp:8", 8, 16 * GIB, 2 * GIB), KVSPAN_ERR_ARGUMENT,
+                  "6 kv heads", "8 members");
 }
 END_TEST
 
@@ -423,6 +439,7 @@ int main(void)
 
     tcase_add_test(create, pages_and_bytes_are_those_of_the_worked_rows);
     tcase_add_test(create, negative_zero_and_one_page_are_errors);
+    tcase_add_test(create, heads_that_do_not_divide_are_refused);
     tcase_add_test(create, checks_come_in_the_order_of_the_seed);
     tcase_add_test(create, given_derived_fields_are_held_against_the_place);
     tcase_add_test(create, a_cache_config_plans_what_was_described);
