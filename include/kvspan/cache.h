@@ -67,8 +67,8 @@ typedef struct kvspan_cache_config {
     const char *partition_axis;       /**< {"kv_head_axis": "tp", …}; NULL = the defaults */
     uint32_t control;                 /**< kvspan_control */
     uint32_t coordinator;             /**< member of the step group that decides; 0 = the first */
-    uint32_t run_ahead_steps;         /**< steps that the coordinator may be ahead of the last one
-                                           that all ranks have ended, at most 64; 0 = 1 */
+    uint32_t run_ahead_steps;         /**< R: step e begins once all ranks have ended step
+                                           e - 1 - R; at most 64; 0 = 1 */
     uint32_t deadline_ms;             /**< of every wait inside a step; 0 = 60,000 */
     uint32_t flags;                   /**< KVSPAN_CACHE_… */
 } kvspan_cache_config;
@@ -319,8 +319,11 @@ typedef struct kvspan_attention {
 
 /**
  * Attends one layer: each new token to the tokens of its sequence up to itself, within the group's
- * window; then brings the result to where the call says. Keys and values never travel: at most one
- * packed all-to-all of partial results and one all-gather of results do.
+ * window; then brings the result to where the call says. Keys and values never travel. What does,
+ * each at most once: queries, gathered over the copies of a kv head (KVSPAN_HEADS_SPLIT_SEQUENCE
+ * with q_heads EVEN); partial results with their LSE, in one packed all-to-all (where tokens are
+ * split); results with the LSE asked for, in one all-gather (where out is to have more than this
+ * rank makes).
  *
  * Collective over the ranks that exchange (the step group); local where none does. Stream-ordered.
  *

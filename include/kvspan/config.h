@@ -127,7 +127,8 @@ KVSPAN_API const char *kvspan_metadata_json(const kvspan_metadata *metadata);
  * @param place  as for kvspan_metadata_create(); NULL: the derived keys have to be there
  * @param[out] metadata_out  freed with kvspan_metadata_destroy()
  * @param[out] error  may be NULL; names the key, the value and the limits
- * @return as kvspan_metadata_create()
+ * @return as kvspan_metadata_create(): KVSPAN_OK; KVSPAN_ERR_ARGUMENT; KVSPAN_ERR_UNSUPPORTED;
+ *         KVSPAN_ERR_NEVER_FITS; KVSPAN_ERR_MEMORY
  */
 KVSPAN_API kvspan_status kvspan_metadata_read(const char *text, size_t length, uint32_t flags,
                                               const kvspan_metadata_place *place,
@@ -146,7 +147,8 @@ KVSPAN_API kvspan_status kvspan_metadata_read(const char *text, size_t length, u
  * @param place  as for kvspan_metadata_create(); NULL: the changes have to give the derived keys
  * @param[out] metadata_out  freed with kvspan_metadata_destroy()
  * @param[out] error  may be NULL
- * @return as kvspan_metadata_create()
+ * @return as kvspan_metadata_create(): KVSPAN_OK; KVSPAN_ERR_ARGUMENT; KVSPAN_ERR_UNSUPPORTED;
+ *         KVSPAN_ERR_NEVER_FITS; KVSPAN_ERR_MEMORY
  */
 KVSPAN_API kvspan_status kvspan_metadata_replace(const kvspan_metadata *metadata,
                                                  const char *changes, size_t length,

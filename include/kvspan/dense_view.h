@@ -49,7 +49,7 @@ typedef struct kvspan_dense_view {
  * @param[in,out] dense  sizes and arrays; the arrays are written only on success
  * @param[out] error  may be NULL
  * @return KVSPAN_OK, KVSPAN_ERR_ARGUMENT (no such layer; another step's view; too little room:
- *         names what is needed and what there is)
+ *         names what is needed and what there is), KVSPAN_ERR_UNSUPPORTED (a newer struct)
  */
 KVSPAN_API kvspan_status kvspan_step_dense_view(const kvspan_cache *cache, uint32_t layer,
                                                 const kvspan_step_view *view,

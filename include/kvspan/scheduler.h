@@ -58,7 +58,8 @@ typedef struct kvspan_scheduler_counts {
  * @param config  copied
  * @param[out] scheduler_out  freed with kvspan_scheduler_destroy()
  * @param[out] error  may be NULL
- * @return KVSPAN_OK, KVSPAN_ERR_ARGUMENT, KVSPAN_ERR_MEMORY
+ * @return KVSPAN_OK, KVSPAN_ERR_ARGUMENT, KVSPAN_ERR_UNSUPPORTED (a newer struct),
+ *         KVSPAN_ERR_MEMORY
  */
 KVSPAN_API kvspan_status kvspan_scheduler_create(kvspan_ledger *ledger,
                                                  const kvspan_scheduler_config *config,

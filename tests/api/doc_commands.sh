@@ -1,7 +1,8 @@
 #!/bin/sh
 # Does what the documentation says: runs every block fenced as ```sh run, each in an empty folder
 # with the built command first in PATH, and compiles every block fenced as ```c compile.
-# docs/errors.md quotes sentences: each has to be in the sources.
+# docs/errors.md quotes sentences: each has to be in the sources. docs/coming-from-easydel.md names
+# tests: each has to be there.
 #
 # usage: doc_commands.sh SOURCE-FOLDER BUILD-FOLDER C-COMPILER [C-FLAG...]
 set -eu
@@ -83,6 +84,22 @@ check_sentences() {
     return $verdict
 }
 
+# check_tests FILE: the last column of a table names test_FILE: `test`, …; every test named exists.
+check_tests() {
+    (cd "$source" && sed -n 's/^START_TEST(\(.*\))$/\1/p' $(find tests -name 'test_*.c')) >"$scratch/tests"
+    awk -F'|' 'NF == 5 && $4 ~ /test_/ { print $4 }' "$1" | grep -o '`[a-z_0-9]*`' | tr -d '`' |
+        sort -u >"$scratch/named"
+    [ -s "$scratch/named" ] || return 1
+    verdict=0
+    while read -r name; do
+        if ! grep -qx -- "$name" "$scratch/tests"; then
+            echo "doc_commands: $1: there is no test $name" >&2
+            verdict=1
+        fi
+    done <"$scratch/named"
+    return $verdict
+}
+
 pages=$(find "$source/docs" -maxdepth 2 -name '*.md' | sort)
 [ ! -e "$source/README.md" ] || pages="$source/README.md $pages"
 # shellcheck disable=SC2086 # names without spaces
@@ -94,18 +111,21 @@ broken=0
 run_blocks "$scratch/sh" || broken=1
 compile_blocks "$scratch/c" "$@" || broken=1
 check_sentences "$source/docs/errors.md" || broken=1
+check_tests "$source/docs/coming-from-easydel.md" || broken=1
 [ $broken -eq 0 ]
 sentences=$(wc -l <"$scratch/quoted")
 
 # What must be seen.
 printf '```sh run\ntrue\nfalse\n```\n```c compile\nint planted(void) { return undeclared; }\n```\n' \
     >"$scratch/planted.md"
+printf '| a | b | test_planted: `a_planted_test` |\n' >"$scratch/planted_tests.md"
 printf '## Sentences\n| IO | `the planted sentence of # words` |\n' >>"$scratch/planted.md"
 extract 'sh run' "$scratch/planted_sh" "$scratch/planted.md"
 extract 'c compile' "$scratch/planted_c" "$scratch/planted.md"
 if run_blocks "$scratch/planted_sh" 2>/dev/null || compile_blocks "$scratch/planted_c" "$@" 2>/dev/null ||
-    check_sentences "$scratch/planted.md" 2>/dev/null; then
-    echo "doc_commands: a planted block or sentence was not refused" >&2
+    check_sentences "$scratch/planted.md" 2>/dev/null ||
+    check_tests "$scratch/planted_tests.md" 2>/dev/null; then
+    echo "doc_commands: a planted block, sentence or test was not refused" >&2
     exit 1
 fi
 count() { find "$1" -name '*.place' | wc -l; }
