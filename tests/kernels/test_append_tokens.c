@@ -42,7 +42,7 @@ static void append_example(float *pages, uint32_t page_count, const example_row 
     kvspan_append_tokens_args args = {
         .plane = { .data = (unsigned char *)pages,
                    .page_stride = EXAMPLE_PAGE_TOKENS * sizeof(float),
-                   .head_stride = page_count * EXAMPLE_PAGE_TOKENS * sizeof(float),
+                   .head_stride = sizeof(float) * EXAMPLE_PAGE_TOKENS * page_count,
                    .token_stride = sizeof(float),
                    .dtype = KVSPAN_F32,
                    .heads = heads,

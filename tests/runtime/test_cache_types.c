@@ -9,6 +9,7 @@
 enum {
     KV_HEADS = 2,
     DIM = 8,
+    TOKEN_ELEMENTS = KV_HEADS * DIM,
     TOKENS = 20, /* a page and a part of the next */
     PAGE_TOKENS = 16
 };
@@ -36,7 +37,7 @@ static cache_fixture begin_step(kvspan_dtype dtype, bool has_scales)
 
 static kvspan_tensor tensor_of(void *data, kvspan_dtype dtype)
 {
-    return (kvspan_tensor){ data, dtype, KV_HEADS, DIM, TOKENS, KV_HEADS * DIM, DIM };
+    return (kvspan_tensor){ data, dtype, KV_HEADS, DIM, TOKENS, TOKEN_ELEMENTS, DIM };
 }
 
 /* A plane of 8 bits takes the three wide types, any other only its own; the refusal names both. */
@@ -44,7 +45,7 @@ START_TEST(a_plane_takes_its_own_type_or_if_it_has_8_bits_a_wide_one)
 {
     const kvspan_dtype plane = types[_i];
     cache_fixture fixture = begin_step(plane, plane == KVSPAN_I8);
-    static unsigned char memory[TOKENS * KV_HEADS * DIM * sizeof(float)];
+    static unsigned char memory[sizeof(float) * TOKENS * TOKEN_ELEMENTS];
 
     for (int i = 0; i < 6; i++) {
         const kvspan_dtype source = types[i];
@@ -73,15 +74,15 @@ static void read_vector(const kvspan_layer_view *view, uint32_t token, uint32_t 
     const uint32_t page = view->page_table[token / PAGE_TOKENS]; /* slot 0 */
     const unsigned char *base =
         (unsigned char *)view->data + page * view->page_stride + head * view->head_stride;
-    const uint32_t offset = token % PAGE_TOKENS;
+    const size_t offset = token % PAGE_TOKENS;
+    const size_t item_bytes = kvspan_dtype_bytes(view->dtype);
     float scale = 1.0f;
 
     if (view->scale_offset) {
-        memcpy(&scale, base + view->scale_offset + (size_t)offset * 4, sizeof(scale));
+        memcpy(&scale, base + view->scale_offset + offset * sizeof(scale), sizeof(scale));
     }
     for (uint32_t i = 0; i < DIM; i++) {
-        vector[i] = oracle_load(view->dtype, base + offset * view->token_stride +
-                                                 i * kvspan_dtype_bytes(view->dtype)) *
+        vector[i] = oracle_load(view->dtype, base + offset * view->token_stride + i * item_bytes) *
                     (double)scale;
     }
 }
@@ -108,7 +109,7 @@ START_TEST(a_layer_view_finds_every_vector_and_its_scale)
 
     for (size_t i = 0; i < (size_t)TOKENS * KV_HEADS * DIM; i++) {
         numbers[i] = oracle_round(source_type, (double)random_below(&source, 8192) / 1024.0 - 4.0);
-        oracle_store(source_type, memory + i * kvspan_dtype_bytes(source_type), numbers[i]);
+        oracle_store(source_type, memory + i * (size_t)kvspan_dtype_bytes(source_type), numbers[i]);
     }
     ck_assert_int_eq(kvspan_cache_append(fixture.cache, 1, tensors, NULL, NULL), KVSPAN_OK);
     ck_assert_int_eq(kvspan_cache_layer_view(fixture.cache, 1, KVSPAN_VALUE, &view, NULL),
