@@ -18,7 +18,7 @@ static kvspan_status check_config(const kvspan_scheduler_config *config, kvspan_
     }
     if (config->request_count == 0 || config->request_count == KVSPAN_NO_REQUEST) {
         return kvspan_fail(error, KVSPAN_ERR_ARGUMENT, "request_count is %u, not in [1, %u]",
-                           config->request_count, (uint32_t)KVSPAN_NO_REQUEST - 1);
+                           config->request_count, KVSPAN_NO_REQUEST - 1);
     }
     if (config->reserve_percent > 100) {
         return kvspan_fail(error, KVSPAN_ERR_ARGUMENT, "reserve_percent is %u, not in [0, 100]",
