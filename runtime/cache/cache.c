@@ -34,12 +34,9 @@ kvspan_status kvspan_cache_spend(kvspan_cache *cache, kvspan_status status, kvsp
     const uint32_t rank = kvspan_comm_rank(cache->comm);
     kvspan_error why;
 
-    if (cache->spent.status != KVSPAN_OK) {
-        return status; /* by what all ranks agreed on */
-    }
     if (error) {
         why = *error;
-    } else {
+    } else if (kvspan_comm_verdict(cache->comm, &why) == KVSPAN_OK) {
         (void)kvspan_fail(&why, status, "%s", kvspan_status_name(status));
     }
     if (why.rank < 0) {
