@@ -113,8 +113,8 @@ kvspan_status kvspan_step_dense_view(const kvspan_cache *cache, uint32_t layer,
     uint32_t group = 0;
     uint32_t index = 0;
     uint32_t chunks = 0;
-    kvspan_status status =
-        kvspan_read_sized(&known, sizeof(known), dense, sizeof(known), "dense", error);
+    kvspan_status status = kvspan_read_sized(&known, sizeof(known), dense,
+                                             offsetof(kvspan_dense_view, reserved), "dense", error);
 
     if (status != KVSPAN_OK) {
         return status;

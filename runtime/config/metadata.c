@@ -175,7 +175,8 @@ static kvspan_status derive(kvspan_metadata_config *config, const kvspan_metadat
     kvspan_plan plan;
     uint64_t *usable;
     kvspan_status status =
-        kvspan_read_sized(&place, sizeof(place), given, sizeof(place), "place", error);
+        kvspan_read_sized(&place, sizeof(place), given,
+                          offsetof(kvspan_metadata_place, heads_policy), "place", error);
 
     if (status == KVSPAN_OK) {
         status = check_number("place.rank_count", place.rank_count, 1, MAX_RANKS, error);
@@ -246,7 +247,7 @@ kvspan_status kvspan_metadata_create(const kvspan_metadata_config *config,
         return kvspan_fail(error, KVSPAN_ERR_MEMORY, "no memory for a description");
     }
     status = kvspan_read_sized(&metadata->config, sizeof(metadata->config), config,
-                               sizeof(metadata->config), "config", error);
+                               offsetof(kvspan_metadata_config, usable_bytes), "config", error);
     if (status == KVSPAN_OK) {
         status = complete(metadata, place, error);
     }

@@ -116,7 +116,7 @@ static inline bool kvspan_ledger_has(const kvspan_ledger *ledger, kvspan_sequenc
 kvspan_status kvspan_ledger_fail_stale(const kvspan_ledger *ledger, kvspan_sequence sequence,
                                        kvspan_error *error);
 
-/* Makes a sequence without tokens in the lowest free slot. NO_PAGES: none is free. */
+/* Makes a sequence without tokens in the lowest free slot. NO_SLOTS: none is free. */
 kvspan_status kvspan_ledger_take_slot(kvspan_ledger *ledger, uint64_t tag, uint32_t *slot_out,
                                       kvspan_error *error);
 

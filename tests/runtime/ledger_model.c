@@ -167,7 +167,7 @@ kvspan_status model_create(ledger_model *model, uint64_t tag, uint64_t prompt_to
         slot++;
     }
     if (slot == model->sizes.slot_count) {
-        return KVSPAN_ERR_NO_PAGES;
+        return KVSPAN_ERR_NO_SLOTS;
     }
     start_sequence(&model->now.sequences[slot], tag, prompt_tokens);
     start_sequence(&model->without_step.sequences[slot], tag, prompt_tokens);
@@ -179,9 +179,11 @@ kvspan_status model_commit(ledger_model *model, kvspan_sequence sequence, uint32
 {
     const uint32_t slot = find(model, sequence);
 
-    if (token_count == 0 || slot == model->sizes.slot_count ||
-        model->now.sequences[slot].committed + token_count > model->sizes.max_sequence_tokens) {
+    if (token_count == 0 || slot == model->sizes.slot_count) {
         return KVSPAN_ERR_ARGUMENT;
+    }
+    if (model->now.sequences[slot].committed + token_count > model->sizes.max_sequence_tokens) {
+        return KVSPAN_ERR_NEVER_FITS;
     }
     model->now.sequences[slot].committed += token_count;
     slide(model, &model->now, slot, model->now.sequences[slot].tokens - row_tokens(model, slot));

@@ -122,9 +122,10 @@ START_TEST(a_row_that_its_caller_got_wrong_is_refused)
     kvspan_error error = { 0 };
 
     assert_add_fails(step, sequence, 0, KVSPAN_ERR_ARGUMENT, "new_tokens is 0, not at least 1");
-    assert_add_fails(step, sequence + 3, 1, KVSPAN_ERR_ARGUMENT,
-                     "the sequence is stale: it is generation 1 of slot 3, which is free at "
-                     "generation 1");
+    assert_add_fails(
+        step, sequence + 3, 1, KVSPAN_ERR_ARGUMENT,
+        "the sequence was never created: it is generation 1 of slot 3, which is free at "
+        "generation 1");
     test_step_add(step, sequence, 6);
     assert_add_fails(step, sequence, 1, KVSPAN_ERR_ARGUMENT,
                      "slot 0 (tag 1) has a row in this step already");
