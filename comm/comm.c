@@ -172,12 +172,12 @@ void kvspan_comm_destroy(kvspan_comm *comm)
 
 uint32_t kvspan_comm_rank(const kvspan_comm *comm)
 {
-    return comm->transport.rank;
+    return comm ? comm->transport.rank : 0;
 }
 
 uint32_t kvspan_comm_rank_count(const kvspan_comm *comm)
 {
-    return comm->transport.rank_count;
+    return comm ? comm->transport.rank_count : 0;
 }
 
 kvspan_status kvspan_comm_send(kvspan_comm *comm, kvspan_channel channel, uint32_t to,

@@ -212,7 +212,7 @@ KVSPAN_API uint64_t kvspan_sequence_committed(const kvspan_ledger *ledger,
  * @param ledger  a live ledger
  * @param[out] step_out  the open step
  * @param[out] error  may be NULL
- * @return KVSPAN_OK, KVSPAN_ERR_ARGUMENT (a step is open already; the ledger is NULL)
+ * @return KVSPAN_OK, KVSPAN_ERR_ARGUMENT (a step is open already)
  */
 KVSPAN_API kvspan_status kvspan_step_open(kvspan_ledger *ledger, kvspan_step **step_out,
                                           kvspan_error *error);

@@ -269,10 +269,12 @@ kvspan_status kvspan_cache_wait(kvspan_cache *cache, kvspan_stream stream, uint3
 
 void kvspan_cache_notify(kvspan_cache *cache, uint32_t bits)
 {
-    cache->notices |= bits;
+    if (cache) {
+        cache->notices |= bits;
+    }
 }
 
 uint32_t kvspan_cache_notices(const kvspan_cache *cache)
 {
-    return cache->notices | cache->broadcast.fold.notices;
+    return !cache ? 0 : cache->notices | cache->broadcast.fold.notices;
 }

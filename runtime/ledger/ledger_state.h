@@ -108,9 +108,13 @@ static inline bool kvspan_ledger_has(const kvspan_ledger *ledger, kvspan_sequenc
 {
     const uint32_t slot = (uint32_t)sequence;
 
-    return slot < ledger->config.slot_count && ledger->slots[slot].generation == sequence >> 32 &&
+    return ledger && slot < ledger->config.slot_count &&
+           ledger->slots[slot].generation == sequence >> 32 &&
            !kvspan_slot_set_has(&ledger->free, slot);
 }
+
+/* ARGUMENT if there is none: ranks that do not decide have none. */
+kvspan_status kvspan_ledger_refuse_null(const kvspan_ledger *ledger, kvspan_error *error);
 
 /* ARGUMENT, with the reason why kvspan_ledger_has() is false. */
 kvspan_status kvspan_ledger_fail_stale(const kvspan_ledger *ledger, kvspan_sequence sequence,

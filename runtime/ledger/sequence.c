@@ -38,10 +38,11 @@ kvspan_status kvspan_ledger_fail_stale(const kvspan_ledger *ledger, kvspan_seque
     return fail_handle(ledger, sequence, "is stale", error);
 }
 
-static kvspan_status fail_no_ledger(kvspan_error *error)
+kvspan_status kvspan_ledger_refuse_null(const kvspan_ledger *ledger, kvspan_error *error)
 {
-    return kvspan_fail(error, KVSPAN_ERR_ARGUMENT,
-                       "the ledger is NULL: only the coordinator has one");
+    return ledger ? KVSPAN_OK
+                  : kvspan_fail(error, KVSPAN_ERR_ARGUMENT,
+                                "ledger is NULL: only the coordinator has one");
 }
 
 static kvspan_status check_options(const kvspan_sequence_config *config, kvspan_error *error)
@@ -102,13 +103,15 @@ kvspan_status kvspan_sequence_create(kvspan_ledger *ledger, const kvspan_sequenc
                                      kvspan_error *error)
 {
     kvspan_sequence_config read = { 0 };
-    kvspan_status status =
-        kvspan_read_sized(&read, sizeof(read), config, offsetof(kvspan_sequence_config, tokens),
-                          "kvspan_sequence_config", error);
+    kvspan_status status = kvspan_read_sized(
+        &read, sizeof(read), config, offsetof(kvspan_sequence_config, tokens), "config", error);
     uint32_t slot = 0;
 
     if (!ledger) {
-        return fail_no_ledger(error);
+        return kvspan_ledger_refuse_null(ledger, error);
+    }
+    if (status == KVSPAN_OK && !sequence_out) {
+        status = kvspan_fail(error, KVSPAN_ERR_ARGUMENT, "sequence_out is NULL");
     }
     if (status == KVSPAN_OK) {
         status = check_options(&read, error);
@@ -138,7 +141,7 @@ kvspan_status kvspan_sequence_commit(kvspan_ledger *ledger, kvspan_sequence sequ
 
     (void)tokens; /* for the prefix index */
     if (!ledger) {
-        return fail_no_ledger(error);
+        return kvspan_ledger_refuse_null(ledger, error);
     }
     if (accepted_nodes) {
         return kvspan_fail(error, KVSPAN_ERR_UNSUPPORTED,
@@ -197,7 +200,7 @@ kvspan_status kvspan_sequence_free(kvspan_ledger *ledger, kvspan_sequence sequen
     kvspan_slot *slot = NULL;
 
     if (!ledger) {
-        return fail_no_ledger(error);
+        return kvspan_ledger_refuse_null(ledger, error);
     }
     if (!kvspan_ledger_has(ledger, sequence)) {
         return fail_handle(ledger, sequence, "was freed already", error);

@@ -237,7 +237,7 @@ START_TEST(the_last_attached_payload_rides)
     ck_assert_str_eq(error.message, "payload_bytes is 17, max_payload_bytes is 16");
     ck_assert_int_eq(kvspan_step_attach(step, payload, (size_t)1 << 32, NULL), KVSPAN_ERR_ARGUMENT);
     ck_assert_int_eq(kvspan_step_attach(step, NULL, 3, &error), KVSPAN_ERR_ARGUMENT);
-    ck_assert_str_eq(error.message, "the payload of 3 bytes is NULL");
+    ck_assert_str_eq(error.message, "payload is NULL for 3 bytes");
     test_snapshot_assert_same(ledger, &before);
     changes = kvspan_step_changes(step);
     ck_assert_uint_eq(changes.payload_bytes, 16);
