@@ -60,7 +60,8 @@ typedef struct kvspan_cache_config {
     uint32_t max_step_tokens;         /**< new tokens of a step; required */
     uint32_t max_payload_bytes;       /**< rider; 0 = 64 KiB + 16 bytes per step token */
     uint32_t page_count;              /**< pages with page 0; 0 = as many as fit */
-    uint64_t memory_limit_bytes;      /**< of this rank; 0 = the device's, shared fairly */
+    uint64_t memory_limit_bytes;      /**< of this rank; 0 = the device's, shared fairly; of
+                                           a host's what control groups allow */
     double memory_utilization;        /**< strictly between 0 and 1; 0 = 0.9 */
     uint64_t arena_bytes;             /**< usable bytes of this rank, instead of the two above */
     uint32_t layout;                  /**< kvspan_layout */
