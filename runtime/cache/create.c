@@ -31,6 +31,8 @@ static void set_limits(kvspan_cache *cache)
     const kvspan_cache_config *const config = &cache->settings.config;
     const kvspan_token_rule *const rule = &cache->geometry.rule;
 
+    assert(rule->page_tokens > 0);
+    assert(rule->member_count > 0);
     cache->limits = (kvspan_step_limits){ .group_count = config->group_count,
                                           .slot_count = config->slot_count,
                                           .column_count = (uint32_t)kvspan_token_pages(

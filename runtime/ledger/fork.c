@@ -61,8 +61,8 @@ kvspan_status kvspan_sequence_fork(kvspan_ledger *ledger, kvspan_sequence parent
     uint64_t committed = 0;
     uint32_t child_slot = 0;
 
-    if (status == KVSPAN_OK && !child_out) {
-        status = kvspan_fail(error, KVSPAN_ERR_ARGUMENT, "child_out is NULL");
+    if (!child_out) {
+        return kvspan_fail(error, KVSPAN_ERR_ARGUMENT, "child_out is NULL");
     }
     if (status == KVSPAN_OK) {
         status = kvspan_ledger_take_slot(ledger, tag, &child_slot, error);

@@ -110,8 +110,8 @@ kvspan_status kvspan_sequence_create(kvspan_ledger *ledger, const kvspan_sequenc
     if (!ledger) {
         return kvspan_ledger_refuse_null(ledger, error);
     }
-    if (status == KVSPAN_OK && !sequence_out) {
-        status = kvspan_fail(error, KVSPAN_ERR_ARGUMENT, "sequence_out is NULL");
+    if (!sequence_out) {
+        return kvspan_fail(error, KVSPAN_ERR_ARGUMENT, "sequence_out is NULL");
     }
     if (status == KVSPAN_OK) {
         status = check_options(&read, error);

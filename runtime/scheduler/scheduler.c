@@ -78,8 +78,8 @@ kvspan_status kvspan_scheduler_create(kvspan_ledger *ledger, const kvspan_schedu
         status =
             kvspan_fail(error, KVSPAN_ERR_ARGUMENT, "ledger is NULL: only the coordinator has one");
     }
-    if (status == KVSPAN_OK && !scheduler_out) {
-        status = kvspan_fail(error, KVSPAN_ERR_ARGUMENT, "scheduler_out is NULL");
+    if (!scheduler_out) {
+        return kvspan_fail(error, KVSPAN_ERR_ARGUMENT, "scheduler_out is NULL");
     }
     if (status == KVSPAN_OK) {
         status = check_config(&read, error);
