@@ -2,22 +2,31 @@
 
 #include <assert.h>
 #include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
+#include "comm/agree_memory.h"
 #include "comm/broadcast.h"
 #include "comm/clock.h"
 #include "comm/state.h"
 #include "comm/wire.h"
 
 enum {
-    MAX_FIELDS = 64,
+    WORD_BYTES = 8,
+    PRINTED_BYTES = 48, /* of a value */
     AT_REPORTER = 4,
     AT_RANK = 8,
     AT_NATIVE = 12,
     AT_EPOCH = 16,
     AT_TEXT = 24,
-    RECORD_BYTES = AT_TEXT + sizeof(((kvspan_error *)0)->message)
+    RECORD_BYTES = KVSPAN_AGREE_RECORD_BYTES
 };
+
+/* A collective that fails spends the communicator, so nobody comes to use its memory again. */
+static void note_kept(kvspan_comm *comm, uint64_t abandoned_before)
+{
+    comm->keeps_agree = comm->keeps_agree || comm->abandoned != abandoned_before;
+}
 
 static void encode_record(unsigned char *record, uint32_t reporter, kvspan_status status,
                           const kvspan_error *mine)
@@ -70,7 +79,7 @@ static kvspan_status gather_records(kvspan_comm *comm, const kvspan_tree *tree,
                                     unsigned char *record, uint64_t deadline_ns,
                                     kvspan_error *error)
 {
-    unsigned char records[KVSPAN_TREE_MAX_CHILDREN][RECORD_BYTES];
+    unsigned char(*const records)[RECORD_BYTES] = comm->agree->records;
     kvspan_request requests[KVSPAN_TREE_MAX_CHILDREN] = { { 0 } };
     kvspan_status status = KVSPAN_OK;
 
@@ -101,7 +110,8 @@ kvspan_status kvspan_agree_status(kvspan_comm *comm, const kvspan_group *group,
 {
     const uint64_t deadline_ns = kvspan_clock_deadline_ns(timeout_ms);
     const kvspan_tree tree = kvspan_tree_make(group, 0);
-    unsigned char record[RECORD_BYTES];
+    const uint64_t abandoned = kvspan_comm_abandoned(comm);
+    unsigned char *const record = comm->agree->record;
     kvspan_status result;
 
     encode_record(record, kvspan_comm_rank(comm), status, mine);
@@ -109,7 +119,44 @@ kvspan_status kvspan_agree_status(kvspan_comm *comm, const kvspan_group *group,
     if (result == KVSPAN_OK) {
         result = kvspan_broadcast_until(comm, &tree, record, RECORD_BYTES, deadline_ns, error);
     }
+    note_kept(comm, abandoned);
     return result == KVSPAN_OK ? decode_record(record, error) : result;
+}
+
+static uint32_t field_words(const kvspan_agree_field *field)
+{
+    return field->kind == KVSPAN_AGREE_TEXT ? KVSPAN_AGREE_TEXT_BYTES / WORD_BYTES : 1;
+}
+
+static void encode_field(const kvspan_agree_field *field, unsigned char *words)
+{
+    uint64_t bits = (uint64_t)field->number;
+
+    if (field->kind == KVSPAN_AGREE_TEXT) {
+        memset(words, 0, KVSPAN_AGREE_TEXT_BYTES);
+        memcpy(words, field->text, strnlen(field->text, KVSPAN_AGREE_TEXT_BYTES - 1));
+        return;
+    }
+    if (field->kind == KVSPAN_AGREE_REAL) {
+        memcpy(&bits, &field->real, sizeof(bits));
+    }
+    kvspan_wire_put64(words, bits);
+}
+
+static void print_value(kvspan_agree_kind kind, const unsigned char *words, char *text_out)
+{
+    const uint64_t bits = kvspan_wire_get64(words);
+    double real = 0.0;
+
+    if (kind == KVSPAN_AGREE_TEXT) {
+        (void)snprintf(text_out, PRINTED_BYTES, "\"%.*s\"", KVSPAN_AGREE_TEXT_BYTES - 1,
+                       (const char *)words);
+    } else if (kind == KVSPAN_AGREE_REAL) {
+        memcpy(&real, &bits, sizeof(real));
+        (void)snprintf(text_out, PRINTED_BYTES, "%.17g", real);
+    } else {
+        (void)snprintf(text_out, PRINTED_BYTES, "%" PRId64, (int64_t)bits);
+    }
 }
 
 /* What this rank has to say about the first's values. */
@@ -119,6 +166,7 @@ static kvspan_status compare_fields(const kvspan_comm *comm, const kvspan_group 
 {
     const uint32_t rank = kvspan_comm_rank(comm);
     const uint64_t first_count = kvspan_wire_get64(values);
+    const unsigned char *first = values + WORD_BYTES;
 
     if (first_count != field_count) {
         return kvspan_fail_rank(error, KVSPAN_ERR_MISMATCH, rank, 0,
@@ -126,13 +174,20 @@ static kvspan_status compare_fields(const kvspan_comm *comm, const kvspan_group 
                                 group->ranks[0], first_count, rank, field_count);
     }
     for (uint32_t i = 0; i < field_count; i++) {
-        const int64_t first = (int64_t)kvspan_wire_get64(values + (size_t)8 * (i + 1));
+        const size_t bytes = (size_t)WORD_BYTES * field_words(&fields[i]);
+        unsigned char mine[KVSPAN_AGREE_TEXT_BYTES];
 
-        if (first != fields[i].value) {
+        encode_field(&fields[i], mine);
+        if (memcmp(first, mine, bytes) != 0) {
+            char texts[2][PRINTED_BYTES];
+
+            print_value(fields[i].kind, first, texts[0]);
+            print_value(fields[i].kind, mine, texts[1]);
             return kvspan_fail_rank(error, KVSPAN_ERR_MISMATCH, rank, 0,
-                                    "%s is %" PRId64 " on rank %u and %" PRId64 " on rank %u",
-                                    fields[i].name, first, group->ranks[0], fields[i].value, rank);
+                                    "%s is %s on rank %u and %s on rank %u", fields[i].name,
+                                    texts[0], group->ranks[0], texts[1], rank);
         }
+        first += bytes;
     }
     return KVSPAN_OK;
 }
@@ -142,18 +197,23 @@ kvspan_status kvspan_agree_equal(kvspan_comm *comm, const kvspan_group *group,
                                  uint32_t timeout_ms, kvspan_error *error)
 {
     const uint64_t deadline_ns = kvspan_clock_deadline_ns(timeout_ms);
+    const uint64_t abandoned = kvspan_comm_abandoned(comm);
     /* Always all of them, so that ranks with other counts can say so. */
-    unsigned char values[8 * (MAX_FIELDS + 1)] = { 0 };
+    unsigned char *const values = comm->agree->values;
+    unsigned char *next = values + WORD_BYTES;
     kvspan_error mine = { 0 };
     kvspan_status status;
 
-    assert(field_count <= MAX_FIELDS);
     kvspan_wire_put64(values, field_count);
     for (uint32_t i = 0; i < field_count; i++) {
-        kvspan_wire_put64(values + (size_t)8 * (i + 1), (uint64_t)fields[i].value);
+        encode_field(&fields[i], next);
+        next += (size_t)WORD_BYTES * field_words(&fields[i]);
+        assert(next <= values + KVSPAN_AGREE_VALUES_BYTES);
     }
-    status = kvspan_agree_broadcast(comm, group, 0, values, sizeof(values), timeout_ms, error);
+    status = kvspan_agree_broadcast(comm, group, 0, values, KVSPAN_AGREE_VALUES_BYTES, timeout_ms,
+                                    error);
     if (status != KVSPAN_OK) {
+        note_kept(comm, abandoned);
         return status;
     }
     status = compare_fields(comm, group, fields, field_count, values, &mine);

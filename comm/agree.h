@@ -19,11 +19,27 @@ kvspan_status kvspan_agree_status(kvspan_comm *comm, const kvspan_group *group,
                                   kvspan_status status, const kvspan_error *mine,
                                   uint32_t timeout_ms, kvspan_error *error);
 
-/* Named numbers that must be equal on all ranks. MISMATCH on every rank names the lowest rank that
- * differs from the group's first, the field, and both values. */
+enum {
+    KVSPAN_AGREE_MAX_WORDS = 64, /* of all fields of one agreement: 1 each, a text 4 */
+    KVSPAN_AGREE_TEXT_BYTES = 32 /* with the NUL; longer ones are cut */
+};
+
+typedef enum kvspan_agree_kind {
+    KVSPAN_AGREE_NUMBER,
+    KVSPAN_AGREE_REAL,
+    KVSPAN_AGREE_TEXT
+} kvspan_agree_kind;
+
+/* What must be equal on all ranks, of any kind but of the same name and kind everywhere. MISMATCH
+ * on every rank names the lowest rank that differs from the group's first, the field, and both
+ * values.
+ */
 typedef struct kvspan_agree_field {
-    const char *name; /* static text */
-    int64_t value;
+    const char *name;
+    kvspan_agree_kind kind;
+    int64_t number;
+    double real;
+    const char *text;
 } kvspan_agree_field;
 
 kvspan_status kvspan_agree_equal(kvspan_comm *comm, const kvspan_group *group,

@@ -1,9 +1,10 @@
 #include "comm/comm.h"
 
 #include <assert.h>
+#include <kvspan/sized_struct.h>
 #include <stdlib.h>
-#include <string.h>
 
+#include "comm/agree_memory.h"
 #include "comm/alarm.h"
 #include "comm/state.h"
 #include "comm/watch.h"
@@ -91,22 +92,15 @@ kvspan_status kvspan_verb_test(kvspan_comm *comm, kvspan_request *request, bool 
     return KVSPAN_OK;
 }
 
-static kvspan_status check_transport(const kvspan_transport *transport, kvspan_error *error)
+static kvspan_status read_transport(kvspan_transport *transport, const kvspan_transport *given,
+                                    kvspan_error *error)
 {
-    const size_t known_bytes = sizeof(kvspan_transport);
+    const size_t least_bytes = offsetof(kvspan_transport, destroy) + sizeof(transport->destroy);
+    const kvspan_status status =
+        kvspan_read_sized(transport, sizeof(*transport), given, least_bytes, "transport", error);
 
-    if (transport->size < sizeof(transport->size) ||
-        transport->size < offsetof(kvspan_transport, destroy) + sizeof(transport->destroy)) {
-        return kvspan_fail(error, KVSPAN_ERR_ARGUMENT,
-                           "the transport's size is %zu, every verb needs %zu", transport->size,
-                           known_bytes);
-    }
-    for (size_t i = known_bytes; i < transport->size; i++) {
-        if (((const unsigned char *)transport)[i] != 0) {
-            return kvspan_fail(error, KVSPAN_ERR_UNSUPPORTED,
-                               "the transport sets byte %zu of %zu, this library knows %zu", i,
-                               transport->size, known_bytes);
-        }
+    if (status != KVSPAN_OK) {
+        return status;
     }
     if (!transport->send || !transport->receive || !transport->test || !transport->cancel ||
         !transport->destroy) {
@@ -127,30 +121,40 @@ static kvspan_status check_transport(const kvspan_transport *transport, kvspan_e
 kvspan_status kvspan_comm_create(const kvspan_transport *transport, kvspan_comm **comm_out,
                                  kvspan_error *error)
 {
+    kvspan_transport known = { .size = 0 };
     kvspan_comm *comm;
-    kvspan_status status;
+    kvspan_status status = read_transport(&known, transport, error);
 
-    if (!transport || !comm_out) {
-        return kvspan_fail(error, KVSPAN_ERR_ARGUMENT, "%s is NULL",
-                           transport ? "comm_out" : "transport");
-    }
-    status = check_transport(transport, error);
     if (status != KVSPAN_OK) {
         return status;
+    }
+    if (!comm_out) {
+        return kvspan_fail(error, KVSPAN_ERR_ARGUMENT, "comm_out is NULL");
     }
     comm = calloc(1, sizeof(*comm));
     if (!comm) {
         return kvspan_fail(error, KVSPAN_ERR_MEMORY, "no memory for a communicator");
     }
-    memcpy(&comm->transport, transport, sizeof(comm->transport));
+    comm->transport = known;
+    comm->agree = calloc(1, sizeof(*comm->agree));
+    if (!comm->agree) {
+        status = kvspan_fail(error, KVSPAN_ERR_MEMORY, "no memory for the agreements of %u ranks",
+                             known.rank_count);
+        goto err_free_comm;
+    }
     status = kvspan_watch_neighbours(comm, error);
     if (status != KVSPAN_OK) {
-        kvspan_watch_end(comm);
-        free(comm);
-        return status;
+        goto err_end_watch;
     }
     *comm_out = comm;
     return KVSPAN_OK;
+
+err_end_watch:
+    kvspan_watch_end(comm);
+    free(comm->agree);
+err_free_comm:
+    free(comm);
+    return status;
 }
 
 void kvspan_comm_destroy(kvspan_comm *comm)
@@ -160,17 +164,20 @@ void kvspan_comm_destroy(kvspan_comm *comm)
     }
     kvspan_watch_end(comm);
     comm->transport.destroy(comm->transport.context);
+    if (!comm->keeps_agree) {
+        free(comm->agree);
+    }
     free(comm);
 }
 
 uint32_t kvspan_comm_rank(const kvspan_comm *comm)
 {
-    return comm->transport.rank;
+    return comm ? comm->transport.rank : 0;
 }
 
 uint32_t kvspan_comm_rank_count(const kvspan_comm *comm)
 {
-    return comm->transport.rank_count;
+    return comm ? comm->transport.rank_count : 0;
 }
 
 kvspan_status kvspan_comm_send(kvspan_comm *comm, kvspan_channel channel, uint32_t to,
@@ -216,6 +223,7 @@ void kvspan_comm_cancel(kvspan_comm *comm, kvspan_request *request)
     if (request->handle &&
         comm->transport.cancel(comm->transport.context, request->handle) != KVSPAN_OK) {
         comm->abandoned++;
+        request->is_abandoned = true;
     }
     request->handle = NULL;
 }
@@ -259,6 +267,14 @@ uint64_t kvspan_comm_sent_messages(const kvspan_comm *comm, kvspan_channel chann
 uint64_t kvspan_comm_abandoned(const kvspan_comm *comm)
 {
     return comm->abandoned;
+}
+
+void kvspan_comm_settle(kvspan_comm *comm, const kvspan_error *agreed)
+{
+    assert(agreed->status != KVSPAN_OK);
+    if (comm->verdict.status == KVSPAN_OK) {
+        comm->verdict = *agreed;
+    }
 }
 
 kvspan_status kvspan_comm_verdict(const kvspan_comm *comm, kvspan_error *error)

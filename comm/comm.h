@@ -27,6 +27,7 @@ typedef struct kvspan_request {
     uint32_t peer;
     uint32_t channel;
     bool is_receive;
+    bool is_abandoned; /* the transport has kept its memory: see kvspan_comm_cancel() */
 } kvspan_request;
 
 /* Some ranks of the communicator in a fixed order, and this rank's place among them. */
@@ -52,8 +53,9 @@ kvspan_status kvspan_comm_receive(kvspan_comm *comm, kvspan_channel channel, uin
 kvspan_status kvspan_comm_test(kvspan_comm *comm, kvspan_request *request, bool *done_out,
                                kvspan_error *error);
 
-/* Ends a request that nobody waits for any more. Memory that the transport may still read stays
- * with it: counted by kvspan_comm_abandoned(), and then memory given to sends must not be freed. */
+/* Ends a request that nobody waits for any more. If the transport cannot, it may go on to read or
+ * write the request's memory, which must then never be freed: is_abandoned says so, and
+ * kvspan_comm_abandoned() counts. */
 void kvspan_comm_cancel(kvspan_comm *comm, kvspan_request *request);
 
 typedef enum kvspan_wait_kind {
@@ -77,6 +79,10 @@ kvspan_status kvspan_comm_poll(kvspan_comm *comm, kvspan_error *error);
  * PEER (or LATE, if that is what it is) and this text. Spends the communicator. Sends only, never
  * waits. */
 void kvspan_comm_raise(kvspan_comm *comm, const kvspan_error *why);
+
+/* Spends the communicator by a failure that its ranks have heard from an agreement: unlike
+ * kvspan_comm_raise() it tells nobody, since an alarm could overtake the agreement. */
+void kvspan_comm_settle(kvspan_comm *comm, const kvspan_error *agreed);
 
 /* The epoch that probes and verdicts report; set when a step begins. */
 void kvspan_comm_set_epoch(kvspan_comm *comm, uint64_t epoch);

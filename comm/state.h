@@ -68,6 +68,8 @@ struct kvspan_comm {
     uint64_t sent_bytes[KVSPAN_CHANNEL_END];
     uint64_t sent_messages[KVSPAN_CHANNEL_END];
     uint64_t abandoned;
+    struct kvspan_agree_memory *agree; /* of the small collectives */
+    bool keeps_agree;                  /* for the transport, which was in it when one failed */
 };
 
 /* The verbs, counted, whether the communicator is spent or not; they do not spend it. */

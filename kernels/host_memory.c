@@ -2,10 +2,12 @@
 
 #include <errno.h>
 #include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+
+#include "kernels/memory_group.h"
+#include "kernels/small_file.h"
 
 static const char meminfo_path[] = "/proc/meminfo";
 static const char boot_id_path[] = "/proc/sys/kernel/random/boot_id";
@@ -14,11 +16,6 @@ enum {
     SMALL_PAGE_BYTES = 4096,
     HUGE_PAGE_BYTES = 2097152
 };
-
-static kvspan_status fail_read(const char *path, kvspan_error *error)
-{
-    return kvspan_fail(error, KVSPAN_ERR_IO, "cannot read %s: %s", path, strerror(errno));
-}
 
 /* Finds "name: number kB". */
 static int find_kilobytes(const char *text, const char *name, uint64_t *bytes_out)
@@ -40,24 +37,6 @@ static int find_kilobytes(const char *text, const char *name, uint64_t *bytes_ou
     return 1;
 }
 
-/* Reads the first bytes of a small file as text. */
-static kvspan_status read_text(const char *path, char *text_out, size_t text_bytes,
-                               kvspan_error *error)
-{
-    FILE *file = fopen(path, "r");
-    size_t length;
-
-    if (!file) {
-        return fail_read(path, error);
-    }
-    length = fread(text_out, 1, text_bytes - 1, file);
-    text_out[length] = '\0';
-    if (fclose(file) != 0 || length == 0) {
-        return fail_read(path, error);
-    }
-    return KVSPAN_OK;
-}
-
 /* FNV-1a, 64 bits. */
 static uint64_t hash_text(const char *text)
 {
@@ -75,10 +54,10 @@ kvspan_status kvspan_host_memory_query(kvspan_device_memory *memory_out, kvspan_
     char boot_id[64] = "";
     uint64_t total_bytes;
     uint64_t available_bytes;
-    kvspan_status status = read_text(meminfo_path, meminfo, sizeof(meminfo), error);
+    kvspan_status status = kvspan_small_file_read(meminfo_path, meminfo, sizeof(meminfo), error);
 
     if (status == KVSPAN_OK) {
-        status = read_text(boot_id_path, boot_id, sizeof(boot_id), error);
+        status = kvspan_small_file_read(boot_id_path, boot_id, sizeof(boot_id), error);
     }
     if (status != KVSPAN_OK) {
         return status;
@@ -88,6 +67,7 @@ kvspan_status kvspan_host_memory_query(kvspan_device_memory *memory_out, kvspan_
         return kvspan_fail(error, KVSPAN_ERR_IO, "%s does not tell MemTotal and MemAvailable",
                            meminfo_path);
     }
+    kvspan_memory_group_narrow("", &total_bytes, &available_bytes);
     memory_out->total_bytes = total_bytes;
     memory_out->used_bytes = available_bytes < total_bytes ? total_bytes - available_bytes : 0;
     memory_out->domain = hash_text(boot_id);

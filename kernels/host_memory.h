@@ -6,9 +6,9 @@
 
 #include "kernels/device.h"
 
-/* Total and used as the kernel tells them (used = total − available); the domain is a hash of this
- * boot's id, so it is the same for every process on the machine, in containers too. IO where /proc
- * does not say. */
+/* Total and used as the kernel tells them (used = total − available), within what control groups
+ * allow; the domain is a hash of this boot's id, so it is the same for every process on the
+ * machine, in containers too, whatever their limits. IO where /proc does not say. */
 kvspan_status kvspan_host_memory_query(kvspan_device_memory *memory_out, kvspan_error *error);
 
 /* Zeroed memory, aligned to 2 MiB (and offered huge pages) if that large, else to 4 KiB; 0 bytes

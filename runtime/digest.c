@@ -4,7 +4,11 @@
 
 kvspan_digest kvspan_digest_bytes(const void *data, size_t bytes)
 {
-    const XXH128_hash_t hash = XXH3_128bits(data, bytes);
+    XXH128_hash_t hash;
 
+    if (!data && bytes > 0) {
+        return (kvspan_digest){ .low = 0 };
+    }
+    hash = XXH3_128bits(data, bytes);
     return (kvspan_digest){ .low = hash.low64, .high = hash.high64 };
 }

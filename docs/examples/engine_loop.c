@@ -70,7 +70,7 @@ static kvspan_status add_row(engine *run, uint32_t index, uint32_t turn, kvspan_
     if (status == KVSPAN_OK) {
         asked->planned_tokens += count;
     }
-    return status == KVSPAN_ERR_NO_PAGES ? KVSPAN_OK : status;
+    return status == KVSPAN_ERR_NO_PAGES || status == KVSPAN_ERR_NO_SLOTS ? KVSPAN_OK : status;
 }
 
 /* Rank 0: the next step, which is empty if nothing is to be done, and says so if that is for good.

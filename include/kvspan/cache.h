@@ -46,7 +46,9 @@ enum {
     KVSPAN_CACHE_NO_ARENA = 1 /**< control plane only: append and attend answer UNSUPPORTED */
 };
 
-/** Everything must be equal on all ranks but arena_bytes and memory_limit_bytes. */
+/** Everything must be equal on all ranks but arena_bytes and memory_limit_bytes, and so must the
+ * column of the device: kvspan_cache_create() compares it all. Of the mesh, names and sizes of the
+ * axes are compared; of the partition axis, which mesh axes it comes to. */
 typedef struct kvspan_cache_config {
     size_t size;                      /**< sizeof(kvspan_cache_config) as the caller compiled it */
     uint32_t group_count;             /**< in [1, KVSPAN_MAX_GROUPS]; required */
@@ -58,7 +60,8 @@ typedef struct kvspan_cache_config {
     uint32_t max_step_tokens;         /**< new tokens of a step; required */
     uint32_t max_payload_bytes;       /**< rider; 0 = 64 KiB + 16 bytes per step token */
     uint32_t page_count;              /**< pages with page 0; 0 = as many as fit */
-    uint64_t memory_limit_bytes;      /**< of this rank; 0 = the device's, shared fairly */
+    uint64_t memory_limit_bytes;      /**< of this rank; 0 = the device's, shared fairly; of
+                                           a host's what control groups allow */
     double memory_utilization;        /**< strictly between 0 and 1; 0 = 0.9 */
     uint64_t arena_bytes;             /**< usable bytes of this rank, instead of the two above */
     uint32_t layout;                  /**< kvspan_layout */
@@ -118,7 +121,7 @@ KVSPAN_API kvspan_status kvspan_plan_capacity(const kvspan_cache_config *config,
  * @return KVSPAN_OK; KVSPAN_ERR_ARGUMENT; KVSPAN_ERR_UNSUPPORTED; KVSPAN_ERR_MEMORY;
  *         KVSPAN_ERR_NEVER_FITS; KVSPAN_ERR_MISMATCH; KVSPAN_ERR_IO (the host does not tell how
  *         much memory it has); KVSPAN_ERR_LATE; KVSPAN_ERR_PEER; KVSPAN_ERR_TRANSPORT. Every rank
- *         returns the lowest failing rank's code and text, unless @p device or @p cache_out is NULL
+ *         returns the lowest failing rank's code and text, also of an argument that is NULL
  */
 KVSPAN_API kvspan_status kvspan_cache_create(const kvspan_cache_config *config,
                                              kvspan_device *device, kvspan_comm *comm,

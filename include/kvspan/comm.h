@@ -32,7 +32,8 @@ typedef struct kvspan_transport {
      * failure gives it back, too. */
     kvspan_status (*test)(void *context, void *request, uint32_t *done_out);
     /** Ends an unfinished request. OK: the memory is the caller's again. TIMEOUT: the transport
-     * may still read it, so it must live as long as the process (a send to a dead rank). */
+     * may still read it, or write it, so it must live as long as the process (a send to a dead
+     * rank). */
     kvspan_status (*cancel)(void *context, void *request);
     /** Frees the transport. Never waits. Called once, by kvspan_comm_destroy(). */
     void (*destroy)(void *context);

@@ -19,7 +19,7 @@ typedef struct kvspan_digest {
 /**
  * Digests bytes.
  *
- * @param data  [bytes]; may be NULL if bytes is 0
+ * @param data  [bytes]; may be NULL if bytes is 0, else a NULL gives the digest 0
  * @param bytes  any length
  * @return XXH3-128 with seed 0
  */

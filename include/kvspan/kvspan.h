@@ -1,5 +1,9 @@
 /** @file
  * Everything but the interop headers (mpi.h), which need other people's headers.
+ *
+ * One rule for NULL, in all calls: where a parameter does not say that it may be NULL, a call that
+ * returns a status answers ARGUMENT, "NAME is NULL", and any other call gives nothing: 0, NULL, a
+ * struct of zeros. What destroys, closes, cancels or notifies does nothing.
  */
 #ifndef KVSPAN_KVSPAN_H
 #define KVSPAN_KVSPAN_H

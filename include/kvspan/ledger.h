@@ -81,9 +81,11 @@ KVSPAN_API kvspan_status kvspan_ledger_check(const kvspan_ledger *ledger, kvspan
 
 /* ---- sequences ------------------------------------------------------------------------------ */
 /* All groups take equal pages from one pool, for the same token positions. What goes wrong is told
- * apart: a handle whose slot is none of this ledger's ("is not in"), one whose sequence has ended
- * or never was ("is stale", as after a second free), counts of 0 ("is 0"): all ARGUMENT. NO_PAGES:
- * there will be room once others end. NEVER_FITS: not even in an empty ledger. */
+ * apart, by status and by sentence. ARGUMENT: a count of 0 ("is 0"); a handle that is not of this
+ * ledger, by its slot ("is not in") or its generation ("was never created"); one whose sequence has
+ * ended ("is stale"), or is freed a second time ("was freed already"). NO_SLOTS, NO_PAGES: there
+ * will be room once others end. NEVER_FITS: not even in an empty ledger, or beyond
+ * max_sequence_tokens. */
 
 /** What a sequence starts with. */
 typedef struct kvspan_sequence_config {
@@ -106,7 +108,7 @@ typedef struct kvspan_sequence_config {
  * @param[out] sequence_out  ended with kvspan_sequence_free()
  * @param[out] cached_tokens_out  leading prompt tokens already in pages; may be NULL
  * @param[out] error  may be NULL
- * @return KVSPAN_OK; KVSPAN_ERR_ARGUMENT; KVSPAN_ERR_NO_PAGES (every slot is taken: free one);
+ * @return KVSPAN_OK; KVSPAN_ERR_ARGUMENT; KVSPAN_ERR_NO_SLOTS (every slot is taken: free one);
  *         KVSPAN_ERR_NEVER_FITS (the prompt is longer than max_sequence_tokens, or needs more
  *         pages than there are even if it comes token by token); KVSPAN_ERR_UNSUPPORTED
  */
@@ -129,7 +131,7 @@ KVSPAN_API kvspan_status kvspan_sequence_create(kvspan_ledger *ledger,
  * @param[out] error  may be NULL
  * @return KVSPAN_OK; KVSPAN_ERR_ARGUMENT (stale; a row of the open step is the parent's; position
  *         beyond its tokens, or a windowed group no longer holds what a query at @p position sees);
- *         KVSPAN_ERR_NO_PAGES (every slot is taken: free one)
+ *         KVSPAN_ERR_NO_SLOTS (every slot is taken: free one)
  */
 KVSPAN_API kvspan_status kvspan_sequence_fork(kvspan_ledger *ledger, kvspan_sequence parent,
                                               uint64_t position, uint64_t tag,
@@ -161,8 +163,8 @@ KVSPAN_API kvspan_status kvspan_sequence_truncate(kvspan_ledger *ledger, kvspan_
  * @param token_count  at least 1
  * @param accepted_nodes  which nodes of a token tree stay; UNSUPPORTED unless NULL
  * @param[out] error  may be NULL
- * @return KVSPAN_OK, KVSPAN_ERR_ARGUMENT (stale sequence; more than max_sequence_tokens),
- *         KVSPAN_ERR_UNSUPPORTED
+ * @return KVSPAN_OK, KVSPAN_ERR_ARGUMENT (stale sequence), KVSPAN_ERR_NEVER_FITS (more than
+ *         max_sequence_tokens), KVSPAN_ERR_UNSUPPORTED
  */
 KVSPAN_API kvspan_status kvspan_sequence_commit(kvspan_ledger *ledger, kvspan_sequence sequence,
                                                 const uint32_t *tokens, uint32_t token_count,
@@ -176,7 +178,7 @@ KVSPAN_API kvspan_status kvspan_sequence_commit(kvspan_ledger *ledger, kvspan_se
  * @param ledger  a live ledger
  * @param sequence  a live sequence without a row in the open step
  * @param[out] error  may be NULL
- * @return KVSPAN_OK; KVSPAN_ERR_ARGUMENT (stale or foreign, or a row of the open step is its)
+ * @return KVSPAN_OK; KVSPAN_ERR_ARGUMENT (foreign, freed already, or a row of the open step is its)
  */
 KVSPAN_API kvspan_status kvspan_sequence_free(kvspan_ledger *ledger, kvspan_sequence sequence,
                                               kvspan_error *error);
@@ -210,7 +212,7 @@ KVSPAN_API uint64_t kvspan_sequence_committed(const kvspan_ledger *ledger,
  * @param ledger  a live ledger
  * @param[out] step_out  the open step
  * @param[out] error  may be NULL
- * @return KVSPAN_OK, KVSPAN_ERR_ARGUMENT (a step is open already; the ledger is NULL)
+ * @return KVSPAN_OK, KVSPAN_ERR_ARGUMENT (a step is open already)
  */
 KVSPAN_API kvspan_status kvspan_step_open(kvspan_ledger *ledger, kvspan_step **step_out,
                                           kvspan_error *error);

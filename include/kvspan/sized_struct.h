@@ -26,7 +26,8 @@ enum {
  * @param[out] known  [known_bytes] our struct, whose first member is its size; written on success
  * @param known_bytes  sizeof of it
  * @param given  the caller's struct
- * @param least_bytes  what the oldest caller could have had
+ * @param least_bytes  up to the last field that the first release required: what comes behind, of
+ *                     that release or a later one, is zero for a caller that does not have it
  * @param name  of the struct, for the message
  * @param[out] error  may be NULL
  * @return KVSPAN_OK, KVSPAN_ERR_ARGUMENT, KVSPAN_ERR_UNSUPPORTED

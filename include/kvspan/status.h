@@ -31,6 +31,7 @@ typedef enum kvspan_status {
     KVSPAN_ERR_CUDA = 13,      /**< The CUDA runtime failed. */
     KVSPAN_ERR_NCCL = 14,      /**< NCCL failed. */
     KVSPAN_ERR_TRANSPORT = 15, /**< The transport (MPI, or the caller's own) failed. */
+    KVSPAN_ERR_NO_SLOTS = 16,  /**< End a sequence and retry; nothing changed. */
 } kvspan_status;
 
 /** Why a call failed. Owned by the caller; written only when the call fails. */
@@ -67,6 +68,7 @@ static inline const char *kvspan_status_name(kvspan_status status)
     case KVSPAN_ERR_CUDA: return "KVSPAN_ERR_CUDA";
     case KVSPAN_ERR_NCCL: return "KVSPAN_ERR_NCCL";
     case KVSPAN_ERR_TRANSPORT: return "KVSPAN_ERR_TRANSPORT";
+    case KVSPAN_ERR_NO_SLOTS: return "KVSPAN_ERR_NO_SLOTS";
     }
     return "KVSPAN_ERR_UNKNOWN";
 }

@@ -1,69 +1,82 @@
 #include "runtime/cache/agreement.h"
 
 #include <assert.h>
+#include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "comm/agree.h"
 #include "runtime/cache/capacity.h"
 
 enum {
-    FIELD_CAPACITY = 64
+    FIELD_CAPACITY = 48,
+    NAME_BYTES = 64
 };
 
 typedef struct field_list {
     kvspan_agree_field fields[FIELD_CAPACITY];
+    char names[FIELD_CAPACITY][NAME_BYTES];
     uint32_t count;
 } field_list;
 
-static void add_field(field_list *list, const char *name, uint64_t value)
+/* The next field, named as printf() says it. */
+__attribute__((format(printf, 2, 3))) static kvspan_agree_field *add_field(field_list *list,
+                                                                           const char *format, ...)
 {
+    char *const name = list->names[list->count];
+    kvspan_agree_field *const field = &list->fields[list->count];
+    va_list args;
+
     assert(list->count < FIELD_CAPACITY);
-    list->fields[list->count++] = (kvspan_agree_field){ .name = name, .value = (int64_t)value };
+    va_start(args, format);
+    (void)vsnprintf(name, NAME_BYTES, format, args);
+    va_end(args);
+    *field = (kvspan_agree_field){ .name = name };
+    list->count++;
+    return field;
 }
 
-static void add_numbers(field_list *list, const kvspan_cache_config *config)
+static void set_text(kvspan_agree_field *field, const char *text)
 {
-    add_field(list, "page_tokens", config->page_tokens);
-    add_field(list, "page_count", config->page_count);
-    add_field(list, "slot_count", config->slot_count);
-    add_field(list, "max_sequence_tokens", config->max_sequence_tokens);
-    add_field(list, "max_step_rows", config->max_step_rows);
-    add_field(list, "max_step_tokens", config->max_step_tokens);
-    add_field(list, "max_payload_bytes", config->max_payload_bytes);
-    add_field(list, "layout", config->layout);
-    add_field(list, "heads_policy", config->heads_policy);
-    add_field(list, "control", config->control);
-    add_field(list, "coordinator", config->coordinator);
-    add_field(list, "run_ahead_steps", config->run_ahead_steps);
-    add_field(list, "deadline_ms", config->deadline_ms);
-    add_field(list, "flags", config->flags);
-    add_field(list, "group_count", config->group_count);
+    field->kind = KVSPAN_AGREE_TEXT;
+    field->text = text;
 }
 
-/* Layers enter as a sum that changes with any of them and with their order. */
-static uint64_t layers_sum(const kvspan_layer_group *group)
+static kvspan_status agree(kvspan_comm *comm, const kvspan_group *world, const field_list *list,
+                           const kvspan_settings *settings, kvspan_error *error)
 {
-    uint64_t sum = 0;
-
-    for (uint32_t i = 0; i < group->layer_count; i++) {
-        sum = sum * 4099 + group->layers[i] + 1;
-    }
-    return sum;
+    return kvspan_agree_equal(comm, world, list->fields, list->count, settings->config.deadline_ms,
+                              error);
 }
 
-static void add_group(field_list *list, const kvspan_layer_group *group)
+static kvspan_status agree_on_numbers(kvspan_comm *comm, const kvspan_group *world,
+                                      const kvspan_settings *settings, const char *column,
+                                      kvspan_error *error)
 {
-    add_field(list, "layer_count", group->layer_count);
-    add_field(list, "layers (hashed)", layers_sum(group));
-    add_field(list, "q_heads", group->q_heads);
-    add_field(list, "window_tokens", group->window_tokens);
-    add_field(list, "plane_count", group->plane_count);
-    for (uint32_t i = 0; i < group->plane_count; i++) {
-        add_field(list, "plane role", group->planes[i].role);
-        add_field(list, "plane heads", group->planes[i].heads);
-        add_field(list, "plane dim", group->planes[i].dim);
-        add_field(list, "plane dtype", group->planes[i].dtype);
-    }
+    const kvspan_cache_config *const config = &settings->config;
+    field_list list = { .count = 0 };
+    kvspan_agree_field *utilization;
+
+    add_field(&list, "page_tokens")->number = config->page_tokens;
+    add_field(&list, "page_count")->number = config->page_count;
+    add_field(&list, "slot_count")->number = config->slot_count;
+    add_field(&list, "max_sequence_tokens")->number = (int64_t)config->max_sequence_tokens;
+    add_field(&list, "max_step_rows")->number = config->max_step_rows;
+    add_field(&list, "max_step_tokens")->number = config->max_step_tokens;
+    add_field(&list, "max_payload_bytes")->number = config->max_payload_bytes;
+    add_field(&list, "layout")->number = config->layout;
+    add_field(&list, "heads_policy")->number = config->heads_policy;
+    add_field(&list, "control")->number = config->control;
+    add_field(&list, "coordinator")->number = config->coordinator;
+    add_field(&list, "run_ahead_steps")->number = config->run_ahead_steps;
+    add_field(&list, "deadline_ms")->number = config->deadline_ms;
+    add_field(&list, "flags")->number = config->flags;
+    add_field(&list, "group_count")->number = config->group_count;
+    utilization = add_field(&list, "memory_utilization");
+    utilization->kind = KVSPAN_AGREE_REAL;
+    utilization->real = config->memory_utilization;
+    set_text(add_field(&list, "device"), column);
+    return agree(comm, world, &list, settings, error);
 }
 
 static uint64_t set_number(const kvspan_axis_set *set)
@@ -76,39 +89,105 @@ static uint64_t set_number(const kvspan_axis_set *set)
     return number;
 }
 
-static void add_mesh(field_list *list, const kvspan_axis_roles *roles)
+static kvspan_status agree_on_mesh(kvspan_comm *comm, const kvspan_group *world,
+                                   const kvspan_settings *settings, const kvspan_axis_roles *roles,
+                                   kvspan_error *error)
 {
-    static const char *const names[KVSPAN_MESH_MAX_AXES] = {
-        "mesh axis 0 size", "mesh axis 1 size", "mesh axis 2 size", "mesh axis 3 size",
-        "mesh axis 4 size", "mesh axis 5 size", "mesh axis 6 size", "mesh axis 7 size"
-    };
+    const kvspan_mesh *const mesh = &roles->mesh;
+    field_list list = { .count = 0 };
 
-    add_field(list, "mesh axes", roles->mesh.axis_count);
-    for (uint32_t i = 0; i < roles->mesh.axis_count; i++) {
-        add_field(list, names[i], roles->mesh.sizes[i]);
+    /* As many fields for every mesh: those it does not have are 0 and "". */
+    for (uint32_t i = 0; i < KVSPAN_MESH_MAX_AXES; i++) {
+        const bool is_axis = i < mesh->axis_count;
+
+        add_field(&list, "mesh axis %u size", i)->number = is_axis ? mesh->sizes[i] : 0;
+        set_text(add_field(&list, "mesh axis %u name", i), is_axis ? mesh->names[i] : "");
     }
     /* Which mesh axes, counted from 1, one decimal digit each. */
-    add_field(list, "mesh axes of batch_axis", set_number(&roles->batch));
-    add_field(list, "mesh axes of kv_head_axis", set_number(&roles->heads));
-    add_field(list, "mesh axes of generation_key_sequence_axis", set_number(&roles->tokens));
+    add_field(&list, "mesh axes of batch_axis")->number = (int64_t)set_number(&roles->batch);
+    add_field(&list, "mesh axes of kv_head_axis")->number = (int64_t)set_number(&roles->heads);
+    add_field(&list, "mesh axes of generation_key_sequence_axis")->number =
+        (int64_t)set_number(&roles->tokens);
+    return agree(comm, world, &list, settings, error);
+}
+
+static kvspan_status agree_on_group(kvspan_comm *comm, const kvspan_group *world,
+                                    const kvspan_settings *settings, uint32_t index,
+                                    kvspan_error *error)
+{
+    const kvspan_layer_group *const group = &settings->groups[index];
+    field_list list = { .count = 0 };
+
+    add_field(&list, "groups[%u].layer_count", index)->number = group->layer_count;
+    add_field(&list, "groups[%u].q_heads", index)->number = group->q_heads;
+    add_field(&list, "groups[%u].window_tokens", index)->number = group->window_tokens;
+    add_field(&list, "groups[%u].sink_tokens", index)->number = group->sink_tokens;
+    add_field(&list, "groups[%u].plane_count", index)->number = group->plane_count;
+    for (uint32_t i = 0; i < group->plane_count; i++) {
+        const kvspan_plane *const plane = &group->planes[i];
+
+        add_field(&list, "groups[%u].planes[%u].role", index, i)->number = plane->role;
+        add_field(&list, "groups[%u].planes[%u].heads", index, i)->number = plane->heads;
+        add_field(&list, "groups[%u].planes[%u].dim", index, i)->number = plane->dim;
+        set_text(add_field(&list, "groups[%u].planes[%u].dtype", index, i),
+                 kvspan_dtype_name(plane->dtype));
+        add_field(&list, "groups[%u].planes[%u].scale_tokens", index, i)->number =
+            plane->scale_tokens;
+    }
+    return agree(comm, world, &list, settings, error);
+}
+
+/* A sum that changes with any of the layers and with their order. */
+static uint64_t layers_sum(const kvspan_layer_group *group)
+{
+    uint64_t sum = 0;
+
+    for (uint32_t i = 0; i < group->layer_count; i++) {
+        sum = sum * 4099 + group->layers[i] + 1;
+    }
+    return sum;
+}
+
+/* All of them are compared only once it is known that one differs, to name that. */
+static kvspan_status agree_on_layers(kvspan_comm *comm, const kvspan_group *world,
+                                     const kvspan_settings *settings, uint32_t index,
+                                     kvspan_error *error)
+{
+    const kvspan_layer_group *const group = &settings->groups[index];
+    field_list list = { .count = 0 };
+    kvspan_status sums;
+    kvspan_status status = KVSPAN_OK;
+
+    add_field(&list, "sum of groups[%u].layers", index)->number = (int64_t)layers_sum(group);
+    sums = agree(comm, world, &list, settings, error);
+    if (sums != KVSPAN_ERR_MISMATCH) {
+        return sums;
+    }
+    for (uint32_t i = 0; status == KVSPAN_OK && i < group->layer_count; i++) {
+        list.count = i % FIELD_CAPACITY == 0 ? 0 : list.count;
+        add_field(&list, "groups[%u].layers[%u]", index, i)->number = group->layers[i];
+        if (list.count == FIELD_CAPACITY || i + 1 == group->layer_count) {
+            status = agree(comm, world, &list, settings, error);
+        }
+    }
+    return status == KVSPAN_OK ? sums : status;
 }
 
 kvspan_status kvspan_agree_on_settings(kvspan_comm *comm, const kvspan_group *world,
                                        const kvspan_settings *settings,
-                                       const kvspan_axis_roles *roles, kvspan_error *error)
+                                       const kvspan_axis_roles *roles, const char *column,
+                                       kvspan_error *error)
 {
-    field_list list = { .count = 0 };
-    kvspan_status status;
+    kvspan_status status = agree_on_numbers(comm, world, settings, column, error);
 
-    add_numbers(&list, &settings->config);
-    add_mesh(&list, roles);
-    status = kvspan_agree_equal(comm, world, list.fields, list.count, settings->config.deadline_ms,
-                                error);
+    if (status == KVSPAN_OK) {
+        status = agree_on_mesh(comm, world, settings, roles, error);
+    }
     for (uint32_t i = 0; status == KVSPAN_OK && i < settings->config.group_count; i++) {
-        list.count = 0;
-        add_group(&list, &settings->groups[i]);
-        status = kvspan_agree_equal(comm, world, list.fields, list.count,
-                                    settings->config.deadline_ms, error);
+        status = agree_on_group(comm, world, settings, i, error);
+        if (status == KVSPAN_OK) {
+            status = agree_on_layers(comm, world, settings, i, error);
+        }
     }
     return status;
 }

@@ -7,10 +7,12 @@
 #include "kernels/device.h"
 #include "runtime/cache/geometry.h"
 
-/* Collective over the communicator. MISMATCH names field, rank and both values. */
+/* Collective over the communicator. MISMATCH names field, rank and both values. column: the name of
+ * the device's. */
 kvspan_status kvspan_agree_on_settings(kvspan_comm *comm, const kvspan_group *world,
                                        const kvspan_settings *settings,
-                                       const kvspan_axis_roles *roles, kvspan_error *error);
+                                       const kvspan_axis_roles *roles, const char *column,
+                                       kvspan_error *error);
 
 /* Collective over the communicator. Gathers every rank's usable bytes, shares a memory that several
  * ranks live in equally among them, and plans. plan_out is equal on all ranks. */

@@ -48,7 +48,7 @@ kvspan_status kvspan_cache_append(kvspan_cache *cache, uint32_t layer, const kvs
         return status;
     }
     if (!planes) {
-        return kvspan_fail(error, KVSPAN_ERR_ARGUMENT, "planes is NULL for layer %u", layer);
+        return kvspan_fail(error, KVSPAN_ERR_ARGUMENT, "planes is NULL");
     }
     for (uint32_t i = 0; status == KVSPAN_OK && i < cache->formats[group].plane_count; i++) {
         status = check_source(cache, &cache->settings.groups[group].planes[i], i,

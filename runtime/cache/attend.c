@@ -166,8 +166,7 @@ kvspan_status kvspan_cache_attend(kvspan_cache *cache, uint32_t layer, const kvs
         return status;
     }
     if (!q || !out) {
-        return kvspan_fail(error, KVSPAN_ERR_ARGUMENT, "q is %s and out is %s",
-                           q ? "given" : "NULL", out ? "given" : "NULL");
+        return kvspan_fail(error, KVSPAN_ERR_ARGUMENT, "%s is NULL", q ? "out" : "q");
     }
     call.q = *q;
     status = resolve(&call, layer, attention, error);

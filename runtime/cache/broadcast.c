@@ -12,14 +12,15 @@ static kvspan_broadcast_slot *next_slot(kvspan_broadcast *broadcast)
 static kvspan_status post_ack(kvspan_broadcast *broadcast, uint32_t child, kvspan_error *error)
 {
     return kvspan_comm_receive(broadcast->comm, KVSPAN_CHANNEL_ACK, broadcast->tree.children[child],
-                               broadcast->ack_bytes[child], KVSPAN_ACK_BYTES,
+                               broadcast->acks->in[child], KVSPAN_ACK_BYTES,
                                &broadcast->ack_receives[child], error);
 }
 
 static kvspan_status take_slots(kvspan_broadcast *broadcast, kvspan_error *error)
 {
+    broadcast->acks = calloc(1, sizeof(*broadcast->acks));
     broadcast->slots = calloc(broadcast->slot_count, sizeof(*broadcast->slots));
-    if (!broadcast->slots) {
+    if (!broadcast->slots || !broadcast->acks) {
         return kvspan_fail(error, KVSPAN_ERR_MEMORY, "no memory for %u message slots",
                            broadcast->slot_count);
     }
@@ -59,15 +60,44 @@ kvspan_status kvspan_broadcast_init(kvspan_broadcast *broadcast, kvspan_comm *co
     return status;
 }
 
+static bool has_kept(const kvspan_request *requests, uint32_t count)
+{
+    uint32_t i = 0;
+
+    while (i < count && !requests[i].is_abandoned) {
+        i++;
+    }
+    return i < count;
+}
+
+/* Also where a wait that failed has ended the requests before. */
+static void free_messages(kvspan_broadcast *broadcast)
+{
+    const uint32_t send_count = 2 * broadcast->tree.child_count;
+
+    for (uint32_t i = 0; broadcast->slots && i < broadcast->slot_count; i++) {
+        kvspan_broadcast_slot *const slot = &broadcast->slots[i];
+        const bool is_receiving = slot == next_slot(broadcast);
+
+        if (!has_kept(slot->sends, send_count) &&
+            !(is_receiving && broadcast->receive.is_abandoned)) {
+            free(slot->message);
+        }
+    }
+    free(broadcast->slots);
+    if (!broadcast->ack_send.is_abandoned &&
+        !has_kept(broadcast->ack_receives, broadcast->tree.child_count)) {
+        free(broadcast->acks);
+    }
+}
+
 void kvspan_broadcast_fini(kvspan_broadcast *broadcast)
 {
     kvspan_comm *const comm = broadcast->comm;
-    uint64_t abandoned;
 
     if (!comm) {
         return;
     }
-    abandoned = kvspan_comm_abandoned(comm);
     kvspan_comm_set_debtors(comm, NULL, 0);
     kvspan_comm_cancel(comm, &broadcast->receive);
     kvspan_comm_cancel(comm, &broadcast->ack_send);
@@ -78,12 +108,8 @@ void kvspan_broadcast_fini(kvspan_broadcast *broadcast)
         for (uint32_t j = 0; j < 2 * broadcast->tree.child_count; j++) {
             kvspan_comm_cancel(comm, &broadcast->slots[i].sends[j]);
         }
-        if (kvspan_comm_abandoned(comm) == abandoned) {
-            free(broadcast->slots[i].message);
-        }
-        abandoned = kvspan_comm_abandoned(comm);
     }
-    free(broadcast->slots);
+    free_messages(broadcast);
     memset(broadcast, 0, sizeof(*broadcast));
 }
 
@@ -223,7 +249,7 @@ static kvspan_status take_ack(kvspan_broadcast *broadcast, uint32_t child, kvspa
 {
     const uint32_t sender = broadcast->tree.children[child];
     kvspan_ack ack;
-    kvspan_status status = kvspan_ack_decode(broadcast->ack_bytes[child], &ack, error);
+    kvspan_status status = kvspan_ack_decode(broadcast->acks->in[child], &ack, error);
 
     if (status == KVSPAN_OK && ack.rank != sender) {
         status = kvspan_fail_rank(error, KVSPAN_ERR_CORRUPT, sender, broadcast->begun,
@@ -251,9 +277,9 @@ static kvspan_status tell_parent(kvspan_broadcast *broadcast, kvspan_error *erro
                               broadcast->table_digest, &ack)) {
         return status;
     }
-    kvspan_ack_encode(&ack, broadcast->ack_out);
+    kvspan_ack_encode(&ack, broadcast->acks->out);
     return kvspan_comm_send(broadcast->comm, KVSPAN_CHANNEL_ACK, broadcast->tree.parent,
-                            broadcast->ack_out, KVSPAN_ACK_BYTES, &broadcast->ack_send, error);
+                            broadcast->acks->out, KVSPAN_ACK_BYTES, &broadcast->ack_send, error);
 }
 
 /* Whoever waits for this rank's acknowledgement waits for the children that are behind it. */

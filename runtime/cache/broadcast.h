@@ -18,6 +18,12 @@ typedef struct kvspan_broadcast_slot {
     kvspan_request sends[2 * KVSPAN_TREE_MAX_CHILDREN];
 } kvspan_broadcast_slot;
 
+/* Acknowledgements under way. Apart, for the transport may keep them, as it may keep a message. */
+typedef struct kvspan_broadcast_acks {
+    unsigned char in[KVSPAN_TREE_MAX_CHILDREN][KVSPAN_ACK_BYTES];
+    unsigned char out[KVSPAN_ACK_BYTES];
+} kvspan_broadcast_acks;
+
 typedef struct kvspan_broadcast {
     kvspan_comm *comm;
     kvspan_tree tree;
@@ -32,10 +38,9 @@ typedef struct kvspan_broadcast {
     kvspan_ack_fold fold;
     uint32_t waiting_child; /* whose receive a wait has at the moment; child_count = none */
     kvspan_request ack_receives[KVSPAN_TREE_MAX_CHILDREN];
-    unsigned char ack_bytes[KVSPAN_TREE_MAX_CHILDREN][KVSPAN_ACK_BYTES];
     uint32_t debtors[KVSPAN_TREE_MAX_CHILDREN]; /* children behind what this rank has ended */
     kvspan_request ack_send;
-    unsigned char ack_out[KVSPAN_ACK_BYTES];
+    kvspan_broadcast_acks *acks;
     uint64_t begun;        /* last epoch begun on this rank */
     uint64_t table_digest; /* after it */
     uint64_t last_bytes;   /* sent to one child for the last message, as the transport counted */
@@ -46,7 +51,7 @@ kvspan_status kvspan_broadcast_init(kvspan_broadcast *broadcast, kvspan_comm *co
                                     const kvspan_group *group, uint32_t root, size_t capacity,
                                     uint32_t run_ahead_steps, uint32_t deadline_ms,
                                     kvspan_error *error);
-/* Cancels what is pending. Memory that sends may still read is left to them. */
+/* Cancels what is pending. Memory that the transport may still read or write is left to it. */
 void kvspan_broadcast_fini(kvspan_broadcast *broadcast);
 
 /* Root: gives the memory of the next message, once its slot's old sends are done. */

@@ -2,6 +2,9 @@
 
 kvspan_status kvspan_cache_enter(const kvspan_cache *cache, bool needs_step, kvspan_error *error)
 {
+    if (!cache) {
+        return kvspan_fail(error, KVSPAN_ERR_ARGUMENT, "cache is NULL");
+    }
     if (cache->spent.status != KVSPAN_OK) {
         if (error) {
             *error = cache->spent;
@@ -34,12 +37,9 @@ kvspan_status kvspan_cache_spend(kvspan_cache *cache, kvspan_status status, kvsp
     const uint32_t rank = kvspan_comm_rank(cache->comm);
     kvspan_error why;
 
-    if (cache->spent.status != KVSPAN_OK) {
-        return status; /* by what all ranks agreed on */
-    }
     if (error) {
         why = *error;
-    } else {
+    } else if (kvspan_comm_verdict(cache->comm, &why) == KVSPAN_OK) {
         (void)kvspan_fail(&why, status, "%s", kvspan_status_name(status));
     }
     if (why.rank < 0) {
@@ -58,18 +58,22 @@ kvspan_status kvspan_cache_spend(kvspan_cache *cache, kvspan_status status, kvsp
 
 kvspan_ledger *kvspan_cache_ledger(kvspan_cache *cache)
 {
-    return cache->ledger;
+    return cache ? cache->ledger : NULL;
 }
 
 kvspan_plan kvspan_cache_plan(const kvspan_cache *cache)
 {
-    return cache->plan;
+    return cache ? cache->plan : (kvspan_plan){ .page_bytes = 0 };
 }
 
 kvspan_metrics kvspan_cache_metrics(const kvspan_cache *cache)
 {
-    kvspan_metrics metrics = cache->metrics;
+    kvspan_metrics metrics = { .steps = 0 };
 
+    if (!cache) {
+        return metrics;
+    }
+    metrics = cache->metrics;
     metrics.last_broadcast_bytes = cache->broadcast.last_bytes;
     metrics.exchange_bytes = kvspan_comm_sent_bytes(cache->comm, KVSPAN_CHANNEL_EXCHANGE);
     metrics.exchange_messages = kvspan_comm_sent_messages(cache->comm, KVSPAN_CHANNEL_EXCHANGE);
@@ -80,11 +84,15 @@ kvspan_metrics kvspan_cache_metrics(const kvspan_cache *cache)
 kvspan_status kvspan_cache_shard(const kvspan_cache *cache, uint32_t layer, kvspan_shard *shard_out,
                                  kvspan_error *error)
 {
-    const kvspan_geometry *const geometry = &cache->geometry;
+    const kvspan_geometry *geometry;
     const kvspan_head_shard *heads;
     uint32_t group = 0;
     uint32_t index = 0;
 
+    if (!cache || !shard_out) {
+        return kvspan_fail(error, KVSPAN_ERR_ARGUMENT, "%s is NULL", cache ? "shard_out" : "cache");
+    }
+    geometry = &cache->geometry;
     if (!kvspan_settings_find_layer(&cache->settings, layer, &group, &index)) {
         return kvspan_fail(error, KVSPAN_ERR_ARGUMENT, "no layer group has layer %u", layer);
     }
@@ -110,8 +118,12 @@ kvspan_status kvspan_cache_shard(const kvspan_cache *cache, uint32_t layer, kvsp
 
 kvspan_status kvspan_cache_check(const kvspan_cache *cache, kvspan_error *error)
 {
-    kvspan_status status = kvspan_replica_check(&cache->replica, error);
+    kvspan_status status;
 
+    if (!cache) {
+        return kvspan_fail(error, KVSPAN_ERR_ARGUMENT, "cache is NULL");
+    }
+    status = kvspan_replica_check(&cache->replica, error);
     if (status == KVSPAN_OK && cache->ledger) {
         status = kvspan_ledger_check(cache->ledger, error);
     }
@@ -129,8 +141,12 @@ kvspan_status kvspan_cache_layer_view(const kvspan_cache *cache, uint32_t layer,
     uint32_t group = 0;
     uint32_t index = 0;
     uint32_t number;
-    kvspan_status status = kvspan_cache_find_layer(cache, layer, &group, &index, error);
+    kvspan_status status;
 
+    if (!cache || !view_out) {
+        return kvspan_fail(error, KVSPAN_ERR_ARGUMENT, "%s is NULL", cache ? "view_out" : "cache");
+    }
+    status = kvspan_cache_find_layer(cache, layer, &group, &index, error);
     if (status != KVSPAN_OK) {
         return status;
     }

@@ -154,9 +154,12 @@ kvspan_status kvspan_plan_capacity(const kvspan_cache_config *config, const uint
     kvspan_axis_roles roles;
     kvspan_status status;
 
-    if (!usable_bytes || rank_count == 0) {
-        return kvspan_fail(error, KVSPAN_ERR_ARGUMENT, "usable_bytes is %s for %u ranks",
-                           usable_bytes ? "given" : "NULL", rank_count);
+    if (!usable_bytes || !plan_out) {
+        return kvspan_fail(error, KVSPAN_ERR_ARGUMENT, "%s is NULL",
+                           usable_bytes ? "plan_out" : "usable_bytes");
+    }
+    if (rank_count == 0) {
+        return kvspan_fail(error, KVSPAN_ERR_ARGUMENT, "rank_count is 0, not at least 1");
     }
     status = kvspan_settings_init(&settings, config, error);
     if (status != KVSPAN_OK) {

@@ -1,5 +1,6 @@
 #include "runtime/cache/cache_parts.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
 #include "comm/agree.h"
@@ -8,10 +9,15 @@
 
 /* What needs no peer. */
 static kvspan_status prepare_locally(kvspan_cache *cache, const kvspan_cache_config *config,
-                                     kvspan_error *error)
+                                     kvspan_cache **cache_out, kvspan_error *error)
 {
-    kvspan_status status = kvspan_settings_init(&cache->settings, config, error);
+    kvspan_status status;
 
+    if (!cache->device || !cache_out) {
+        return kvspan_fail(error, KVSPAN_ERR_ARGUMENT, "%s is NULL on rank %u",
+                           cache->device ? "cache_out" : "device", kvspan_comm_rank(cache->comm));
+    }
+    status = kvspan_settings_init(&cache->settings, config, error);
     if (status == KVSPAN_OK) {
         status =
             kvspan_geometry_init(&cache->geometry, &cache->settings, kvspan_comm_rank(cache->comm),
@@ -25,6 +31,8 @@ static void set_limits(kvspan_cache *cache)
     const kvspan_cache_config *const config = &cache->settings.config;
     const kvspan_token_rule *const rule = &cache->geometry.rule;
 
+    assert(rule->page_tokens > 0);
+    assert(rule->member_count > 0);
     cache->limits = (kvspan_step_limits){ .group_count = config->group_count,
                                           .slot_count = config->slot_count,
                                           .column_count = (uint32_t)kvspan_token_pages(
@@ -207,7 +215,7 @@ static kvspan_status fail_alone(kvspan_comm *comm, const char *what, kvspan_erro
 
 /* All ranks: the same phases, and an agreement after each that can fail on one rank alone. */
 static kvspan_status create_together(kvspan_cache *cache, const kvspan_cache_config *config,
-                                     kvspan_error *error)
+                                     kvspan_cache **cache_out, kvspan_error *error)
 {
     kvspan_comm *const comm = cache->comm;
     uint32_t *ranks = calloc(kvspan_comm_rank_count(comm), sizeof(*ranks));
@@ -224,12 +232,12 @@ static kvspan_status create_together(kvspan_cache *cache, const kvspan_cache_con
     for (uint32_t i = 0; i < world.count; i++) {
         ranks[i] = i;
     }
-    status = prepare_locally(cache, config, &local);
+    status = prepare_locally(cache, config, cache_out, &local);
     deadline_ms = status == KVSPAN_OK ? cache->settings.config.deadline_ms : 60000;
     status = kvspan_agree_status(comm, &world, status, &local, deadline_ms, error);
     if (status == KVSPAN_OK) {
-        status =
-            kvspan_agree_on_settings(comm, &world, &cache->settings, &cache->geometry.roles, error);
+        status = kvspan_agree_on_settings(comm, &world, &cache->settings, &cache->geometry.roles,
+                                          cache->device->kernels->name, error);
     }
     if (status == KVSPAN_OK) {
         status = kvspan_agree_on_capacity(comm, &world, &cache->settings, &cache->geometry.roles,
@@ -266,10 +274,6 @@ kvspan_status kvspan_cache_create(const kvspan_cache_config *config, kvspan_devi
     kvspan_cache *cache;
     kvspan_status status = KVSPAN_OK;
 
-    if (!device || !cache_out) {
-        return kvspan_fail(error, KVSPAN_ERR_ARGUMENT, "device is %s and cache_out is %s",
-                           device ? "given" : "NULL", cache_out ? "given" : "NULL");
-    }
     cache = calloc(1, sizeof(*cache));
     if (!cache) {
         return fail_alone(comm, "handle", error);
@@ -280,12 +284,13 @@ kvspan_status kvspan_cache_create(const kvspan_cache_config *config, kvspan_devi
         status = stand_alone(cache, error);
     }
     if (status == KVSPAN_OK) {
-        status = create_together(cache, config, error);
+        status = create_together(cache, config, cache_out, error);
     }
     if (status != KVSPAN_OK) {
         kvspan_cache_destroy(cache);
         return status;
     }
+    assert(cache_out);
     *cache_out = cache;
     return KVSPAN_OK;
 }

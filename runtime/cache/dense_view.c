@@ -113,19 +113,22 @@ kvspan_status kvspan_step_dense_view(const kvspan_cache *cache, uint32_t layer,
     uint32_t group = 0;
     uint32_t index = 0;
     uint32_t chunks = 0;
-    kvspan_status status =
-        kvspan_read_sized(&known, sizeof(known), dense, sizeof(known), "dense", error);
+    kvspan_status status = kvspan_read_sized(&known, sizeof(known), dense,
+                                             offsetof(kvspan_dense_view, reserved), "dense", error);
 
     if (status != KVSPAN_OK) {
         return status;
     }
+    if (!cache || !view) {
+        return kvspan_fail(error, KVSPAN_ERR_ARGUMENT, "%s is NULL", cache ? "view" : "cache");
+    }
     if (!kvspan_settings_find_layer(&cache->settings, layer, &group, &index)) {
         return kvspan_fail(error, KVSPAN_ERR_ARGUMENT, "no layer group has layer %u", layer);
     }
-    if (!view || view->epoch != cache->replica.epoch || view->rows != cache->result.rows) {
+    if (view->epoch != cache->replica.epoch || view->rows != cache->result.rows) {
         return kvspan_fail(error, KVSPAN_ERR_ARGUMENT,
                            "the view is of step %llu, the last step of this cache is %llu",
-                           (unsigned long long)(view ? view->epoch : 0),
+                           (unsigned long long)view->epoch,
                            (unsigned long long)cache->replica.epoch);
     }
     status = check_rooms(cache, view, &known, error);

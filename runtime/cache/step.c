@@ -33,27 +33,24 @@ static kvspan_status check_begin(const kvspan_cache *cache, const kvspan_step *s
     return KVSPAN_OK;
 }
 
-/* Every rank has made the same step, or the one that has not is named. */
+/* Every rank has made the same step, or all hear which has not. */
 static kvspan_status compare_steps(kvspan_cache *cache, const kvspan_changes *changes,
                                    kvspan_error *error)
 {
     const kvspan_agree_field fields[] = {
-        { "epoch", (int64_t)changes->epoch },
-        { "rows of the step", changes->row_count },
-        { "tokens of the step", changes->token_count },
-        { "table digest", (int64_t)changes->table_digest },
+        { .name = "epoch", .number = (int64_t)changes->epoch },
+        { .name = "rows of the step", .number = changes->row_count },
+        { .name = "tokens of the step", .number = changes->token_count },
+        { .name = "table digest", .number = (int64_t)changes->table_digest },
     };
-
     kvspan_error why;
     const kvspan_status status = kvspan_agree_equal(cache->comm, &cache->geometry.step, fields,
                                                     sizeof(fields) / sizeof(fields[0]),
                                                     cache->settings.config.deadline_ms, &why);
 
-    if (status == KVSPAN_ERR_MISMATCH) {
-        cache->spent = why; /* every rank hears it from the agreement: no alarm overtakes it */
-    }
-    if (status != KVSPAN_OK && error) {
-        *error = why;
+    if (status != KVSPAN_OK) {
+        kvspan_comm_settle(cache->comm, &why);
+        (void)kvspan_comm_verdict(cache->comm, error);
     }
     return status;
 }
@@ -272,10 +269,12 @@ kvspan_status kvspan_cache_wait(kvspan_cache *cache, kvspan_stream stream, uint3
 
 void kvspan_cache_notify(kvspan_cache *cache, uint32_t bits)
 {
-    cache->notices |= bits;
+    if (cache) {
+        cache->notices |= bits;
+    }
 }
 
 uint32_t kvspan_cache_notices(const kvspan_cache *cache)
 {
-    return cache->notices | cache->broadcast.fold.notices;
+    return !cache ? 0 : cache->notices | cache->broadcast.fold.notices;
 }

@@ -175,7 +175,8 @@ static kvspan_status derive(kvspan_metadata_config *config, const kvspan_metadat
     kvspan_plan plan;
     uint64_t *usable;
     kvspan_status status =
-        kvspan_read_sized(&place, sizeof(place), given, sizeof(place), "place", error);
+        kvspan_read_sized(&place, sizeof(place), given,
+                          offsetof(kvspan_metadata_place, heads_policy), "place", error);
 
     if (status == KVSPAN_OK) {
         status = check_number("place.rank_count", place.rank_count, 1, MAX_RANKS, error);
@@ -239,14 +240,18 @@ kvspan_status kvspan_metadata_create(const kvspan_metadata_config *config,
                                      const kvspan_metadata_place *place,
                                      kvspan_metadata **metadata_out, kvspan_error *error)
 {
-    kvspan_metadata *const metadata = calloc(1, sizeof(*metadata));
+    kvspan_metadata *metadata;
     kvspan_status status;
 
+    if (!metadata_out) {
+        return kvspan_fail(error, KVSPAN_ERR_ARGUMENT, "metadata_out is NULL");
+    }
+    metadata = calloc(1, sizeof(*metadata));
     if (!metadata) {
         return kvspan_fail(error, KVSPAN_ERR_MEMORY, "no memory for a description");
     }
     status = kvspan_read_sized(&metadata->config, sizeof(metadata->config), config,
-                               sizeof(metadata->config), "config", error);
+                               offsetof(kvspan_metadata_config, usable_bytes), "config", error);
     if (status == KVSPAN_OK) {
         status = complete(metadata, place, error);
     }
@@ -269,12 +274,12 @@ void kvspan_metadata_destroy(kvspan_metadata *metadata)
 
 kvspan_metadata_config kvspan_metadata_fields(const kvspan_metadata *metadata)
 {
-    return metadata->config;
+    return metadata ? metadata->config : (kvspan_metadata_config){ .size = 0 };
 }
 
 const char *kvspan_metadata_json(const kvspan_metadata *metadata)
 {
-    return metadata->json;
+    return metadata ? metadata->json : NULL;
 }
 
 kvspan_status kvspan_metadata_read(const char *text, size_t length, uint32_t flags,
@@ -285,6 +290,9 @@ kvspan_status kvspan_metadata_read(const char *text, size_t length, uint32_t fla
     char *partition_axis = NULL;
     kvspan_status status;
 
+    if (!text) {
+        return kvspan_fail(error, KVSPAN_ERR_ARGUMENT, "text is NULL");
+    }
     if (flags > KVSPAN_METADATA_IGNORE_UNKNOWN) {
         return kvspan_fail(error, KVSPAN_ERR_ARGUMENT, "flags is %u, not in [0, %d]", flags,
                            KVSPAN_METADATA_IGNORE_UNKNOWN);
@@ -301,10 +309,14 @@ kvspan_status kvspan_metadata_replace(const kvspan_metadata *metadata, const cha
                                       size_t length, const kvspan_metadata_place *place,
                                       kvspan_metadata **metadata_out, kvspan_error *error)
 {
-    kvspan_metadata_config config = metadata->config;
+    kvspan_metadata_config config = kvspan_metadata_fields(metadata);
     char *partition_axis = NULL;
     kvspan_status status;
 
+    if (!metadata || !changes) {
+        return kvspan_fail(error, KVSPAN_ERR_ARGUMENT, "%s is NULL",
+                           metadata ? "changes" : "metadata");
+    }
     config.page_count = 0;
     config.pages_per_sequence = 0;
     config.usable_bytes = 0;
@@ -320,8 +332,15 @@ kvspan_status kvspan_metadata_cache_config(const kvspan_metadata *metadata, uint
                                            kvspan_layer_group *group_out,
                                            kvspan_cache_config *config_out, kvspan_error *error)
 {
-    const kvspan_metadata_config *const config = &metadata->config;
+    const kvspan_metadata_config *config;
 
+    if (!metadata || !group_out || !config_out) {
+        return kvspan_fail(error, KVSPAN_ERR_ARGUMENT, "%s is NULL",
+                           !metadata    ? "metadata"
+                           : !group_out ? "group_out"
+                                        : "config_out");
+    }
+    config = &metadata->config;
     if (q_heads > KVSPAN_MAX_HEADS || q_heads % config->kv_heads != 0) {
         return kvspan_fail(error, KVSPAN_ERR_ARGUMENT,
                            "q_heads is %u, no multiple of the %" PRId64 " kv heads up to %d",

@@ -232,8 +232,8 @@ kvspan_status kvspan_model_config_read(const char *text, size_t length,
     kvspan_json *json = NULL;
     kvspan_status status;
 
-    if (!text) {
-        return kvspan_fail(error, KVSPAN_ERR_ARGUMENT, "text is NULL for %zu bytes", length);
+    if (!text || !model_out) {
+        return kvspan_fail(error, KVSPAN_ERR_ARGUMENT, "%s is NULL", text ? "model_out" : "text");
     }
     status = kvspan_json_parse(text, length, &json, error);
     if (status != KVSPAN_OK) {

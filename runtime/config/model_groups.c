@@ -113,8 +113,16 @@ kvspan_status kvspan_model_config_groups(const kvspan_model_config *model, kvspa
     uint32_t group_count = 0;
     uint32_t kind_count;
     uint32_t group_layers;
-    const kvspan_status status = check_arguments(model, key_dtype, value_dtype, error);
+    kvspan_status status;
 
+    if (!model || !groups_out || !layers_out || !group_count_out) {
+        return kvspan_fail(error, KVSPAN_ERR_ARGUMENT, "%s is NULL",
+                           !model        ? "model"
+                           : !groups_out ? "groups_out"
+                           : !layers_out ? "layers_out"
+                                         : "group_count_out");
+    }
+    status = check_arguments(model, key_dtype, value_dtype, error);
     if (status != KVSPAN_OK) {
         return status;
     }

@@ -292,9 +292,12 @@ static kvspan_status check_step(const kvspan_ledger *ledger, kvspan_error *error
 
 kvspan_status kvspan_ledger_check(const kvspan_ledger *ledger, kvspan_error *error)
 {
-    /* Pages first: their messages say the most about what went wrong. */
-    kvspan_status status = kvspan_ledger_check_pages(ledger, error);
+    kvspan_status status = kvspan_ledger_refuse_null(ledger, error);
 
+    if (status == KVSPAN_OK) {
+        /* Pages first: their messages say the most about what went wrong. */
+        status = kvspan_ledger_check_pages(ledger, error);
+    }
     if (status == KVSPAN_OK) {
         status = check_slots(ledger, error);
     }

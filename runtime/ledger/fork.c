@@ -13,8 +13,7 @@ static kvspan_status check_cut(const kvspan_ledger *ledger, kvspan_sequence sequ
     const kvspan_slot *slot = NULL;
 
     if (!ledger) {
-        return kvspan_fail(error, KVSPAN_ERR_ARGUMENT,
-                           "the ledger is NULL: only the coordinator has one");
+        return kvspan_ledger_refuse_null(ledger, error);
     }
     if (!kvspan_ledger_has(ledger, sequence)) {
         return kvspan_ledger_fail_stale(ledger, sequence, error);
@@ -62,6 +61,9 @@ kvspan_status kvspan_sequence_fork(kvspan_ledger *ledger, kvspan_sequence parent
     uint64_t committed = 0;
     uint32_t child_slot = 0;
 
+    if (!child_out) {
+        return kvspan_fail(error, KVSPAN_ERR_ARGUMENT, "child_out is NULL");
+    }
     if (status == KVSPAN_OK) {
         status = kvspan_ledger_take_slot(ledger, tag, &child_slot, error);
     }

@@ -111,6 +111,9 @@ kvspan_status kvspan_ledger_create(const kvspan_ledger_config *config, kvspan_le
     if (status != KVSPAN_OK) {
         return status;
     }
+    if (!ledger_out) {
+        return kvspan_fail(error, KVSPAN_ERR_ARGUMENT, "ledger_out is NULL");
+    }
     sizes = derive_sizes(&read);
     (void)carve_ledger(&plan, &sizes);
     if (!plan.is_too_big) {
@@ -139,8 +142,12 @@ void kvspan_ledger_destroy(kvspan_ledger *ledger)
 
 kvspan_ledger_counts kvspan_ledger_count(const kvspan_ledger *ledger)
 {
-    const uint32_t total = ledger->pool.page_count - 1;
+    uint32_t total;
 
+    if (!ledger) {
+        return (kvspan_ledger_counts){ .pages_total = 0 };
+    }
+    total = ledger->pool.page_count - 1;
     return (kvspan_ledger_counts){ .pages_total = total,
                                    .pages_free = ledger->pool.free_count,
                                    .pages_in_use = total - ledger->pool.free_count,

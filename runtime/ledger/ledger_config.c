@@ -68,9 +68,9 @@ kvspan_status kvspan_ledger_config_read(const kvspan_ledger_config *config,
                                         kvspan_ledger_config *read_out, kvspan_error *error)
 {
     kvspan_ledger_config read = { 0 };
-    kvspan_status status = kvspan_read_sized(&read, sizeof(read), config,
-                                             offsetof(kvspan_ledger_config, group_windows),
-                                             "kvspan_ledger_config", error);
+    kvspan_status status =
+        kvspan_read_sized(&read, sizeof(read), config,
+                          offsetof(kvspan_ledger_config, group_windows), "config", error);
 
     if (status == KVSPAN_OK) {
         status = check_ranges(&read, error);

@@ -108,15 +108,19 @@ static inline bool kvspan_ledger_has(const kvspan_ledger *ledger, kvspan_sequenc
 {
     const uint32_t slot = (uint32_t)sequence;
 
-    return slot < ledger->config.slot_count && ledger->slots[slot].generation == sequence >> 32 &&
+    return ledger && slot < ledger->config.slot_count &&
+           ledger->slots[slot].generation == sequence >> 32 &&
            !kvspan_slot_set_has(&ledger->free, slot);
 }
+
+/* ARGUMENT if there is none: ranks that do not decide have none. */
+kvspan_status kvspan_ledger_refuse_null(const kvspan_ledger *ledger, kvspan_error *error);
 
 /* ARGUMENT, with the reason why kvspan_ledger_has() is false. */
 kvspan_status kvspan_ledger_fail_stale(const kvspan_ledger *ledger, kvspan_sequence sequence,
                                        kvspan_error *error);
 
-/* Makes a sequence without tokens in the lowest free slot. NO_PAGES: none is free. */
+/* Makes a sequence without tokens in the lowest free slot. NO_SLOTS: none is free. */
 kvspan_status kvspan_ledger_take_slot(kvspan_ledger *ledger, uint64_t tag, uint32_t *slot_out,
                                       kvspan_error *error);
 

@@ -6,28 +6,43 @@
 #include "runtime/ledger/ledger_state.h"
 #include "runtime/ledger/window.h"
 
-kvspan_status kvspan_ledger_fail_stale(const kvspan_ledger *ledger, kvspan_sequence sequence,
-                                       kvspan_error *error)
+/* A generation still to come, or the one that the slot's next sequence will have. */
+static bool was_created(const kvspan_ledger *ledger, kvspan_sequence sequence)
+{
+    const uint32_t generation = (uint32_t)(sequence >> 32);
+
+    return generation != 0 && generation < ledger->slots[(uint32_t)sequence].generation;
+}
+
+static kvspan_status fail_handle(const kvspan_ledger *ledger, kvspan_sequence sequence,
+                                 const char *what, kvspan_error *error)
 {
     const uint32_t slot = (uint32_t)sequence;
-    const uint32_t generation = (uint32_t)(sequence >> 32);
 
     if (slot >= ledger->config.slot_count) {
         return kvspan_fail(error, KVSPAN_ERR_ARGUMENT, "slot %u of the sequence is not in [0, %u)",
                            slot, ledger->config.slot_count);
     }
     return kvspan_fail(error, KVSPAN_ERR_ARGUMENT,
-                       "the sequence is stale: it is generation %u of slot %u, which is %s at "
+                       "the sequence %s: it is generation %u of slot %u, which is %s at "
                        "generation %u",
-                       generation, slot,
+                       was_created(ledger, sequence) ? what : "was never created",
+                       (uint32_t)(sequence >> 32), slot,
                        kvspan_slot_set_has(&ledger->free, slot) ? "free" : "taken",
                        ledger->slots[slot].generation);
 }
 
-static kvspan_status fail_no_ledger(kvspan_error *error)
+kvspan_status kvspan_ledger_fail_stale(const kvspan_ledger *ledger, kvspan_sequence sequence,
+                                       kvspan_error *error)
 {
-    return kvspan_fail(error, KVSPAN_ERR_ARGUMENT,
-                       "the ledger is NULL: only the coordinator has one");
+    return fail_handle(ledger, sequence, "is stale", error);
+}
+
+kvspan_status kvspan_ledger_refuse_null(const kvspan_ledger *ledger, kvspan_error *error)
+{
+    return ledger ? KVSPAN_OK
+                  : kvspan_fail(error, KVSPAN_ERR_ARGUMENT,
+                                "ledger is NULL: only the coordinator has one");
 }
 
 static kvspan_status check_options(const kvspan_sequence_config *config, kvspan_error *error)
@@ -72,7 +87,7 @@ kvspan_status kvspan_ledger_take_slot(kvspan_ledger *ledger, uint64_t tag, uint3
     uint32_t slot = 0;
 
     if (ledger->free.count == 0) {
-        return kvspan_fail(error, KVSPAN_ERR_NO_PAGES, "all %u slots are taken",
+        return kvspan_fail(error, KVSPAN_ERR_NO_SLOTS, "all %u slots are taken",
                            ledger->config.slot_count);
     }
     slot = kvspan_slot_set_take(&ledger->free);
@@ -88,12 +103,15 @@ kvspan_status kvspan_sequence_create(kvspan_ledger *ledger, const kvspan_sequenc
                                      kvspan_error *error)
 {
     kvspan_sequence_config read = { 0 };
-    kvspan_status status = kvspan_read_sized(&read, sizeof(read), config, sizeof(read),
-                                             "kvspan_sequence_config", error);
+    kvspan_status status = kvspan_read_sized(
+        &read, sizeof(read), config, offsetof(kvspan_sequence_config, tokens), "config", error);
     uint32_t slot = 0;
 
     if (!ledger) {
-        return fail_no_ledger(error);
+        return kvspan_ledger_refuse_null(ledger, error);
+    }
+    if (!sequence_out) {
+        return kvspan_fail(error, KVSPAN_ERR_ARGUMENT, "sequence_out is NULL");
     }
     if (status == KVSPAN_OK) {
         status = check_options(&read, error);
@@ -123,7 +141,7 @@ kvspan_status kvspan_sequence_commit(kvspan_ledger *ledger, kvspan_sequence sequ
 
     (void)tokens; /* for the prefix index */
     if (!ledger) {
-        return fail_no_ledger(error);
+        return kvspan_ledger_refuse_null(ledger, error);
     }
     if (accepted_nodes) {
         return kvspan_fail(error, KVSPAN_ERR_UNSUPPORTED,
@@ -137,7 +155,7 @@ kvspan_status kvspan_sequence_commit(kvspan_ledger *ledger, kvspan_sequence sequ
     }
     slot = &ledger->slots[(uint32_t)sequence];
     if (slot->committed_count + token_count > ledger->config.max_sequence_tokens) {
-        return kvspan_fail(error, KVSPAN_ERR_ARGUMENT,
+        return kvspan_fail(error, KVSPAN_ERR_NEVER_FITS,
                            "slot %u (tag %" PRIu64 ") has %" PRIu64 " committed tokens, %u more "
                            "are beyond max_sequence_tokens %" PRIu64,
                            (uint32_t)sequence, slot->tag, slot->committed_count, token_count,
@@ -182,10 +200,10 @@ kvspan_status kvspan_sequence_free(kvspan_ledger *ledger, kvspan_sequence sequen
     kvspan_slot *slot = NULL;
 
     if (!ledger) {
-        return fail_no_ledger(error);
+        return kvspan_ledger_refuse_null(ledger, error);
     }
     if (!kvspan_ledger_has(ledger, sequence)) {
-        return kvspan_ledger_fail_stale(ledger, sequence, error);
+        return fail_handle(ledger, sequence, "was freed already", error);
     }
     slot = &ledger->slots[slot_index];
     if (slot->has_row) {

@@ -7,16 +7,22 @@
 #include "runtime/ledger/ledger_state.h"
 #include "runtime/ledger/window.h"
 
-static kvspan_status fail_closed(kvspan_error *error)
+static kvspan_status check_open(const kvspan_step *step, kvspan_error *error)
 {
-    return kvspan_fail(error, KVSPAN_ERR_ARGUMENT, "the step is not open");
+    if (!step) {
+        return kvspan_fail(error, KVSPAN_ERR_ARGUMENT, "step is NULL");
+    }
+    return step->is_open ? KVSPAN_OK
+                         : kvspan_fail(error, KVSPAN_ERR_ARGUMENT, "the step is not open");
 }
 
 kvspan_status kvspan_step_open(kvspan_ledger *ledger, kvspan_step **step_out, kvspan_error *error)
 {
     if (!ledger) {
-        return kvspan_fail(error, KVSPAN_ERR_ARGUMENT,
-                           "the ledger is NULL: only the coordinator has one");
+        return kvspan_ledger_refuse_null(ledger, error);
+    }
+    if (!step_out) {
+        return kvspan_fail(error, KVSPAN_ERR_ARGUMENT, "step_out is NULL");
     }
     if (ledger->step.is_open) {
         return kvspan_fail(error, KVSPAN_ERR_ARGUMENT,
@@ -197,12 +203,12 @@ kvspan_status kvspan_step_add(kvspan_step *step, kvspan_sequence sequence, uint3
 {
     const uint32_t slot = (uint32_t)sequence;
     kvspan_ledger *ledger = NULL;
-    kvspan_status status;
+    kvspan_status status = check_open(step, error);
     uint64_t tokens = 0;
     uint64_t missing = 0;
 
-    if (!step || !step->is_open) {
-        return fail_closed(error);
+    if (status != KVSPAN_OK) {
+        return status;
     }
     if (tree_parents) {
         return kvspan_fail(error, KVSPAN_ERR_UNSUPPORTED,
@@ -234,8 +240,10 @@ kvspan_status kvspan_step_add(kvspan_step *step, kvspan_sequence sequence, uint3
 kvspan_status kvspan_step_attach(kvspan_step *step, const void *payload, size_t payload_bytes,
                                  kvspan_error *error)
 {
-    if (!step || !step->is_open) {
-        return fail_closed(error);
+    const kvspan_status status = check_open(step, error);
+
+    if (status != KVSPAN_OK) {
+        return status;
     }
     if (payload_bytes > step->ledger->config.max_payload_bytes) {
         return kvspan_fail(error, KVSPAN_ERR_ARGUMENT,
@@ -243,7 +251,7 @@ kvspan_status kvspan_step_attach(kvspan_step *step, const void *payload, size_t 
                            step->ledger->config.max_payload_bytes);
     }
     if (payload_bytes > 0 && !payload) {
-        return kvspan_fail(error, KVSPAN_ERR_ARGUMENT, "the payload of %zu bytes is NULL",
+        return kvspan_fail(error, KVSPAN_ERR_ARGUMENT, "payload is NULL for %zu bytes",
                            payload_bytes);
     }
     if (payload_bytes > 0) {
@@ -255,12 +263,12 @@ kvspan_status kvspan_step_attach(kvspan_step *step, const void *payload, size_t 
 
 uint32_t kvspan_step_row_count(const kvspan_step *step)
 {
-    return step->row_count;
+    return step ? step->row_count : 0;
 }
 
 uint32_t kvspan_step_token_count(const kvspan_step *step)
 {
-    return step->token_count;
+    return step ? step->token_count : 0;
 }
 
 /* Takes back one run of pages; it is the newest that is left. */
@@ -366,8 +374,10 @@ void kvspan_step_seal(kvspan_step *step)
 
 kvspan_status kvspan_step_rehearse(kvspan_step *step, kvspan_error *error)
 {
-    if (!step || !step->is_open) {
-        return fail_closed(error);
+    const kvspan_status status = check_open(step, error);
+
+    if (status != KVSPAN_OK) {
+        return status;
     }
     if (step->ledger->is_adopted) {
         return kvspan_fail(error, KVSPAN_ERR_ARGUMENT,

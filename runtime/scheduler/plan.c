@@ -195,10 +195,16 @@ static kvspan_status resolve(kvspan_scheduler *scheduler, kvspan_status reason, 
 kvspan_status kvspan_scheduler_plan(kvspan_scheduler *scheduler, kvspan_step **step_out,
                                     kvspan_error *error)
 {
-    const kvspan_queue *queue = &scheduler->queue;
-    const uint64_t preemptions = scheduler->counts.preemptions;
+    const kvspan_queue *queue;
+    uint64_t preemptions;
     kvspan_status status = KVSPAN_OK;
 
+    if (!scheduler || !step_out) {
+        return kvspan_fail(error, KVSPAN_ERR_ARGUMENT, "%s is NULL",
+                           scheduler ? "step_out" : "scheduler");
+    }
+    queue = &scheduler->queue;
+    preemptions = scheduler->counts.preemptions;
     if (scheduler->row_count > 0) {
         return kvspan_fail(error, KVSPAN_ERR_ARGUMENT,
                            "the step of epoch %" PRIu64 " is planned and not completed",

@@ -11,9 +11,8 @@
 
 #include <kvspan/types.h>
 
-enum {
-    KVSPAN_NO_REQUEST = UINT32_MAX
-};
+/* No index of a request. Beyond int, so no enumerator of ISO C. */
+#define KVSPAN_NO_REQUEST UINT32_MAX
 
 /* A request that has not ended. Lengths are below 2^31. */
 typedef struct kvspan_queued {

@@ -18,7 +18,7 @@ static kvspan_status check_config(const kvspan_scheduler_config *config, kvspan_
     }
     if (config->request_count == 0 || config->request_count == KVSPAN_NO_REQUEST) {
         return kvspan_fail(error, KVSPAN_ERR_ARGUMENT, "request_count is %u, not in [1, %u]",
-                           config->request_count, (uint32_t)KVSPAN_NO_REQUEST - 1);
+                           config->request_count, KVSPAN_NO_REQUEST - 1);
     }
     if (config->reserve_percent > 100) {
         return kvspan_fail(error, KVSPAN_ERR_ARGUMENT, "reserve_percent is %u, not in [0, 100]",
@@ -70,13 +70,16 @@ kvspan_status kvspan_scheduler_create(kvspan_ledger *ledger, const kvspan_schedu
     kvspan_scheduler_config read = { 0 };
     kvspan_ledger_counts counts;
     kvspan_scheduler *scheduler = NULL;
-    kvspan_status status = kvspan_read_sized(&read, sizeof(read), config,
-                                             offsetof(kvspan_scheduler_config, max_sequence_tokens),
-                                             "kvspan_scheduler_config", error);
+    kvspan_status status =
+        kvspan_read_sized(&read, sizeof(read), config,
+                          offsetof(kvspan_scheduler_config, max_sequence_tokens), "config", error);
 
     if (status == KVSPAN_OK && !ledger) {
-        status = kvspan_fail(error, KVSPAN_ERR_ARGUMENT,
-                             "the ledger is NULL: only the coordinator has one");
+        status =
+            kvspan_fail(error, KVSPAN_ERR_ARGUMENT, "ledger is NULL: only the coordinator has one");
+    }
+    if (!scheduler_out) {
+        return kvspan_fail(error, KVSPAN_ERR_ARGUMENT, "scheduler_out is NULL");
     }
     if (status == KVSPAN_OK) {
         status = check_config(&read, error);
@@ -163,10 +166,15 @@ static kvspan_status check_fit(const kvspan_scheduler *scheduler, const kvspan_r
 kvspan_status kvspan_scheduler_submit(kvspan_scheduler *scheduler, const kvspan_request *request,
                                       kvspan_error *error)
 {
-    kvspan_queue *queue = &scheduler->queue;
+    kvspan_queue *queue;
     kvspan_queued queued;
     kvspan_status status;
 
+    if (!scheduler || !request) {
+        return kvspan_fail(error, KVSPAN_ERR_ARGUMENT, "%s is NULL",
+                           scheduler ? "request" : "scheduler");
+    }
+    queue = &scheduler->queue;
     if (request->prompt_tokens == 0 || request->output_tokens == 0) {
         return kvspan_fail(error, KVSPAN_ERR_ARGUMENT,
                            "request %" PRIu64 ": %s is 0, not at least 1", request->tag,
@@ -205,6 +213,12 @@ kvspan_status kvspan_scheduler_end(kvspan_scheduler *scheduler, uint32_t index, 
 kvspan_status kvspan_scheduler_rows(const kvspan_scheduler *scheduler, const kvspan_row **rows_out,
                                     uint32_t *row_count_out, kvspan_error *error)
 {
+    if (!scheduler || !rows_out || !row_count_out) {
+        return kvspan_fail(error, KVSPAN_ERR_ARGUMENT, "%s is NULL",
+                           !scheduler  ? "scheduler"
+                           : !rows_out ? "rows_out"
+                                       : "row_count_out");
+    }
     if (scheduler->row_count == 0) {
         return kvspan_fail(error, KVSPAN_ERR_ARGUMENT, "no step is planned");
     }
@@ -239,9 +253,13 @@ static kvspan_status complete_row(kvspan_scheduler *scheduler, uint32_t index, k
 
 kvspan_status kvspan_scheduler_complete(kvspan_scheduler *scheduler, kvspan_error *error)
 {
-    const uint32_t row_count = scheduler->row_count;
     kvspan_status status = KVSPAN_OK;
+    uint32_t row_count;
 
+    if (!scheduler) {
+        return kvspan_fail(error, KVSPAN_ERR_ARGUMENT, "scheduler is NULL");
+    }
+    row_count = scheduler->row_count;
     if (row_count == 0) {
         return kvspan_fail(error, KVSPAN_ERR_ARGUMENT, "no step is planned");
     }
@@ -260,8 +278,12 @@ kvspan_status kvspan_scheduler_complete(kvspan_scheduler *scheduler, kvspan_erro
 
 kvspan_scheduler_counts kvspan_scheduler_count(const kvspan_scheduler *scheduler)
 {
-    kvspan_scheduler_counts counts = scheduler->counts;
+    kvspan_scheduler_counts counts = { .waiting = 0 };
 
+    if (!scheduler) {
+        return counts;
+    }
+    counts = scheduler->counts;
     counts.waiting = scheduler->queue.waiting_count;
     counts.running = scheduler->queue.running_count;
     return counts;

@@ -5,21 +5,7 @@
 #include <string.h>
 
 #include "runtime/ledger/table_digest.h"
-
-/* A live slot's is_live is 1, but for those that the step under way has admitted. */
-enum {
-    IS_NEW = 2
-};
-
-static size_t row_index(const kvspan_replica *replica, uint32_t group, uint32_t slot)
-{
-    return (size_t)group * replica->limits.slot_count + slot;
-}
-
-static uint32_t *table_row(const kvspan_replica *replica, uint32_t group, uint32_t slot)
-{
-    return replica->tables + row_index(replica, group, slot) * replica->limits.column_count;
-}
+#include "runtime/step/replica_parts.h"
 
 static uint64_t sequence_term(const kvspan_replica *replica, uint32_t slot)
 {
@@ -76,7 +62,7 @@ void kvspan_replica_fini(kvspan_replica *replica)
 
 static void drop_entry(kvspan_replica *replica, uint32_t group, uint32_t slot, uint32_t column)
 {
-    uint32_t *entry = table_row(replica, group, slot) + column;
+    uint32_t *entry = kvspan_replica_columns(replica, group, slot) + column;
 
     replica->digest -= kvspan_digest_entry(group, slot, column, *entry);
     replica->references[*entry]--;
@@ -86,7 +72,7 @@ static void drop_entry(kvspan_replica *replica, uint32_t group, uint32_t slot, u
 static void set_entry(kvspan_replica *replica, uint32_t group, uint32_t slot, uint32_t column,
                       uint32_t page)
 {
-    table_row(replica, group, slot)[column] = page;
+    kvspan_replica_columns(replica, group, slot)[column] = page;
     replica->references[page]++;
     replica->digest += kvspan_digest_entry(group, slot, column, page);
 }
@@ -109,7 +95,7 @@ static void note_dirty(kvspan_replica *replica, size_t row, uint32_t first, uint
 /* Leaves a row so many columns. */
 static void cut_row(kvspan_replica *replica, uint32_t group, uint32_t slot, uint32_t column_count)
 {
-    const size_t row = row_index(replica, group, slot);
+    const size_t row = kvspan_replica_row(replica, group, slot);
     const uint32_t held = replica->first_columns[row];
     const uint32_t first = held < column_count ? column_count : held;
     const uint32_t end = replica->column_counts[row];
@@ -162,12 +148,12 @@ static kvspan_status admit_sequences(kvspan_replica *replica, const kvspan_step_
                                ", which holds tag %" PRIu64,
                                admit->tag, admit->slot, replica->tags[admit->slot]);
         }
-        replica->is_live[admit->slot] = IS_NEW;
+        replica->is_live[admit->slot] = KVSPAN_REPLICA_IS_NEW;
         replica->tags[admit->slot] = admit->tag;
         replica->tokens[admit->slot] = admit->tokens;
         replica->digest += sequence_term(replica, admit->slot);
         for (uint32_t group = 0; group < replica->limits.group_count; group++) {
-            const size_t row = row_index(replica, group, admit->slot);
+            const size_t row = kvspan_replica_row(replica, group, admit->slot);
 
             /* Without a shared run all its columns are behind the window. */
             replica->column_counts[row] = columns_of(replica, admit->tokens);
@@ -203,7 +189,7 @@ static kvspan_status slide_windows(kvspan_replica *replica, const kvspan_step_me
 {
     for (uint32_t i = 0; i < message->window_count; i++) {
         const kvspan_page_run *window = &message->windows[i];
-        const size_t row = row_index(replica, window->group, window->slot);
+        const size_t row = kvspan_replica_row(replica, window->group, window->slot);
         const uint32_t first = replica->first_columns[row];
 
         if (window->page_count > replica->column_counts[row] - first) {
@@ -228,15 +214,16 @@ static kvspan_status share_pages(kvspan_replica *replica, const kvspan_step_mess
 {
     for (uint32_t i = 0; i < message->shared_run_count; i++) {
         const kvspan_page_run *run = &message->shared_runs[i];
-        const size_t row = row_index(replica, run->group, run->slot);
+        const size_t row = kvspan_replica_row(replica, run->group, run->slot);
         const uint32_t end = replica->column_counts[row];
 
-        if (replica->is_live[run->slot] != IS_NEW || run->page_count > end) {
-            return kvspan_fail(error, KVSPAN_ERR_CORRUPT,
-                               "slot %" PRIu32 ", group %" PRIu32 " shares %" PRIu32
-                               " pages, but is %s and has %" PRIu32 " columns",
-                               run->slot, run->group, run->page_count,
-                               replica->is_live[run->slot] == IS_NEW ? "new" : "not new", end);
+        if (replica->is_live[run->slot] != KVSPAN_REPLICA_IS_NEW || run->page_count > end) {
+            return kvspan_fail(
+                error, KVSPAN_ERR_CORRUPT,
+                "slot %" PRIu32 ", group %" PRIu32 " shares %" PRIu32
+                " pages, but is %s and has %" PRIu32 " columns",
+                run->slot, run->group, run->page_count,
+                replica->is_live[run->slot] == KVSPAN_REPLICA_IS_NEW ? "new" : "not new", end);
         }
         for (uint32_t j = 0; j < run->page_count; j++) {
             set_entry(replica, run->group, run->slot, end - run->page_count + j, run->pages[j]);
@@ -256,9 +243,10 @@ static kvspan_status copy_pages(kvspan_replica *replica, const kvspan_step_messa
         const uint32_t target = copy->pages[0];
         const uint64_t tokens = replica->tokens[copy->slot];
         const uint32_t column = (uint32_t)(tokens / replica->limits.page_tokens);
-        const uint32_t source = tokens % replica->limits.page_tokens == 0
-                                    ? 0
-                                    : table_row(replica, copy->group, copy->slot)[column];
+        const uint32_t source =
+            tokens % replica->limits.page_tokens == 0
+                ? 0
+                : kvspan_replica_columns(replica, copy->group, copy->slot)[column];
 
         if (source == 0 || replica->references[target] != 0) {
             return kvspan_fail(error, KVSPAN_ERR_CORRUPT,
@@ -269,7 +257,8 @@ static kvspan_status copy_pages(kvspan_replica *replica, const kvspan_step_messa
         }
         drop_entry(replica, copy->group, copy->slot, column);
         set_entry(replica, copy->group, copy->slot, column, target);
-        note_dirty(replica, row_index(replica, copy->group, copy->slot), column, column + 1);
+        note_dirty(replica, kvspan_replica_row(replica, copy->group, copy->slot), column,
+                   column + 1);
         result->copies[i] = (kvspan_replica_copy){ copy->group, source, target };
     }
     return KVSPAN_OK;
@@ -278,7 +267,7 @@ static kvspan_status copy_pages(kvspan_replica *replica, const kvspan_step_messa
 static kvspan_status add_pages(kvspan_replica *replica, const kvspan_page_run *run,
                                kvspan_error *error)
 {
-    const size_t row = row_index(replica, run->group, run->slot);
+    const size_t row = kvspan_replica_row(replica, run->group, run->slot);
     const uint32_t first_column = replica->column_counts[row];
 
     if (run->page_count > replica->limits.column_count - first_column) {
@@ -356,7 +345,7 @@ static kvspan_status check_row_pages(const kvspan_replica *replica, uint32_t gro
 {
     const uint64_t tokens = replica->tokens[slot];
     const uint64_t needed = columns_of(replica, tokens);
-    const uint32_t column_count = replica->column_counts[row_index(replica, group, slot)];
+    const uint32_t column_count = replica->column_counts[kvspan_replica_row(replica, group, slot)];
 
     if (column_count != needed) {
         return kvspan_fail(error, KVSPAN_ERR_CORRUPT,
@@ -372,7 +361,7 @@ static kvspan_status check_written_page(const kvspan_replica *replica, uint32_t 
                                         const kvspan_row *row, kvspan_error *error)
 {
     const uint64_t column = row->position / replica->limits.page_tokens;
-    const uint32_t page = table_row(replica, group, row->slot)[column];
+    const uint32_t page = kvspan_replica_columns(replica, group, row->slot)[column];
 
     if (page == 0 || replica->references[page] != 1) {
         return kvspan_fail(error, KVSPAN_ERR_CORRUPT,
@@ -404,69 +393,6 @@ static kvspan_status check_pages_suffice(const kvspan_replica *replica,
         }
     }
     return status;
-}
-
-static void patch(kvspan_replica_result *result, uint32_t group, uint32_t slot, uint32_t column,
-                  uint32_t page)
-{
-    result->patches[result->patch_count++] = (kvspan_replica_patch){ group, slot, column, page };
-}
-
-/* Tells what a row has now where the step may have changed it; once for each row. */
-static void patch_row(kvspan_replica *replica, kvspan_replica_result *result, uint32_t group,
-                      uint32_t slot)
-{
-    kvspan_dirty_columns *dirty = &replica->dirty[row_index(replica, group, slot)];
-    const uint32_t *table = table_row(replica, group, slot);
-
-    for (uint32_t column = dirty->first; column < dirty->end; column++) {
-        patch(result, group, slot, column, table[column]);
-    }
-    *dirty = (kvspan_dirty_columns){ 0, 0 };
-}
-
-static void patch_slot(kvspan_replica *replica, kvspan_replica_result *result, uint32_t slot)
-{
-    for (uint32_t group = 0; group < replica->limits.group_count; group++) {
-        patch_row(replica, result, group, slot);
-    }
-}
-
-/* Windows drop from the front what nothing else in the step has touched: trims and pages change the
- * end of a row, and a sequence that is new has nothing to drop. */
-static void patch_windows(const kvspan_replica *replica, const kvspan_step_message *message,
-                          kvspan_replica_result *result)
-{
-    for (uint32_t i = 0; i < message->window_count; i++) {
-        const kvspan_page_run *window = &message->windows[i];
-        const size_t row = row_index(replica, window->group, window->slot);
-        const uint32_t end = replica->first_columns[row];
-
-        for (uint32_t column = end - window->page_count; column < end; column++) {
-            patch(result, window->group, window->slot, column, 0);
-        }
-    }
-}
-
-static void patch_all(kvspan_replica *replica, const kvspan_step_message *message,
-                      kvspan_replica_result *result)
-{
-    patch_windows(replica, message, result);
-    for (uint32_t i = 0; i < message->header.released_count; i++) {
-        patch_slot(replica, result, message->released[i]);
-    }
-    for (uint32_t i = 0; i < message->trim_count; i++) {
-        patch_slot(replica, result, message->trims[i].slot);
-    }
-    for (uint32_t i = 0; i < message->shared_run_count; i++) {
-        patch_row(replica, result, message->shared_runs[i].group, message->shared_runs[i].slot);
-    }
-    for (uint32_t i = 0; i < message->header.page_run_count; i++) {
-        patch_row(replica, result, message->page_runs[i].group, message->page_runs[i].slot);
-    }
-    for (uint32_t i = 0; i < message->copy_count; i++) {
-        patch_row(replica, result, message->copies[i].group, message->copies[i].slot);
-    }
 }
 
 static kvspan_status check_epoch_and_change(kvspan_replica *replica,
@@ -533,7 +459,7 @@ kvspan_status kvspan_replica_apply(kvspan_replica *replica, const kvspan_step_me
     result->token_count = token_count;
     result->patch_count = 0;
     result->copy_count = message->copy_count;
-    patch_all(replica, message, result);
+    kvspan_replica_patch_all(replica, message, result);
     for (uint32_t i = 0; i < message->header.admitted_count; i++) {
         replica->is_live[message->admitted[i].slot] = 1;
     }

@@ -306,9 +306,10 @@ static void agree_fields_round(ranks_self *self, uint32_t wrong)
     const bool is_wrong = self->rank >= 1 && (self->rank == wrong || self->rank == wrong + 1);
     const uint32_t named = wrong == 0 ? 1 : wrong;
     const kvspan_agree_field fields[] = {
-        { "layers", -3 },
-        { "page_tokens", is_wrong ? 32 + (int64_t)self->rank : 16 },
-        { "heads", is_wrong ? 9 : 8 },
+        { .name = "layers", .number = -3 },
+        { .name = "axis", .kind = KVSPAN_AGREE_TEXT, .text = "tp" },
+        { .name = "page_tokens", .number = is_wrong ? 32 + (int64_t)self->rank : 16 },
+        { .name = "heads", .number = is_wrong ? 9 : 8 },
     };
     body_group world;
     kvspan_error error = { 0 };
@@ -316,7 +317,7 @@ static void agree_fields_round(ranks_self *self, uint32_t wrong)
     char expected[96];
 
     (void)body_group_make(&world, self, 1, 0);
-    result = kvspan_agree_equal(self->comm, &world.group, fields, 3, BODY_PATIENCE_MS, &error);
+    result = kvspan_agree_equal(self->comm, &world.group, fields, 4, BODY_PATIENCE_MS, &error);
     if (self->rank_count == 1) {
         ranks_check_status(self, result, KVSPAN_OK, &error);
         return;
@@ -328,11 +329,46 @@ static void agree_fields_round(ranks_self *self, uint32_t wrong)
     ranks_check(self, strcmp(error.message, expected) == 0);
 }
 
+/* Numbers that differ in the last bit, texts that differ in the last letter that counts. */
+static void agree_kinds_round(ranks_self *self, kvspan_agree_kind kind, const char *expected)
+{
+    const bool is_wrong = self->rank + 1 == self->rank_count;
+    const kvspan_agree_field fields[] = {
+        { .name = "name",
+          .kind = KVSPAN_AGREE_TEXT,
+          .text = kind == KVSPAN_AGREE_TEXT && is_wrong ? "abcdefghijklmnopqrstuvwxyz01234"
+                                                        : "abcdefghijklmnopqrstuvwxyz0123" },
+        { .name = "part",
+          .kind = KVSPAN_AGREE_REAL,
+          .real = kind == KVSPAN_AGREE_REAL && is_wrong ? 0.5 + 0x1p-53 : 0.5 },
+    };
+    body_group world;
+    kvspan_error error = { 0 };
+    kvspan_status result;
+
+    (void)body_group_make(&world, self, 1, 0);
+    result = kvspan_agree_equal(self->comm, &world.group, fields, 2, BODY_PATIENCE_MS, &error);
+    if (self->rank_count == 1) {
+        ranks_check_status(self, result, KVSPAN_OK, &error);
+        return;
+    }
+    ranks_check_status(self, result, KVSPAN_ERR_MISMATCH, &error);
+    ranks_check(self, error.rank == (int32_t)self->rank_count - 1);
+    if (strncmp(error.message, expected, strlen(expected)) != 0) {
+        ranks_note(self, __FILE__, __LINE__, "\"%s\" is not \"%s\"", error.message, expected);
+    }
+}
+
 void body_agree_names_the_field_and_both_values(ranks_self *self)
 {
     for (uint32_t wrong = 0; wrong < self->rank_count && self->failure[0] == '\0'; wrong++) {
         agree_fields_round(self, wrong);
     }
+    agree_kinds_round(self, KVSPAN_AGREE_TEXT,
+                      "name is \"abcdefghijklmnopqrstuvwxyz0123\" on rank 0 and "
+                      "\"abcdefghijklmnopqrstuvwxyz01234\" on rank ");
+    agree_kinds_round(self, KVSPAN_AGREE_REAL,
+                      "part is 0.5 on rank 0 and 0.50000000000000011 on rank ");
 }
 
 static void wait_in_vain(ranks_self *self, uint32_t from, uint32_t *value, kvspan_request *request)

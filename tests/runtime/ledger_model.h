@@ -58,6 +58,9 @@ void model_seal(ledger_model *model);
 const char *model_difference(const ledger_model *model, const kvspan_ledger *ledger);
 const char *model_changes_difference(const ledger_model *model, const kvspan_changes *changes);
 
+/* New tokens of the open step. */
+uint32_t model_step_tokens(const ledger_model *model);
+
 /* Σ of all terms. */
 uint64_t model_digest(const ledger_model *model);
 

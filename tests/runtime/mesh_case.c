@@ -1,4 +1,4 @@
-#include "runtime/mesh_case.h"
+#include "runtime/mesh_rank.h"
 
 #include <math.h>
 #include <stdarg.h>
@@ -16,9 +16,6 @@ enum {
     SLOTS = 4,
     STEP_TOKENS = 48,
     PAGES = 64,
-    MAX_DIM = 24,
-    FORK_PARENT = 2,
-    FORK_POSITION = 30, /* in the middle of a page, and behind it the parent goes on */
     STEPS = 9,
     TIMEOUT_MS = 20000
 };
@@ -30,71 +27,6 @@ static const uint32_t script[STEPS][MESH_CASE_SEQUENCES] = {
     { 0, 0, 1, 0, 1 },  { 0, 0, 5, 9, 3 },  { 0, 0, 0, 1, 1 },
 };
 
-enum {
-    ROLE_Q,
-    ROLE_K,
-    ROLE_V
-};
-
-/* What one rank works with. */
-typedef struct mesh_rank {
-    const mesh_case *mesh;
-    kvspan_cache *cache;
-    kvspan_shard shard; /* of layer 0 */
-    kvspan_shard shards[MESH_CASE_LAYERS];
-    kvspan_sequence sequences[MESH_CASE_SEQUENCES]; /* on the coordinator */
-    unsigned char *memory[4];                       /* q, k, v, out */
-    float *lse;
-    double *keys; /* [history_of()][position][MAX_DIM], all that is ever stored */
-    double *values;
-    float sinks[MESH_CASE_HEADS];
-    mesh_rows *rows;
-    char *text;
-    size_t text_bytes;
-} mesh_rank;
-
-/* Writes why a rank fails; 0, so that it can be returned at once. */
-__attribute__((format(printf, 2, 3))) static int fail(mesh_rank *rank, const char *format, ...)
-{
-    va_list args;
-
-    va_start(args, format);
-    /* NOLINTNEXTLINE(clang-analyzer-valist.Uninitialized): va_start is right above */
-    (void)vsnprintf(rank->text, rank->text_bytes, format, args);
-    va_end(args);
-    return 0;
-}
-
-static uint32_t kv_heads_of(const mesh_case *mesh, uint32_t layer)
-{
-    return layer == 1 && mesh->second_kv_heads ? mesh->second_kv_heads : mesh->kv_heads;
-}
-
-static uint32_t window_of(const mesh_case *mesh, uint32_t layer)
-{
-    return layer == 1 && mesh->second_kv_heads ? mesh->second_window : mesh->window;
-}
-
-/* Whose key or value a position of a sequence has. */
-static uint64_t author_of(const mesh_case *mesh, uint32_t role, uint64_t tag, uint64_t position)
-{
-    const bool is_shared = mesh->forks && role != ROLE_Q && tag % 100 == MESH_CASE_SEQUENCES - 1 &&
-                           position < FORK_POSITION;
-
-    return is_shared ? FORK_PARENT : tag % 100;
-}
-
-static double element(const mesh_case *mesh, uint32_t role, uint64_t tag, uint64_t position,
-                      uint32_t layer, uint32_t head, uint32_t dim)
-{
-    const uint64_t place =
-        random_mix(author_of(mesh, role, tag, position) * 131 + position) ^ ((uint64_t)layer << 40);
-    const uint64_t bits = random_mix(place + ((uint64_t)head << 20) + (uint64_t)dim * 4 + role + 1);
-
-    return oracle_round(mesh->dtype, ((double)(bits >> 40) / 8388608.0 - 1.0) * 2.0);
-}
-
-/* The token of step-wide index `token`: its row. */
 static const kvspan_row *row_of(const kvspan_step_view *view, uint32_t token)
 {
     const kvspan_row *row = view->rows;
@@ -117,9 +49,9 @@ static kvspan_tensor fill(const mesh_rank *rank, const kvspan_step_view *view, u
 
         for (uint32_t head = 0; head < heads.count; head++) {
             for (uint32_t i = 0; i < dim; i++, at += item) {
-                oracle_store(
-                    rank->mesh->dtype, at,
-                    element(rank->mesh, role, row->tag, position, layer, heads.first + head, i));
+                oracle_store(rank->mesh->dtype, at,
+                             mesh_element(rank->mesh, role, row->tag, position, layer,
+                                          heads.first + head, i));
             }
         }
     }
@@ -130,116 +62,6 @@ static kvspan_tensor fill(const mesh_rank *rank, const kvspan_step_view *view, u
                             .tokens = view->token_count,
                             .token_stride = (int64_t)heads.count * dim,
                             .head_stride = dim };
-}
-
-/* Where the history of one sequence, layer and kv head begins. */
-static size_t history_of(const mesh_case *mesh, uint32_t sequence, uint32_t layer, uint32_t kv_head)
-{
-    return (((size_t)sequence * MESH_CASE_LAYERS + layer) * mesh->kv_heads + kv_head) *
-           MESH_CASE_TOKENS * MAX_DIM;
-}
-
-/* Makes of a vector what a plane of the type keeps of it, by the oracle's own arithmetic. */
-static void quantise(kvspan_dtype plane, double *vector, uint32_t dim)
-{
-    unsigned char elements[MAX_DIM];
-    float scale;
-
-    if (plane != 0) {
-        oracle_quantise(plane, vector, dim, elements, &scale);
-    }
-}
-
-static int remember_all(mesh_rank *rank)
-{
-    const mesh_case *const mesh = rank->mesh;
-    const size_t count = history_of(mesh, MESH_CASE_SEQUENCES, 0, 0);
-    size_t vector = 0;
-
-    rank->keys = calloc(count, sizeof(double));
-    rank->values = calloc(count, sizeof(double));
-    if (!rank->keys || !rank->values) {
-        return fail(rank, "no memory for the oracle");
-    }
-    for (; vector < count / MAX_DIM; vector++) {
-        const uint64_t position = vector % MESH_CASE_TOKENS;
-        const size_t history = vector / MESH_CASE_TOKENS;
-        const uint32_t head = (uint32_t)(history % mesh->kv_heads);
-        const uint32_t layer = (uint32_t)(history / mesh->kv_heads % MESH_CASE_LAYERS);
-        const uint64_t tag = history / mesh->kv_heads / MESH_CASE_LAYERS;
-
-        for (uint32_t i = 0; i < mesh->key_dim; i++) {
-            rank->keys[vector * MAX_DIM + i] = element(mesh, ROLE_K, tag, position, layer, head, i);
-        }
-        for (uint32_t i = 0; i < mesh->value_dim; i++) {
-            rank->values[vector * MAX_DIM + i] =
-                element(mesh, ROLE_V, tag, position, layer, head, i);
-        }
-        quantise(mesh->key_plane, rank->keys + vector * MAX_DIM, mesh->key_dim);
-        quantise(mesh->value_plane, rank->values + vector * MAX_DIM, mesh->value_dim);
-    }
-    return 1;
-}
-
-/* One row of O, by the oracle's own mapping, with a sink if there is one. */
-static int check_row(mesh_rank *rank, const kvspan_row *row, uint64_t position, uint32_t layer,
-                     uint32_t head, const unsigned char *out, float lse)
-{
-    const mesh_case *const mesh = rank->mesh;
-    const uint32_t kv_head = head / (mesh->q_heads / kv_heads_of(mesh, layer));
-    const size_t history = history_of(mesh, (uint32_t)(row->tag % 100), layer, kv_head);
-    double query[MAX_DIM];
-    double expected[MAX_DIM];
-    double got[MAX_DIM];
-    double weight = 1.0;
-    double log_sum;
-    double bound;
-    oracle_verdict verdict;
-    oracle_query oracle = { .query = query,
-                            .keys = rank->keys + history,
-                            .values = rank->values + history,
-                            .key_stride = MAX_DIM,
-                            .value_stride = MAX_DIM,
-                            .key_dim = mesh->key_dim,
-                            .value_dim = mesh->value_dim,
-                            .position = position,
-                            .window = window_of(mesh, layer),
-                            .page_tokens = mesh->page_tokens,
-                            .member_count = 1,
-                            .member = ORACLE_ALL_MEMBERS,
-                            .scale = (float)(1.0 / sqrt(mesh->key_dim)),
-                            .soft_cap = mesh->soft_cap };
-
-    for (uint32_t i = 0; i < mesh->key_dim; i++) {
-        query[i] = element(mesh, ROLE_Q, row->tag, position, layer, head, i);
-    }
-    log_sum = mesh->has_sinks || mesh->wants_lse ? oracle_attend(&oracle, expected) : 0.0;
-    if (mesh->has_sinks) {
-        weight = 1.0 / (1.0 + exp((double)rank->sinks[head] - log_sum));
-        log_sum -= log(weight);
-    }
-    for (uint32_t i = 0; i < mesh->value_dim; i++) {
-        got[i] = oracle_load(mesh->dtype, out + (size_t)i * kvspan_dtype_bytes(mesh->dtype));
-    }
-    if (mesh->has_sinks) {
-        /* The bound is for the row before the sink: undo the factor, which is below 1. */
-        for (uint32_t i = 0; i < mesh->value_dim; i++) {
-            got[i] /= weight;
-        }
-    }
-    verdict = oracle_judge(&oracle, mesh->dtype, mesh->dtype, got);
-    bound = (2.0 * verdict.naive_error + 2.0 * verdict.ulp) / weight;
-    if (!(verdict.error <= bound)) {
-        return fail(rank, "rank %u, tag %llu, position %llu, layer %u, head %u: error %g > %g",
-                    rank->shard.rank, (unsigned long long)row->tag, (unsigned long long)position,
-                    layer, head, verdict.error, bound);
-    }
-    if (mesh->wants_lse && !(fabs((double)lse - log_sum) <= 1e-4 * (1.0 + fabs(log_sum)))) {
-        return fail(rank, "rank %u, tag %llu, position %llu, head %u: LSE %g, expected %g",
-                    rank->shard.rank, (unsigned long long)row->tag, (unsigned long long)position,
-                    head, (double)lse, log_sum);
-    }
-    return 1;
 }
 
 static kvspan_range out_heads_of(const mesh_rank *rank, uint32_t layer)
@@ -266,8 +88,8 @@ static int check_rows(mesh_rank *rank, const kvspan_step_view *view, uint32_t la
         for (uint32_t head = 0; head < heads.count; head++, at += row_bytes) {
             uint64_t hash = 1;
 
-            if (!check_row(rank, row, position, layer, heads.first + head, at,
-                           rank->lse[token * heads.count + head])) {
+            if (!mesh_check_row(rank, row, position, layer, heads.first + head, at,
+                                rank->lse[token * heads.count + head])) {
                 return 0;
             }
             for (uint64_t i = 0; i < row_bytes; i++) {
@@ -294,10 +116,10 @@ static int run_layer(mesh_rank *rank, const kvspan_step_view *view, uint32_t lay
         mesh->out_tokens == KVSPAN_TOKENS_SPLIT
             ? view->token_count * (shard->split_member + 1) / shard->split_count
             : view->token_count;
-    const kvspan_tensor q = fill(rank, view, ROLE_Q, layer, q_heads, mesh->key_dim);
+    const kvspan_tensor q = fill(rank, view, MESH_ROLE_Q, layer, q_heads, mesh->key_dim);
     const kvspan_tensor planes[2] = {
-        fill(rank, view, ROLE_K, layer, shard->kv_heads, mesh->key_dim),
-        fill(rank, view, ROLE_V, layer, shard->kv_heads, mesh->value_dim)
+        fill(rank, view, MESH_ROLE_K, layer, shard->kv_heads, mesh->key_dim),
+        fill(rank, view, MESH_ROLE_V, layer, shard->kv_heads, mesh->value_dim)
     };
     kvspan_tensor lse = { .data = rank->lse,
                           .dtype = KVSPAN_F32,
@@ -325,7 +147,7 @@ static int run_layer(mesh_rank *rank, const kvspan_step_view *view, uint32_t lay
 
     if (kvspan_cache_append(rank->cache, layer, planes, NULL, &error) != KVSPAN_OK ||
         kvspan_cache_attend(rank->cache, layer, &q, &attention, &out, NULL, &error) != KVSPAN_OK) {
-        return fail(rank, "rank %u: %s", shard->rank, error.message);
+        return mesh_fail(rank, "rank %u: %s", shard->rank, error.message);
     }
     return check_rows(rank, view, layer, &out, first_token, heads);
 }
@@ -339,7 +161,7 @@ static kvspan_status start_sequence(mesh_rank *rank, uint32_t number, kvspan_err
                                                 (uint64_t)rank->shard.step_group * 100 + number };
 
     return rank->mesh->forks && number == MESH_CASE_SEQUENCES - 1
-               ? kvspan_sequence_fork(ledger, rank->sequences[FORK_PARENT], FORK_POSITION,
+               ? kvspan_sequence_fork(ledger, rank->sequences[MESH_FORK_PARENT], MESH_FORK_POSITION,
                                       config.tag, &rank->sequences[number], error)
                : kvspan_sequence_create(ledger, &config, &rank->sequences[number], NULL, error);
 }
@@ -370,7 +192,7 @@ static int plan_step(mesh_rank *rank, uint32_t number, kvspan_step **step_out)
     if (status == KVSPAN_OK) {
         status = kvspan_step_attach(*step_out, rider, sizeof(rider), &error);
     }
-    return status == KVSPAN_OK ? 1 : fail(rank, "planning step %u: %s", number, error.message);
+    return status == KVSPAN_OK ? 1 : mesh_fail(rank, "planning step %u: %s", number, error.message);
 }
 
 /* Ends the sequences without tokens in later steps. */
@@ -388,7 +210,7 @@ static int end_sequences(mesh_rank *rank, uint32_t number)
             kvspan_error error = { .status = KVSPAN_OK };
 
             if (kvspan_sequence_free(ledger, rank->sequences[i], &error) != KVSPAN_OK) {
-                return fail(rank, "freeing: %s", error.message);
+                return mesh_fail(rank, "freeing: %s", error.message);
             }
             rank->sequences[i] = 0;
         }
@@ -406,12 +228,14 @@ static int run_step(mesh_rank *rank, uint32_t number)
         return 0;
     }
     if (kvspan_step_begin(rank->cache, step, NULL, TIMEOUT_MS, &view, &error) != KVSPAN_OK) {
-        return fail(rank, "rank %u begins step %u: %s", rank->shard.rank, number, error.message);
+        return mesh_fail(rank, "rank %u begins step %u: %s", rank->shard.rank, number,
+                         error.message);
     }
     if (view.epoch != number + 1 || view.payload_bytes != 3 ||
         ((const char *)view.payload)[1] != (char)number) {
-        return fail(rank, "rank %u: step %u came as epoch %llu with %zu bytes", rank->shard.rank,
-                    number, (unsigned long long)view.epoch, view.payload_bytes);
+        return mesh_fail(rank, "rank %u: step %u came as epoch %llu with %zu bytes",
+                         rank->shard.rank, number, (unsigned long long)view.epoch,
+                         view.payload_bytes);
     }
     for (uint32_t layer = 0; layer < MESH_CASE_LAYERS; layer++) {
         if (!run_layer(rank, &view, layer)) {
@@ -420,7 +244,7 @@ static int run_step(mesh_rank *rank, uint32_t number)
     }
     if (kvspan_step_end(rank->cache, NULL, &error) != KVSPAN_OK ||
         kvspan_cache_check(rank->cache, &error) != KVSPAN_OK) {
-        return fail(rank, "rank %u ends step %u: %s", rank->shard.rank, number, error.message);
+        return mesh_fail(rank, "rank %u ends step %u: %s", rank->shard.rank, number, error.message);
     }
     return end_sequences(rank, number);
 }
@@ -448,8 +272,8 @@ static kvspan_cache_config config_of(const mesh_case *mesh, kvspan_layer_group g
     group[1] = group[0];
     group[1].first_layer = 1;
     group[1].window_tokens = mesh->second_window;
-    group[1].planes[0].heads = kv_heads_of(mesh, 1);
-    group[1].planes[1].heads = kv_heads_of(mesh, 1);
+    group[1].planes[0].heads = mesh_kv_heads(mesh, 1);
+    group[1].planes[1].heads = mesh_kv_heads(mesh, 1);
     return (kvspan_cache_config){ .size = sizeof(kvspan_cache_config),
                                   .group_count = group_count,
                                   .groups = group,
@@ -470,12 +294,12 @@ static kvspan_cache_config config_of(const mesh_case *mesh, kvspan_layer_group g
 static int run_steps(mesh_rank *rank)
 {
     kvspan_error error = { .status = KVSPAN_OK };
-    const uint64_t vector_bytes = (uint64_t)STEP_TOKENS * MESH_CASE_HEADS * MAX_DIM * 4;
+    const uint64_t vector_bytes = (uint64_t)STEP_TOKENS * MESH_CASE_HEADS * MESH_MAX_DIM * 4;
     int is_good = 1;
 
     for (uint32_t i = 0; i < MESH_CASE_LAYERS; i++) {
         if (kvspan_cache_shard(rank->cache, i, &rank->shards[i], &error) != KVSPAN_OK) {
-            return fail(rank, "shard: %s", error.message);
+            return mesh_fail(rank, "shard: %s", error.message);
         }
     }
     rank->shard = rank->shards[0];
@@ -487,7 +311,7 @@ static int run_steps(mesh_rank *rank)
     for (uint32_t i = 0; i < MESH_CASE_HEADS; i++) {
         rank->sinks[i] = 0.25f * (float)i - 1.0f;
     }
-    is_good = is_good && remember_all(rank);
+    is_good = is_good && mesh_remember_all(rank);
     for (uint32_t i = 0; is_good && i < STEPS; i++) {
         is_good = run_step(rank, i);
     }
@@ -512,10 +336,10 @@ int mesh_case_run(const mesh_case *mesh, kvspan_comm *comm, mesh_rows *rows_out,
 
     memset(rows_out, 0, sizeof(*rows_out));
     if (kvspan_device_open(NULL, 0, &device, &error) != KVSPAN_OK) {
-        return fail(&rank, "device: %s", error.message);
+        return mesh_fail(&rank, "device: %s", error.message);
     }
     if (kvspan_cache_create(&config, device, comm, &rank.cache, &error) != KVSPAN_OK) {
-        is_good = fail(&rank, "create: %s", error.message);
+        is_good = mesh_fail(&rank, "create: %s", error.message);
     } else {
         is_good = run_steps(&rank);
     }

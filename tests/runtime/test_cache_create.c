@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "kernels/device.h"
 #include "runtime/cache_fixture.h"
 #include "support/ranks.h"
 
@@ -68,6 +69,149 @@ static void fail_alone(ranks_self *self)
 START_TEST(what_fails_on_one_rank_is_told_to_all)
 {
     ranks_run(4, fail_alone, NULL);
+}
+END_TEST
+
+/* Fields that differ on rank 2 alone, so that they are what is named. */
+typedef enum odd_field {
+    ODD_UTILIZATION,
+    ODD_SCALES,
+    ODD_AXIS_NAME,
+    ODD_LAYER,
+    ODD_WINDOW,
+    ODD_DTYPE,
+    ODD_DEADLINE,
+    ODD_END
+} odd_field;
+
+typedef struct odd_case {
+    odd_field field;
+    const char *message;
+} odd_case;
+
+static const odd_case odd_cases[ODD_END] = {
+    { ODD_UTILIZATION, "memory_utilization is 0.5 on rank 0 and 0.75 on rank 2" },
+    { ODD_SCALES, "groups[0].planes[1].scale_tokens is 0 on rank 0 and 1 on rank 2" },
+    { ODD_AXIS_NAME, "mesh axis 1 name is \"x\" on rank 0 and \"y\" on rank 2" },
+    { ODD_LAYER, "groups[0].layers[1] is 7 on rank 0 and 8 on rank 2" },
+    { ODD_WINDOW, "groups[0].window_tokens is 0 on rank 0 and 32 on rank 2" },
+    { ODD_DTYPE, "groups[0].planes[0].dtype is \"float32\" on rank 0 and \"bfloat16\" on rank 2" },
+    { ODD_DEADLINE, "deadline_ms is 20000 on rank 0 and 20001 on rank 2" },
+};
+
+static void be_odd(cache_fixture *fixture, odd_field field, bool is_odd, uint32_t *layers)
+{
+    switch (field) {
+    case ODD_UTILIZATION: fixture->config.memory_utilization = is_odd ? 0.75 : 0.5; break;
+    case ODD_SCALES:
+        fixture->group.planes[1].dtype = KVSPAN_F8E4M3;
+        fixture->group.planes[1].scale_tokens = is_odd;
+        break;
+    case ODD_AXIS_NAME:
+        fixture->config.mesh = is_odd ? "tp:2,y:2" : "tp:2,x:2";
+        fixture->config.partition_axis =
+            is_odd ? "{\"batch_axis\": null, \"generation_key_sequence_axis\": \"y\"}"
+                   : "{\"batch_axis\": null, \"generation_key_sequence_axis\": \"x\"}";
+        break;
+    case ODD_LAYER:
+        layers[0] = 3;
+        layers[1] = 7 + is_odd;
+        fixture->group.layers = layers;
+        break;
+    case ODD_WINDOW: fixture->group.window_tokens = is_odd ? 32 : 0; break;
+    case ODD_DTYPE: fixture->group.planes[0].dtype = is_odd ? KVSPAN_BF16 : KVSPAN_F32; break;
+    case ODD_DEADLINE: fixture->config.deadline_ms += is_odd; break;
+    case ODD_END: break;
+    }
+}
+
+static void disagree_on_one(ranks_self *self)
+{
+    const odd_case *const odd = self->context;
+    cache_fixture fixture = cache_fixture_make();
+    kvspan_error error = { .status = KVSPAN_OK };
+    uint32_t layers[2];
+
+    if (odd->field != ODD_AXIS_NAME) {
+        fixture.config.mesh = "tp:2,sp:2";
+    }
+    be_odd(&fixture, odd->field, self->rank == 2, layers);
+    ranks_check_status(self, cache_fixture_open(&fixture, self->comm, &error), KVSPAN_ERR_MISMATCH,
+                       &error);
+    ranks_check(self, error.rank == 2);
+    if (strcmp(error.message, odd->message) != 0) {
+        ranks_note(self, __FILE__, __LINE__, "\"%s\"", error.message);
+    }
+}
+
+START_TEST(each_field_that_differs_is_named_with_values_and_ranks)
+{
+    odd_case odd = odd_cases[_i];
+
+    ranks_run(4, disagree_on_one, &odd);
+}
+END_TEST
+
+/* A device of another name on one rank. */
+static void disagree_on_device(ranks_self *self)
+{
+    cache_fixture fixture = cache_fixture_make();
+    kvspan_error error = { .status = KVSPAN_OK };
+    kvspan_device *device = NULL;
+    kvspan_device other;
+    kvspan_kernels kernels;
+
+    ranks_check_status(self, kvspan_device_open("reference", 0, &device, &error), KVSPAN_OK,
+                       &error);
+    other = *device;
+    kernels = *device->kernels;
+    kernels.name = "other";
+    other.kernels = &kernels;
+    fixture.config.groups = &fixture.group;
+    ranks_check_status(self,
+                       kvspan_cache_create(&fixture.config, self->rank == 1 ? &other : device,
+                                           self->comm, &fixture.cache, &error),
+                       KVSPAN_ERR_MISMATCH, &error);
+    ranks_check(self, strcmp(error.message, "device is \"reference\" on rank 0 and \"other\" on "
+                                            "rank 1") == 0);
+    kvspan_device_close(device);
+}
+
+START_TEST(ranks_with_another_device_are_named)
+{
+    ranks_run(2, disagree_on_device, NULL);
+}
+END_TEST
+
+/* context: which argument rank 1 lacks. */
+static void lack_argument(ranks_self *self)
+{
+    const char *const lacks = self->rank == 1 ? self->context : "";
+    cache_fixture fixture = cache_fixture_make();
+    kvspan_error error = { .status = KVSPAN_OK };
+    kvspan_device *device = NULL;
+    char expected[64];
+
+    ranks_check_status(self, kvspan_device_open(NULL, 0, &device, &error), KVSPAN_OK, &error);
+    fixture.config.groups = &fixture.group;
+    ranks_check_status(self,
+                       kvspan_cache_create(strcmp(lacks, "config") == 0 ? NULL : &fixture.config,
+                                           strcmp(lacks, "device") == 0 ? NULL : device, self->comm,
+                                           strcmp(lacks, "cache_out") == 0 ? NULL : &fixture.cache,
+                                           &error),
+                       KVSPAN_ERR_ARGUMENT, &error);
+    (void)snprintf(expected, sizeof(expected), "%s is NULL", (const char *)self->context);
+    ranks_check(self, strncmp(error.message, expected, strlen(expected)) == 0);
+    ranks_check(self, error.rank == 1);
+    ranks_check(self, fixture.cache == NULL);
+    kvspan_device_close(device);
+}
+
+START_TEST(an_argument_that_one_rank_lacks_is_told_to_all_at_once)
+{
+    static char names[][16] = { "config", "device", "cache_out" };
+
+    ranks_run(4, lack_argument, names[_i]);
 }
 END_TEST
 
@@ -203,6 +347,9 @@ int main(void)
     tcase_add_test(create, ranks_that_disagree_are_named_with_both_numbers);
     tcase_add_test(create, ranks_with_another_mesh_are_named);
     tcase_add_test(create, what_fails_on_one_rank_is_told_to_all);
+    tcase_add_loop_test(create, each_field_that_differs_is_named_with_values_and_ranks, 0, ODD_END);
+    tcase_add_test(create, ranks_with_another_device_are_named);
+    tcase_add_loop_test(create, an_argument_that_one_rank_lacks_is_told_to_all_at_once, 0, 3);
     tcase_add_test(create, the_rank_with_least_memory_decides_for_all);
     tcase_add_test(create, ranks_in_one_memory_share_it);
     tcase_add_test(create, each_rank_knows_its_shard);

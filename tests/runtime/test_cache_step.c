@@ -81,81 +81,113 @@ START_TEST(calls_out_of_order_are_refused_and_nothing_is_lost)
 }
 END_TEST
 
-/* Shapes and types are compared with what the rank holds; out keeps its bytes. */
-START_TEST(tensors_of_the_wrong_shape_are_refused_with_both_shapes)
+/* One step of 4 tokens in a cache of one rank, with tensors that fit. */
+typedef struct shape_case {
+    cache_fixture fixture;
+    float memory[4 * 4 * 8];
+    float out_memory[4 * 4 * 8];
+    kvspan_tensor planes[2];
+    kvspan_tensor q;
+    kvspan_tensor out;
+    kvspan_tensor lse;
+    kvspan_attention attention;
+} shape_case;
+
+static void shape_case_open(shape_case *it)
 {
-    cache_fixture fixture = cache_fixture_make();
+    const kvspan_tensor plane = { it->memory, KVSPAN_F32, 2, 8, 4, 16, 8 };
     kvspan_error error = { .status = KVSPAN_OK };
     kvspan_step_view view;
     kvspan_sequence sequence = 0;
     kvspan_step *step = NULL;
-    float memory[4 * 4 * 8];
-    float out_memory[4 * 4 * 8];
-    const kvspan_tensor good_q = { memory, KVSPAN_F32, 4, 8, 4, 32, 8 };
-    const kvspan_tensor good_plane = { memory, KVSPAN_F32, 2, 8, 4, 16, 8 };
-    kvspan_tensor planes[2] = { good_plane, good_plane };
-    kvspan_tensor out = good_q;
-    kvspan_tensor q = good_q;
-    kvspan_tensor lse = { out_memory, KVSPAN_F32, 4, 1, 4, 4, 1 };
-    kvspan_attention attention = { .size = sizeof(attention) };
 
-    memset(memory, 0, sizeof(memory));
-    memset(out_memory, 0x5a, sizeof(out_memory));
-    out.data = out_memory;
-    ck_assert_int_eq(cache_fixture_open(&fixture, NULL, &error), KVSPAN_OK);
-    ck_assert_int_eq(cache_fixture_plan(&fixture, &sequence, 4, &step, &error), KVSPAN_OK);
-    ck_assert_int_eq(kvspan_step_begin(fixture.cache, step, NULL, 0, &view, &error), KVSPAN_OK);
+    *it = (shape_case){ .fixture = cache_fixture_make(),
+                        .planes = { plane, plane },
+                        .q = { it->memory, KVSPAN_F32, 4, 8, 4, 32, 8 },
+                        .out = { it->out_memory, KVSPAN_F32, 4, 8, 4, 32, 8 },
+                        .lse = { it->out_memory, KVSPAN_F32, 4, 1, 4, 4, 1 },
+                        .attention = { .size = sizeof(it->attention) } };
+    memset(it->out_memory, 0x5a, sizeof(it->out_memory));
+    ck_assert_int_eq(cache_fixture_open(&it->fixture, NULL, &error), KVSPAN_OK);
+    ck_assert_int_eq(cache_fixture_plan(&it->fixture, &sequence, 4, &step, &error), KVSPAN_OK);
+    ck_assert_int_eq(kvspan_step_begin(it->fixture.cache, step, NULL, 0, &view, &error), KVSPAN_OK);
+}
 
-    planes[1].heads = 3;
-    ck_assert_int_eq(kvspan_cache_append(fixture.cache, 0, planes, NULL, &error),
-                     KVSPAN_ERR_ARGUMENT);
-    ck_assert(strstr(error.message, "planes[1]") && strstr(error.message, "3 heads") &&
-              strstr(error.message, "2 heads"));
-    planes[1] = good_plane;
-    planes[0].dtype = KVSPAN_BF16;
-    ck_assert_int_eq(kvspan_cache_append(fixture.cache, 0, planes, NULL, &error),
-                     KVSPAN_ERR_ARGUMENT);
-    ck_assert(strstr(error.message, "bfloat16") && strstr(error.message, "float32"));
-    planes[0] = good_plane;
-    planes[0].tokens = 5;
-    ck_assert_int_eq(kvspan_cache_append(fixture.cache, 0, planes, NULL, &error),
-                     KVSPAN_ERR_ARGUMENT);
-    ck_assert(strstr(error.message, "5") && strstr(error.message, "4"));
-    planes[0] = good_plane;
-    ck_assert_int_eq(kvspan_cache_append(fixture.cache, 9, planes, NULL, &error),
-                     KVSPAN_ERR_ARGUMENT);
-    ck_assert(strstr(error.message, "layer 9"));
-    ck_assert_int_eq(kvspan_cache_append(fixture.cache, 0, planes, NULL, &error), KVSPAN_OK);
+static void assert_append_refused(shape_case *it, uint32_t layer, const char *part,
+                                  const char *other_part)
+{
+    kvspan_error error = { .status = KVSPAN_OK };
 
-    q.dim = 7;
-    ck_assert_int_eq(kvspan_cache_attend(fixture.cache, 0, &q, &attention, &out, NULL, &error),
+    ck_assert_int_eq(kvspan_cache_append(it->fixture.cache, layer, it->planes, NULL, &error),
                      KVSPAN_ERR_ARGUMENT);
-    ck_assert(strstr(error.message, "[7 dim]") && strstr(error.message, "[8]"));
-    q = good_q;
-    out.dtype = KVSPAN_BF16;
-    ck_assert_int_eq(kvspan_cache_attend(fixture.cache, 0, &q, &attention, &out, NULL, &error),
-                     KVSPAN_ERR_ARGUMENT);
-    out.dtype = KVSPAN_F32;
-    out.tokens = 3;
-    ck_assert_int_eq(kvspan_cache_attend(fixture.cache, 0, &q, &attention, &out, NULL, &error),
-                     KVSPAN_ERR_ARGUMENT);
-    out.tokens = 4;
-    attention.q_heads = KVSPAN_HEADS_ALL;
-    ck_assert_int_eq(kvspan_cache_attend(fixture.cache, 0, &q, &attention, &out, NULL, &error),
-                     KVSPAN_ERR_ARGUMENT);
-    attention.q_heads = KVSPAN_HEADS_OF_KV;
-    lse.dtype = KVSPAN_BF16;
-    attention.lse_out = &lse;
-    ck_assert_int_eq(kvspan_cache_attend(fixture.cache, 0, &q, &attention, &out, NULL, &error),
-                     KVSPAN_ERR_ARGUMENT);
-    attention.lse_out = NULL;
-    for (size_t i = 0; i < sizeof(out_memory); i++) {
-        ck_assert_uint_eq(((unsigned char *)out_memory)[i], 0x5a);
+    ck_assert_msg(strstr(error.message, part) && strstr(error.message, other_part), "%s",
+                  error.message);
+}
+
+static void assert_attend_refused(shape_case *it, const char *part, const char *other_part)
+{
+    kvspan_error error = { .status = KVSPAN_OK };
+
+    ck_assert_int_eq(
+        kvspan_cache_attend(it->fixture.cache, 0, &it->q, &it->attention, &it->out, NULL, &error),
+        KVSPAN_ERR_ARGUMENT);
+    ck_assert_msg(strstr(error.message, part) && strstr(error.message, other_part), "%s",
+                  error.message);
+}
+
+START_TEST(planes_of_the_wrong_shape_are_refused_with_both_shapes)
+{
+    shape_case it;
+    kvspan_tensor good;
+
+    shape_case_open(&it);
+    good = it.planes[0];
+    it.planes[1].heads = 3;
+    assert_append_refused(&it, 0, "planes[1] is [3 heads]", "2 heads");
+    it.planes[1] = good;
+    it.planes[0].dtype = KVSPAN_BF16;
+    assert_append_refused(&it, 0, "bfloat16", "float32");
+    it.planes[0] = good;
+    it.planes[0].tokens = 5;
+    assert_append_refused(&it, 0, "has 5 tokens", "the step 4");
+    it.planes[0] = good;
+    assert_append_refused(&it, 9, "layer 9", "");
+    ck_assert_int_eq(kvspan_cache_append(it.fixture.cache, 0, it.planes, NULL, NULL), KVSPAN_OK);
+    cache_fixture_close(&it.fixture);
+}
+END_TEST
+
+/* Whatever is wrong, out keeps its bytes. */
+START_TEST(tensors_of_the_wrong_shape_are_refused_with_both_shapes)
+{
+    shape_case it;
+
+    shape_case_open(&it);
+    ck_assert_int_eq(kvspan_cache_append(it.fixture.cache, 0, it.planes, NULL, NULL), KVSPAN_OK);
+    it.q.dim = 7;
+    assert_attend_refused(&it, "[7 dim]", "[8]");
+    it.q.dim = 8;
+    it.out.dtype = KVSPAN_BF16;
+    assert_attend_refused(&it, "bfloat16", "float32");
+    it.out.dtype = KVSPAN_F32;
+    it.out.tokens = 3;
+    assert_attend_refused(&it, "3", "4");
+    it.out.tokens = 4;
+    it.attention.q_heads = KVSPAN_HEADS_ALL;
+    assert_attend_refused(&it, "q_heads", "");
+    it.attention.q_heads = KVSPAN_HEADS_OF_KV;
+    it.lse.dtype = KVSPAN_BF16;
+    it.attention.lse_out = &it.lse;
+    assert_attend_refused(&it, "lse", "");
+    it.attention.lse_out = NULL;
+    for (size_t i = 0; i < sizeof(it.out_memory); i++) {
+        ck_assert_uint_eq(((unsigned char *)it.out_memory)[i], 0x5a);
     }
-    ck_assert_int_eq(kvspan_cache_attend(fixture.cache, 0, &q, &attention, &out, NULL, &error),
-                     KVSPAN_OK);
-    ck_assert(out_memory[0] == 0.0f); /* all values are 0 */
-    cache_fixture_close(&fixture);
+    ck_assert_int_eq(
+        kvspan_cache_attend(it.fixture.cache, 0, &it.q, &it.attention, &it.out, NULL, NULL),
+        KVSPAN_OK);
+    ck_assert(it.out_memory[0] == 0.0f); /* all values are 0 */
+    cache_fixture_close(&it.fixture);
 }
 END_TEST
 
@@ -418,6 +450,7 @@ int main(void)
 
     tcase_set_timeout(steps, 0);
     tcase_add_test(steps, calls_out_of_order_are_refused_and_nothing_is_lost);
+    tcase_add_test(steps, planes_of_the_wrong_shape_are_refused_with_both_shapes);
     tcase_add_test(steps, tensors_of_the_wrong_shape_are_refused_with_both_shapes);
     tcase_add_test(steps, an_idle_coordinator_is_a_timeout_and_nothing_is_lost);
     tcase_add_test(steps, a_notice_of_any_rank_reaches_the_coordinator);

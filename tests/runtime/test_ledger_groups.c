@@ -276,9 +276,10 @@ START_TEST(handles_that_are_wrong_are_told_apart)
 {
     const kvspan_sequence parent = test_sequence_create(ledger, 1);
 
-    expect_no_fork(0, 0,
-                   "the sequence is stale: it is generation 0 of slot 0, which is taken at "
-                   "generation 1");
+    expect_no_fork(
+        0, 0,
+        "the sequence was never created: it is generation 0 of slot 0, which is taken at "
+        "generation 1");
     expect_no_fork(parent + 9, 0, "slot 9 of the sequence is not in [0, 4)");
     ck_assert_int_eq(kvspan_sequence_free(ledger, parent, NULL), KVSPAN_OK);
     expect_no_fork(parent, 0,

@@ -167,7 +167,7 @@ START_TEST(without_a_free_slot_nothing_is_created)
     second = test_sequence_create(ledger, 2);
     (void)test_sequence_create(ledger, 3);
     (void)test_sequence_create(ledger, 4);
-    assert_create_fails(&config, KVSPAN_ERR_NO_PAGES, "all 4 slots are taken");
+    assert_create_fails(&config, KVSPAN_ERR_NO_SLOTS, "all 4 slots are taken");
     config.token_count = 41;
     assert_create_fails(&config, KVSPAN_ERR_NEVER_FITS,
                         "a prompt of 41 tokens is longer than max_sequence_tokens 40");
@@ -176,6 +176,21 @@ START_TEST(without_a_free_slot_nothing_is_created)
 }
 END_TEST
 
+static void assert_commit_fails(kvspan_sequence sequence, uint32_t token_count,
+                                const uint32_t *accepted_nodes, kvspan_status status,
+                                const char *message)
+{
+    static test_snapshot before;
+    kvspan_error error = { 0 };
+
+    test_snapshot_take(ledger, &before);
+    ck_assert_int_eq(
+        kvspan_sequence_commit(ledger, sequence, NULL, token_count, accepted_nodes, &error),
+        status);
+    ck_assert_str_eq(error.message, message);
+    test_snapshot_assert_same(ledger, &before);
+}
+
 START_TEST(a_stale_sequence_is_refused_and_both_generations_are_named)
 {
     const kvspan_sequence old = test_sequence_create(ledger, 1);
@@ -183,10 +198,15 @@ START_TEST(a_stale_sequence_is_refused_and_both_generations_are_named)
 
     ck_assert_int_eq(kvspan_sequence_free(ledger, old, NULL), KVSPAN_OK);
     assert_free_fails(
-        old, "the sequence is stale: it is generation 1 of slot 0, which is free at generation 2");
+        old,
+        "the sequence was freed already: it is generation 1 of slot 0, which is free at generation 2");
     now = test_sequence_create(ledger, 2);
     assert_free_fails(
-        old, "the sequence is stale: it is generation 1 of slot 0, which is taken at generation 2");
+        old,
+        "the sequence was freed already: it is generation 1 of slot 0, which is taken at generation 2");
+    assert_commit_fails(old, 1, NULL, KVSPAN_ERR_ARGUMENT,
+                        "the sequence is stale: it is generation 1 of slot 0, which is taken at "
+                        "generation 2");
     ck_assert_uint_eq(kvspan_sequence_tokens(ledger, old), 0);
     ck_assert_uint_eq(kvspan_sequence_committed(ledger, old), 0);
     test_append(ledger, now, 3);
@@ -198,10 +218,11 @@ END_TEST
 START_TEST(a_sequence_that_never_was_is_refused)
 {
     assert_free_fails(
-        0, "the sequence is stale: it is generation 0 of slot 0, which is free at generation 1");
+        0,
+        "the sequence was never created: it is generation 0 of slot 0, which is free at generation 1");
     assert_free_fails(
         (uint64_t)1 << 32,
-        "the sequence is stale: it is generation 1 of slot 0, which is free at generation 1");
+        "the sequence was never created: it is generation 1 of slot 0, which is free at generation 1");
     assert_free_fails((uint64_t)1 << 32 | 4, "slot 4 of the sequence is not in [0, 4)");
     ck_assert_uint_eq(kvspan_sequence_tokens(ledger, UINT64_MAX), 0);
 }
@@ -253,21 +274,6 @@ START_TEST(freed_pages_go_to_the_tail_in_the_order_of_the_table)
 }
 END_TEST
 
-static void assert_commit_fails(kvspan_sequence sequence, uint32_t token_count,
-                                const uint32_t *accepted_nodes, kvspan_status status,
-                                const char *message)
-{
-    static test_snapshot before;
-    kvspan_error error = { 0 };
-
-    test_snapshot_take(ledger, &before);
-    ck_assert_int_eq(
-        kvspan_sequence_commit(ledger, sequence, NULL, token_count, accepted_nodes, &error),
-        status);
-    ck_assert_str_eq(error.message, message);
-    test_snapshot_assert_same(ledger, &before);
-}
-
 START_TEST(commits_add_up_to_the_longest_sequence_and_no_further)
 {
     const uint32_t ids[] = { 3, 1, 4 };
@@ -279,15 +285,16 @@ START_TEST(commits_add_up_to_the_longest_sequence_and_no_further)
     ck_assert_int_eq(kvspan_sequence_commit(ledger, sequence, ids, 3, NULL, NULL), KVSPAN_OK);
     ck_assert_uint_eq(kvspan_sequence_committed(ledger, sequence), 33);
     ck_assert_uint_eq(kvspan_sequence_tokens(ledger, sequence), 0);
-    assert_commit_fails(sequence, 8, NULL, KVSPAN_ERR_ARGUMENT,
+    assert_commit_fails(sequence, 8, NULL, KVSPAN_ERR_NEVER_FITS,
                         "slot 0 (tag 6) has 33 committed tokens, 8 more are beyond "
                         "max_sequence_tokens 40");
     assert_commit_fails(sequence, 0, NULL, KVSPAN_ERR_ARGUMENT, "token_count is 0, not at least 1");
     assert_commit_fails(sequence, 1, ids, KVSPAN_ERR_UNSUPPORTED,
                         "accepted_nodes: token trees are not supported");
-    assert_commit_fails(sequence + 1, 1, NULL, KVSPAN_ERR_ARGUMENT,
-                        "the sequence is stale: it is generation 1 of slot 1, which is free at "
-                        "generation 1");
+    assert_commit_fails(
+        sequence + 1, 1, NULL, KVSPAN_ERR_ARGUMENT,
+        "the sequence was never created: it is generation 1 of slot 1, which is free at "
+        "generation 1");
     ck_assert_int_eq(kvspan_sequence_commit(ledger, sequence, NULL, 7, NULL, NULL), KVSPAN_OK);
     ck_assert_uint_eq(kvspan_sequence_committed(ledger, sequence), 40);
 }

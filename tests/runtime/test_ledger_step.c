@@ -122,9 +122,10 @@ START_TEST(a_row_that_its_caller_got_wrong_is_refused)
     kvspan_error error = { 0 };
 
     assert_add_fails(step, sequence, 0, KVSPAN_ERR_ARGUMENT, "new_tokens is 0, not at least 1");
-    assert_add_fails(step, sequence + 3, 1, KVSPAN_ERR_ARGUMENT,
-                     "the sequence is stale: it is generation 1 of slot 3, which is free at "
-                     "generation 1");
+    assert_add_fails(
+        step, sequence + 3, 1, KVSPAN_ERR_ARGUMENT,
+        "the sequence was never created: it is generation 1 of slot 3, which is free at "
+        "generation 1");
     test_step_add(step, sequence, 6);
     assert_add_fails(step, sequence, 1, KVSPAN_ERR_ARGUMENT,
                      "slot 0 (tag 1) has a row in this step already");
@@ -236,7 +237,7 @@ START_TEST(the_last_attached_payload_rides)
     ck_assert_str_eq(error.message, "payload_bytes is 17, max_payload_bytes is 16");
     ck_assert_int_eq(kvspan_step_attach(step, payload, (size_t)1 << 32, NULL), KVSPAN_ERR_ARGUMENT);
     ck_assert_int_eq(kvspan_step_attach(step, NULL, 3, &error), KVSPAN_ERR_ARGUMENT);
-    ck_assert_str_eq(error.message, "the payload of 3 bytes is NULL");
+    ck_assert_str_eq(error.message, "payload is NULL for 3 bytes");
     test_snapshot_assert_same(ledger, &before);
     changes = kvspan_step_changes(step);
     ck_assert_uint_eq(changes.payload_bytes, 16);
