@@ -60,10 +60,11 @@ check 2 tp:2 "$digest" "${groups[@]}" --pages 240
 [ "$(value preemptions)" -gt 0 ] || fail "240 pages: no preemption"
 
 check_meshes --dtype float16
-# In float32, where the bound is narrow: what pages hold is checked to the bit.
-check_meshes --dtype float32 --kv-dtype int8
-check_meshes --dtype float32 --kv-dtype float8_e4m3
-check_meshes --dtype float32 --kv-dtype float8_e5m2
+# In float32, where the bound is narrow: an element of a page that is off by one step exceeds it. With
+# few dims chance decides how narrow it is.
+check_meshes --head-dim 64 --dtype float32 --kv-dtype int8
+check_meshes --head-dim 64 --dtype float32 --kv-dtype float8_e4m3
+check_meshes --head-dim 64 --dtype float32 --kv-dtype float8_e5m2
 
 # All at once, from a file; K and V differ.
 cat >"$work/config.json" <<'EOF'
