@@ -11,6 +11,7 @@ kvspan_status kvspan_damage_flip(const kvspan_damage *damage, const kvspan_token
     const uint64_t index = kvspan_token_count(rule, damage->first);
     const uint64_t token = index % rule->page_tokens;
     kvspan_layer_view view;
+    uint32_t element_bytes;
     unsigned char *head;
     kvspan_status status;
 
@@ -22,6 +23,7 @@ kvspan_status kvspan_damage_flip(const kvspan_damage *damage, const kvspan_token
     if (status != KVSPAN_OK) {
         return status;
     }
+    element_bytes = kvspan_dtype_bytes(view.dtype);
     head = (unsigned char *)view.data +
            view.page_table[(uint64_t)slot * view.page_table_stride + index / rule->page_tokens] *
                view.page_stride +
@@ -29,8 +31,9 @@ kvspan_status kvspan_damage_flip(const kvspan_damage *damage, const kvspan_token
     if (view.scale_offset != 0) {
         head[view.scale_offset + (token + 1) * sizeof(float) - 1] ^= HIGHEST_EXPONENT_BIT;
     } else {
-        head[token * view.token_stride + kvspan_dtype_bytes(view.dtype) - 1] ^=
-            HIGHEST_EXPONENT_BIT;
+        head[kvspan_element_offset((kvspan_element_order)view.order, element_bytes, view.dim, token,
+                                   0) +
+             element_bytes - 1] ^= HIGHEST_EXPONENT_BIT;
     }
     *has_flipped_out = true;
     return KVSPAN_OK;

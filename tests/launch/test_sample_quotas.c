@@ -125,7 +125,8 @@ START_TEST(tokens_computed_again_count_at_their_first_step)
 }
 END_TEST
 
-/* A rehearsal that forgets a group or its window has other preemptions, and with them other steps. */
+/* A rehearsal that forgets a group or its window has other preemptions, and with them other steps.
+ */
 START_TEST(every_quota_is_kept_with_layer_groups_of_which_one_slides)
 {
     static sample_workload work;
