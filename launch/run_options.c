@@ -94,7 +94,8 @@ static const struct argp_option known_options[] = {
       0 },
     { "full-every", KEY_FULL_EVERY, "K", 0, "Every K-th layer has no --window", 0 },
     { "soft-cap", KEY_SOFT_CAP, "C", 0, "Logits become C tanh(logit / C); 0 = they stay (0)", 0 },
-    { "dtype", KEY_DTYPE, "TYPE", 0, "Of q, k, v: bfloat16 (the default), float16 or float32", 0 },
+    { "dtype", KEY_DTYPE, "TYPE", 0,
+      "Of q, k, v: bfloat16 (the default where no model says), float16 or float32", 0 },
     { "kv-dtype", KEY_KV_DTYPE, "TYPE", 0,
       "Of the pages: same (the default), or quantised with a scale per token and head: int8, "
       "float8_e4m3 or float8_e5m2",
