@@ -16,6 +16,7 @@ typedef struct kvspan_cpu_device {
     const kvspan_tile_kernels *pairs;  /* for bf16 queries */
     const kvspan_tile_kernels *floats; /* for queries of other types */
     kvspan_pool *pool;
+    kvspan_code_table codes[3]; /* of the 8-bit types from KVSPAN_F8E4M3 on */
     unsigned char *workspaces; /* [thread][workspace_bytes], 64-byte aligned */
     uint64_t workspace_bytes;
     unsigned char *partials; /* of units that several threads share; see attend_pages.c */
