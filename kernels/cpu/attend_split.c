@@ -96,7 +96,24 @@ static void find_tiles(const struct split *split, uint64_t index, kvspan_tile_ch
     }
 }
 
-/* The chunk after this one, of the next split too, or this one itself at the end. */
+static const unsigned char *find_scales(const struct split *split, const struct tile_plane *plane,
+                                        uint64_t token)
+{
+    return plane->head + split->table[token / split->page_tokens] * plane->view->page_stride +
+           plane->view->scale_offset + token % split->page_tokens * sizeof(float);
+}
+
+static void fetch_scales(const struct split *split, const struct tile_plane *plane,
+                         const kvspan_tile_chunk *chunk)
+{
+    for (uint32_t i = 0; i < chunk->tile_count; i++) {
+        __builtin_prefetch(
+            find_scales(split, plane, chunk->index + (uint64_t)i * KVSPAN_TILE_TOKENS));
+    }
+}
+
+/* Finds the chunk after this one, of the next split too, to be fetched meanwhile; at the end this
+ * one itself. */
 static void find_next_tiles(const struct split *split, uint64_t index, kvspan_tile_chunk *chunk)
 {
     struct split rest = *split;
@@ -105,6 +122,12 @@ static void find_next_tiles(const struct split *split, uint64_t index, kvspan_ti
     rest.end = split->block->index_end;
     if (index + KVSPAN_CHUNK_TOKENS < rest.end) {
         find_tiles(&rest, index + KVSPAN_CHUNK_TOKENS, &next);
+        if (split->block->tile.has_key_scales) {
+            fetch_scales(&rest, &split->keys, &next);
+        }
+        if (split->block->tile.has_value_scales) {
+            fetch_scales(&rest, &split->values, &next);
+        }
     }
     for (uint32_t i = 0; i < chunk->tile_count; i++) {
         chunk->next_keys[i] = next.keys[i < next.tile_count ? i : 0];
@@ -117,18 +140,15 @@ static void load_scales(const struct split *split, const struct tile_plane *plan
                         const kvspan_tile_chunk *chunk, float *scales)
 {
     for (uint32_t i = 0; i < chunk->tile_count; i++) {
-        const uint64_t token = chunk->index + (uint64_t)i * KVSPAN_TILE_TOKENS;
-        const uint64_t page = split->table[token / split->page_tokens];
-
         memcpy(scales + (size_t)i * KVSPAN_TILE_TOKENS,
-               plane->head + page * plane->view->page_stride + plane->view->scale_offset +
-                   token % split->page_tokens * sizeof(float),
+               find_scales(split, plane, chunk->index + (uint64_t)i * KVSPAN_TILE_TOKENS),
                KVSPAN_TILE_TOKENS * sizeof(float));
     }
-    for (uint32_t i = 0; i < chunk->tile_count * KVSPAN_TILE_TOKENS; i++) {
-        const uint64_t index = chunk->index + i;
-
-        scales[i] = index < split->begin || index >= split->end ? 0.0f : scales[i];
+    for (uint32_t i = 0; i < chunk->first; i++) {
+        scales[i] = 0.0f;
+    }
+    for (uint32_t i = chunk->last; i < chunk->tile_count * KVSPAN_TILE_TOKENS; i++) {
+        scales[i] = 0.0f;
     }
 }
 

@@ -14,27 +14,22 @@ enum {
 
 #define FETCH_HINT _MM_HINT_T1
 
-/* 256 entries of a byte in four registers. */
+/* 128 bytes to look up in. */
 typedef struct byte_table {
-    __m512i quarters[4];
+    __m512i lower;
+    __m512i upper;
 } byte_table;
 
 static inline byte_table byte_table_load(const uint8_t *bytes)
 {
-    byte_table table;
-
-    for (int i = 0; i < 4; i++) {
-        table.quarters[i] = _mm512_load_si512(bytes + (size_t)i * 64);
-    }
-    return table;
+    return (byte_table){ .lower = _mm512_load_si512(bytes),
+                         .upper = _mm512_load_si512(bytes + 64) };
 }
 
-static inline __m512i look_up(const byte_table *table, __m512i codes, __mmask64 is_upper)
+/* By the lower 7 bits of each code. */
+static inline __m512i look_up(byte_table table, __m512i codes)
 {
-    const __m512i lower = _mm512_permutex2var_epi8(table->quarters[0], codes, table->quarters[1]);
-    const __m512i upper = _mm512_permutex2var_epi8(table->quarters[2], codes, table->quarters[3]);
-
-    return _mm512_mask_blend_epi8(is_upper, lower, upper);
+    return _mm512_permutex2var_epi8(table.lower, codes, table.upper);
 }
 
 /* As kvspan_widen_tile(). */
@@ -42,24 +37,29 @@ static void widen_tile(const kvspan_code_table *codes, const unsigned char *tile
                        const unsigned char *next, uint32_t quads, uint32_t lines,
                        uint16_t *bf16_out)
 {
-    const byte_table low = byte_table_load(codes->low);
-    const byte_table high = byte_table_load(codes->high);
+    const __m512i sign_bits = _mm512_set1_epi8((char)0x80);
+    const __mmask64 is_complement = codes->is_complement ? UINT64_MAX : 0;
+    const byte_table low_bytes = byte_table_load(codes->low);
+    const byte_table high_bytes = byte_table_load(codes->high);
+    uint16_t *target = bf16_out;
 
     for (uint32_t quad = 0; quad < quads; quad++) {
         for (uint32_t line = 0; line < lines; line++) {
             const __m512i bytes = _mm512_load_si512(tile);
-            const __mmask64 is_upper = _mm512_movepi8_mask(bytes);
-            const __m512i low_bytes = look_up(&low, bytes, is_upper);
-            const __m512i high_bytes = look_up(&high, bytes, is_upper);
-            uint16_t *const target = bf16_out + ((size_t)quad * 2 * lines + line) * 32;
+            const __m512i magnitudes = _mm512_mask_abs_epi8(bytes, is_complement, bytes);
+            const __m512i low = look_up(low_bytes, magnitudes);
+            /* high | (bytes & sign_bits) */
+            const __m512i high = _mm512_ternarylogic_epi64(look_up(high_bytes, magnitudes), bytes,
+                                                           sign_bits, 0xf8);
 
-            _mm512_store_si512(target, _mm512_unpacklo_epi8(low_bytes, high_bytes));
-            _mm512_store_si512(target + (size_t)lines * 32,
-                               _mm512_unpackhi_epi8(low_bytes, high_bytes));
+            _mm512_store_si512(target, _mm512_unpacklo_epi8(low, high));
+            _mm512_store_si512(target + (size_t)lines * 32, _mm512_unpackhi_epi8(low, high));
             _mm_prefetch((const char *)next, FETCH_HINT);
             tile += 64;
             next += 64;
+            target += 32;
         }
+        target += (size_t)lines * 32;
     }
 }
 

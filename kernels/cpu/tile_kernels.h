@@ -38,11 +38,13 @@ typedef struct kvspan_tile_workspace {
     uint64_t row_ends[KVSPAN_BLOCK_ROWS];
 } kvspan_tile_workspace;
 
-/* The 8-bit codes of a type as bf16: exact for int8, e4m3 and e5m2. Bytes apart, as table lookups
- * want them. */
+/* The magnitudes of an 8-bit type as bf16, exact for int8, e4m3 and e5m2; bytes apart, as table
+ * lookups want them. A code's upper bit is its sign, in two's complement for int8, of which −128 is
+ * no code (kvspan_plane). */
 typedef struct kvspan_code_table {
-    _Alignas(64) uint8_t low[256];
-    _Alignas(64) uint8_t high[256];
+    _Alignas(64) uint8_t low[128];
+    _Alignas(64) uint8_t high[128];
+    uint32_t is_complement;
 } kvspan_code_table;
 
 /* What all chunks of a block have in common. */

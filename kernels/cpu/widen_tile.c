@@ -10,7 +10,8 @@ enum {
 
 void kvspan_code_table_fill(kvspan_code_table *table, kvspan_dtype dtype)
 {
-    for (uint32_t code = 0; code < 256; code++) {
+    table->is_complement = dtype == KVSPAN_I8;
+    for (uint32_t code = 0; code < 128; code++) {
         const uint8_t byte = (uint8_t)code;
         uint16_t bf16;
         float value;
@@ -20,6 +21,14 @@ void kvspan_code_table_fill(kvspan_code_table *table, kvspan_dtype dtype)
         table->low[code] = (uint8_t)bf16;
         table->high[code] = (uint8_t)(bf16 >> 8);
     }
+}
+
+static uint16_t widen(const kvspan_code_table *codes, uint8_t code)
+{
+    const uint8_t sign = code & 0x80;
+    const uint8_t magnitude = codes->is_complement && sign ? (uint8_t)(0u - code) : code;
+
+    return (uint16_t)(codes->low[magnitude & 0x7f] | (codes->high[magnitude & 0x7f] | sign) << 8);
 }
 
 void kvspan_widen_tile(const kvspan_code_table *codes, const unsigned char *tile,
@@ -36,7 +45,7 @@ void kvspan_widen_tile(const kvspan_code_table *codes, const unsigned char *tile
             /* A quarter of 16 bytes holds 8 of the first pair, then 8 of the second. */
             uint16_t *const target = first + i / 8 % 2 * lines * LINE_PAIRS + i / 16 * 8 + i % 8;
 
-            *target = (uint16_t)(codes->low[source[i]] | codes->high[source[i]] << 8);
+            *target = widen(codes, source[i]);
         }
     }
 }
