@@ -1,25 +1,20 @@
 /** @file
- * The cpu column's device: instruction set, threads and their workspaces, all chosen at open.
+ * The cpu column's device: instruction set and threads, chosen at open.
  */
 #ifndef KVSPAN_KERNELS_CPU_CPU_DEVICE_H
 #define KVSPAN_KERNELS_CPU_CPU_DEVICE_H
 
 #include <kvspan/device.h>
 
+#include "kernels/cpu/page_kernels.h"
 #include "kernels/cpu/pool.h"
-#include "kernels/cpu/tile_kernels.h"
 #include "kernels/device.h"
 
 typedef struct kvspan_cpu_device {
     kvspan_device base;
     kvspan_isa isa;
-    const kvspan_tile_kernels *pairs;  /* for bf16 queries */
-    const kvspan_tile_kernels *floats; /* for queries of other types */
+    const kvspan_page_kernels *pages;
     kvspan_pool *pool;
-    unsigned char *workspaces; /* [thread][workspace_bytes], 64-byte aligned */
-    uint64_t workspace_bytes;
-    unsigned char *partials; /* of units that several threads share; see attend_pages.c */
-    uint64_t partial_bytes;
 } kvspan_cpu_device;
 
 /* The cpu device that `device` is. */
