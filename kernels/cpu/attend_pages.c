@@ -25,7 +25,7 @@ struct shared_unit {
     uint64_t first_task; /* of all shared units' splits */
     uint64_t first_split;
     uint64_t split_count;
-    float *results;       /* [split][row]{ [value_dim], maximum, sum } */
+    float *results; /* [split][row]{ [value_dim], maximum, sum } */
     atomic_uint unfinished;
 };
 
@@ -55,8 +55,8 @@ static kvspan_range find_heads(const kvspan_attend_pages_args *args, uint32_t nu
     const uint64_t end = first + args->group_size - args->q_first;
 
     return (kvspan_range){ .first = (uint32_t)begin,
-                           .count = (uint32_t)((end < args->q.heads ? end : args->q.heads) -
-                                               begin) };
+                           .count =
+                               (uint32_t)((end < args->q.heads ? end : args->q.heads) - begin) };
 }
 
 static uint64_t first_split_of(const kvspan_work_item *item)
@@ -77,7 +77,7 @@ static const kvspan_work_item *item_of(const struct attend_job *job, uint64_t un
 static kvspan_tile_workspace *workspace_of(const struct attend_job *job, uint32_t thread)
 {
     return (kvspan_tile_workspace *)(void *)(job->device->workspaces +
-                                             thread * job->device->workspace_bytes);
+                                             (uint64_t)thread * KVSPAN_TILE_WORKSPACE_BYTES);
 }
 
 static const kvspan_code_table *codes_of(const struct attend_job *job, kvspan_dtype dtype)
@@ -90,22 +90,20 @@ static kvspan_attend_block make_block(const struct attend_job *job, uint64_t uni
     const kvspan_attend_pages_args *const args = job->args;
     const uint32_t number = (uint32_t)(unit % job->range_count);
 
-    return (kvspan_attend_block){
-        .args = args,
-        .item = item_of(job, unit),
-        .kernels = job->kernels,
-        .tile = { .work = workspace_of(job, thread),
-                  .key_dim = args->keys.dim,
-                  .value_dim = args->values.dim,
-                  .scale = args->scale,
-                  .soft_cap = args->soft_cap,
-                  .key_codes = codes_of(job, args->keys.dtype),
-                  .value_codes = codes_of(job, args->values.dtype),
-                  .has_key_scales = args->keys.scale_offset != 0,
-                  .has_value_scales = args->values.scale_offset != 0 },
-        .kv_head = (uint32_t)group_of(args, 0) + number - args->kv_first,
-        .heads = find_heads(args, number)
-    };
+    return (kvspan_attend_block){ .args = args,
+                                  .item = item_of(job, unit),
+                                  .kernels = job->kernels,
+                                  .tile = { .work = workspace_of(job, thread),
+                                            .key_dim = args->keys.dim,
+                                            .value_dim = args->values.dim,
+                                            .scale = args->scale,
+                                            .soft_cap = args->soft_cap,
+                                            .key_codes = codes_of(job, args->keys.dtype),
+                                            .value_codes = codes_of(job, args->values.dtype),
+                                            .has_key_scales = args->keys.scale_offset != 0,
+                                            .has_value_scales = args->values.scale_offset != 0 },
+                                  .kv_head = (uint32_t)group_of(args, 0) + number - args->kv_first,
+                                  .heads = find_heads(args, number) };
 }
 
 /* Goes to the next block of a unit: some heads of some tokens. `all` are the heads of the unit;
@@ -204,8 +202,8 @@ static kvspan_partial kept_result(const struct attend_job *job, const struct sha
                                   uint64_t split, uint32_t row)
 {
     const uint32_t dim = job->args->values.dim;
-    float *const result = shared->results + split * result_floats(job, shared->unit) +
-                          (uint64_t)row * (dim + 2);
+    float *const result =
+        shared->results + split * result_floats(job, shared->unit) + (uint64_t)row * (dim + 2);
 
     return (kvspan_partial){ .output = result, .maximum = result + dim, .sum = result + dim + 1 };
 }
@@ -325,14 +323,12 @@ static void choose_shared(struct attend_job *job)
         if (splits < 2 || unit_cost(item) * threads * SHARED_PER_THREAD < total || floats > room) {
             continue;
         }
-        job->shared[job->shared_count] = (struct shared_unit){
-            .unit = unit,
-            .first_task = job->shared_task_count,
-            .first_split = first,
-            .split_count = splits,
-            .results = results,
-            .unfinished = (unsigned)splits
-        };
+        job->shared[job->shared_count] = (struct shared_unit){ .unit = unit,
+                                                               .first_task = job->shared_task_count,
+                                                               .first_split = first,
+                                                               .split_count = splits,
+                                                               .results = results,
+                                                               .unfinished = (unsigned)splits };
         job->shared_count++;
         job->shared_task_count += splits;
         results += floats;

@@ -87,8 +87,8 @@ static void find_tiles(const struct split *split, uint64_t index, kvspan_tile_ch
         const uint64_t page = split->table[token / split->page_tokens];
         const uint64_t tile = token % split->page_tokens / KVSPAN_TILE_TOKENS;
 
-        chunk->keys[chunk->tile_count] = split->keys.head + page * split->keys.view->page_stride +
-                                         tile * split->keys.tile_bytes;
+        chunk->keys[chunk->tile_count] =
+            split->keys.head + page * split->keys.view->page_stride + tile * split->keys.tile_bytes;
         chunk->values[chunk->tile_count] = split->values.head +
                                            page * split->values.view->page_stride +
                                            tile * split->values.tile_bytes;
@@ -166,16 +166,14 @@ void kvspan_attend_split(const kvspan_attend_block *block, uint64_t number)
 {
     const kvspan_attend_pages_args *const args = block->args;
     const uint64_t first = number * KVSPAN_SPLIT_TOKENS;
-    const struct split split = {
-        .block = block,
-        .keys = find_plane(&args->keys, block->kv_head),
-        .values = find_plane(&args->values, block->kv_head),
-        .table =
-            args->rows.page_table + (uint64_t)block->item->slot * args->rows.page_table_stride,
-        .page_tokens = args->rows.rule.page_tokens,
-        .begin = later(first, block->index_begin),
-        .end = earlier(first + KVSPAN_SPLIT_TOKENS, block->index_end)
-    };
+    const struct split split = { .block = block,
+                                 .keys = find_plane(&args->keys, block->kv_head),
+                                 .values = find_plane(&args->values, block->kv_head),
+                                 .table = args->rows.page_table + (uint64_t)block->item->slot *
+                                                                      args->rows.page_table_stride,
+                                 .page_tokens = args->rows.rule.page_tokens,
+                                 .begin = later(first, block->index_begin),
+                                 .end = earlier(first + KVSPAN_SPLIT_TOKENS, block->index_end) };
 
     clear_results(&block->tile);
     for (uint64_t index = split.begin / KVSPAN_CHUNK_TOKENS * KVSPAN_CHUNK_TOKENS;
@@ -217,8 +215,7 @@ void kvspan_attend_store(const kvspan_attend_block *block, uint32_t row,
                          const kvspan_partial *total)
 {
     const kvspan_attend_pages_args *const args = block->args;
-    const uint64_t token =
-        block->item->first_token + block->first_token + row / block->heads.count;
+    const uint64_t token = block->item->first_token + block->first_token + row / block->heads.count;
     const uint32_t head = block->heads.first + row % block->heads.count;
     const int is_empty = *total->sum == 0.0f;
 

@@ -24,7 +24,7 @@ typedef struct kvspan_attend_block {
     uint32_t kv_head;     /* local */
     uint32_t first_token; /* within the item */
     uint32_t token_count;
-    kvspan_range heads; /* of q; row = token · heads.count + head */
+    kvspan_range heads;   /* of q; row = token · heads.count + head */
     uint64_t index_begin; /* local tokens that some row sees */
     uint64_t index_end;
 } kvspan_attend_block;

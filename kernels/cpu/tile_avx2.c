@@ -12,9 +12,9 @@ enum {
     VALUE_LINES = 1
 };
 
-#define FETCH_HINT _MM_HINT_T1
-#define TILE_KERNELS kvspan_tile_kernels_avx2
+#define FETCH_HINT        _MM_HINT_T1
+#define TILE_KERNELS      kvspan_tile_kernels_avx2
 #define TILE_KERNELS_NAME "avx2"
-#define WIDEN_TILE kvspan_widen_tile
+#define WIDEN_TILE        kvspan_widen_tile
 
 #include "kernels/cpu/tile_body.h"

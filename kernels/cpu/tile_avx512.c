@@ -12,9 +12,9 @@ enum {
     VALUE_LINES = 4
 };
 
-#define FETCH_HINT _MM_HINT_T1
-#define TILE_KERNELS kvspan_tile_kernels_avx512
+#define FETCH_HINT        _MM_HINT_T1
+#define TILE_KERNELS      kvspan_tile_kernels_avx512
 #define TILE_KERNELS_NAME "avx512"
-#define WIDEN_TILE kvspan_widen_tile
+#define WIDEN_TILE        kvspan_widen_tile
 
 #include "kernels/cpu/tile_body.h"

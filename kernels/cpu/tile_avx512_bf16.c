@@ -49,8 +49,8 @@ static void widen_tile(const kvspan_code_table *codes, const unsigned char *tile
             const __m512i magnitudes = _mm512_mask_abs_epi8(bytes, is_complement, bytes);
             const __m512i low = look_up(low_bytes, magnitudes);
             /* high | (bytes & sign_bits) */
-            const __m512i high = _mm512_ternarylogic_epi64(look_up(high_bytes, magnitudes), bytes,
-                                                           sign_bits, 0xf8);
+            const __m512i high =
+                _mm512_ternarylogic_epi64(look_up(high_bytes, magnitudes), bytes, sign_bits, 0xf8);
 
             _mm512_store_si512(target, _mm512_unpacklo_epi8(low, high));
             _mm512_store_si512(target + (size_t)lines * 32, _mm512_unpackhi_epi8(low, high));
@@ -63,8 +63,8 @@ static void widen_tile(const kvspan_code_table *codes, const unsigned char *tile
     }
 }
 
-#define WIDEN_TILE widen_tile
-#define TILE_KERNELS kvspan_tile_kernels_avx512_bf16
+#define WIDEN_TILE        widen_tile
+#define TILE_KERNELS      kvspan_tile_kernels_avx512_bf16
 #define TILE_KERNELS_NAME "avx512_bf16"
 
 #include "kernels/cpu/tile_body.h"

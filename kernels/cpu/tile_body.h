@@ -79,13 +79,13 @@ INLINED void score_tiles(const struct score_pass *pass, const int rows, const in
 static void score_rows(const struct score_pass *pass, uint32_t rows, uint32_t tiles)
 {
     assert(rows <= SCORE_ROWS);
-#define SCORE_CASE(n)                                                                              \
-    case n:                                                                                        \
-        if (tiles == SCORE_TILES) {                                                                \
-            score_tiles(pass, n <= SCORE_ROWS ? n : SCORE_ROWS, SCORE_TILES);                      \
-        } else {                                                                                   \
-            score_tiles(pass, n <= SCORE_ROWS ? n : SCORE_ROWS, 1);                                \
-        }                                                                                          \
+#define SCORE_CASE(n)                                                         \
+    case n:                                                                   \
+        if (tiles == SCORE_TILES) {                                           \
+            score_tiles(pass, n <= SCORE_ROWS ? n : SCORE_ROWS, SCORE_TILES); \
+        } else {                                                              \
+            score_tiles(pass, n <= SCORE_ROWS ? n : SCORE_ROWS, 1);           \
+        }                                                                     \
         return
     switch (rows) {
         SCORE_CASE(1);
@@ -114,8 +114,7 @@ struct ready_tiles {
 static void ready_key(const kvspan_tile_block *block, const kvspan_tile_chunk *chunk, uint32_t tile,
                       uint32_t place, struct ready_tiles *ready)
 {
-    uint16_t *const copy =
-        block->work->keys + (size_t)place * KVSPAN_TILE_TOKENS * block->key_dim;
+    uint16_t *const copy = block->work->keys + (size_t)place * KVSPAN_TILE_TOKENS * block->key_dim;
 
     ready->tiles[place] = chunk->keys[tile];
     ready->next[place] = chunk->next_keys[tile];
@@ -176,8 +175,7 @@ INLINED vector exponential(vector x)
 INLINED vector capped(vector score, float cap)
 {
     const vector power = exponential(vector_multiply(score, vector_of(2.0f / cap)));
-    const vector part =
-        vector_divide(vector_of(2.0f * cap), vector_add(vector_of(1.0f), power));
+    const vector part = vector_divide(vector_of(2.0f * cap), vector_add(vector_of(1.0f), power));
 
     return vector_subtract(vector_of(cap), part);
 }
@@ -191,8 +189,7 @@ static float finish_scores(const kvspan_tile_block *block, float *scores, uint32
 
     for (uint32_t i = 0; i < vectors; i++) {
         const int32_t lane = (int32_t)(i * VECTOR_FLOATS);
-        vector score =
-            vector_multiply(vector_load(scores + lane), vector_of(block->scale));
+        vector score = vector_multiply(vector_load(scores + lane), vector_of(block->scale));
 
         if (block->has_key_scales) {
             score = vector_multiply(score, vector_load(block->work->key_scales + lane));
@@ -246,8 +243,8 @@ static void weigh_row(const kvspan_tile_block *block, uint32_t row, uint32_t vec
     kvspan_tile_workspace *const work = block->work;
     float *const scores = work->scores + (size_t)row * KVSPAN_CHUNK_TOKENS;
     number *const weights = (number *)work->weights + (size_t)row * KVSPAN_CHUNK_TOKENS;
-    const vector shift = vector_of(
-        raise_maximum(block, row, finish_scores(block, scores, vectors, first, last)));
+    const vector shift =
+        vector_of(raise_maximum(block, row, finish_scores(block, scores, vectors, first, last)));
     vector sum = vector_of(0.0f);
 
     for (uint32_t i = 0; i < vectors; i += 2) {
@@ -343,7 +340,7 @@ INLINED void fold_value_lines(const struct value_pass *pass, const int rows, uin
 
 static void fold_value_rows(const struct value_pass *pass, uint32_t rows, uint32_t lines)
 {
-#define VALUE_CASE(n)                                                                              \
+#define VALUE_CASE(n) \
     case n: fold_value_lines(pass, n <= VALUE_ROWS ? n : VALUE_ROWS, lines); return
     switch (rows) {
         VALUE_CASE(1);
@@ -398,16 +395,16 @@ static void fold_value_tiles(const kvspan_tile_block *block, uint32_t first_tile
         lines = line_count - line < VALUE_LINES ? 1 : VALUE_LINES;
         for (uint32_t part = 0; part < parts; part++) {
             const uint32_t rows = (block->row_count - row + parts - part - 1) / (parts - part);
-            const struct value_pass pass = {
-                .weights = (const number *)work->weights + (size_t)row * KVSPAN_CHUNK_TOKENS +
-                           (size_t)first_tile * KVSPAN_TILE_TOKENS,
-                .tiles = ready->tiles,
-                .next_tiles = ready->next,
-                .tile_count = tile_count,
-                .dim = block->value_dim,
-                .first_line = line,
-                .outputs = work->outputs + (size_t)row * block->value_dim
-            };
+            const struct value_pass pass = { .weights = (const number *)work->weights +
+                                                        (size_t)row * KVSPAN_CHUNK_TOKENS +
+                                                        (size_t)first_tile * KVSPAN_TILE_TOKENS,
+                                             .tiles = ready->tiles,
+                                             .next_tiles = ready->next,
+                                             .tile_count = tile_count,
+                                             .dim = block->value_dim,
+                                             .first_line = line,
+                                             .outputs =
+                                                 work->outputs + (size_t)row * block->value_dim };
 
             fold_value_rows(&pass, rows, lines);
             row += rows;

@@ -13,7 +13,7 @@
 
 enum {
     KVSPAN_TILE_MAX_DIM = 256, /* of a head, in tiled pages that are attended */
-    KVSPAN_CHUNK_TILES = 16,   /* a chunk begins where the local index is a multiple of its tokens */
+    KVSPAN_CHUNK_TILES = 16, /* a chunk begins where the local index is a multiple of its tokens */
     KVSPAN_CHUNK_TOKENS = KVSPAN_CHUNK_TILES * KVSPAN_TILE_TOKENS,
     KVSPAN_VALUE_TILES = 4, /* value tiles that stay in the first cache while all rows use them */
     KVSPAN_BLOCK_ROWS = 64  /* queries of a block */
@@ -38,6 +38,11 @@ typedef struct kvspan_tile_workspace {
     uint64_t row_ends[KVSPAN_BLOCK_ROWS];
 } kvspan_tile_workspace;
 
+enum {
+    /* Whole pages of memory, so that no two threads write to one. */
+    KVSPAN_TILE_WORKSPACE_BYTES = (sizeof(kvspan_tile_workspace) + 4095) / 4096 * 4096
+};
+
 /* The magnitudes of an 8-bit type as bf16, exact for int8, e4m3 and e5m2; bytes apart, as table
  * lookups want them. A code's upper bit is its sign, in two's complement for int8, of which −128 is
  * no code (kvspan_plane). */
@@ -54,10 +59,10 @@ typedef struct kvspan_tile_block {
     uint32_t key_dim;
     uint32_t value_dim;
     float scale;
-    float soft_cap;                      /* 0 = none */
-    const kvspan_code_table *key_codes;  /* NULL = keys are bf16 */
+    float soft_cap;                       /* 0 = none */
+    const kvspan_code_table *key_codes;   /* NULL = keys are bf16 */
     const kvspan_code_table *value_codes; /* NULL = values are bf16 */
-    uint32_t has_key_scales;             /* work->key_scales holds those of the chunk */
+    uint32_t has_key_scales;              /* work->key_scales holds those of the chunk */
     uint32_t has_value_scales;
 } kvspan_tile_block;
 
@@ -65,7 +70,8 @@ typedef struct kvspan_tile_block {
 typedef struct kvspan_tile_chunk {
     uint64_t index; /* local, of the first tile's first token */
     uint32_t tile_count;
-    uint32_t first; /* tokens [first, last) of the chunk are read; others may be anything, NaN too */
+    uint32_t
+        first; /* tokens [first, last) of the chunk are read; others may be anything, NaN too */
     uint32_t last;
     const unsigned char *keys[KVSPAN_CHUNK_TILES];
     const unsigned char *values[KVSPAN_CHUNK_TILES];

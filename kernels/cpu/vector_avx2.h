@@ -76,8 +76,8 @@ static inline vector vector_scale(vector value, vector exponent)
 {
     const vector lowest = _mm256_set1_ps(-126.0f);
     const vector bounded = _mm256_max_ps(lowest, _mm256_min_ps(_mm256_set1_ps(128.0f), exponent));
-    const __m256i bits =
-        _mm256_slli_epi32(_mm256_add_epi32(_mm256_cvtps_epi32(bounded), _mm256_set1_epi32(127)), 23);
+    const __m256i bits = _mm256_slli_epi32(
+        _mm256_add_epi32(_mm256_cvtps_epi32(bounded), _mm256_set1_epi32(127)), 23);
     const vector scaled = _mm256_mul_ps(value, _mm256_castsi256_ps(bits));
 
     return _mm256_andnot_ps(_mm256_cmp_ps(exponent, lowest, _CMP_LT_OQ), scaled);

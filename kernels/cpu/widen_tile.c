@@ -37,8 +37,7 @@ void kvspan_widen_tile(const kvspan_code_table *codes, const unsigned char *tile
 {
     for (size_t line = 0; line < (size_t)quads * lines; line++) {
         const unsigned char *const source = tile + line * LINE_BYTES;
-        uint16_t *const first =
-            bf16_out + (line / lines * 2 * lines + line % lines) * LINE_PAIRS;
+        uint16_t *const first = bf16_out + (line / lines * 2 * lines + line % lines) * LINE_PAIRS;
 
         __builtin_prefetch(next + line * LINE_BYTES, 0, 2);
         for (size_t i = 0; i < LINE_BYTES; i++) {
