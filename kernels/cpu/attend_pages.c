@@ -9,12 +9,17 @@
 #include "kernels/cpu/cpu_device.h"
 #include "kernels/reference/reference.h"
 
-/* A unit of work is an item with the q heads of one kv head. A thread takes the next unit when it
- * is done with one, and folds the unit's splits in ascending order. Units so large that threads
- * would wait for one of them are shared: their splits are taken singly, their results kept apart,
- * and who finishes the last of a unit folds them, in ascending order as well. */
+/* A unit of work is an item with the q heads of some kv heads, as many as make a block: their pages
+ * lie side by side. A thread takes the next unit when it is done with one, and folds the unit's
+ * splits in ascending order. Units so large that threads would wait for one of them are shared:
+ * their splits are taken singly, their results kept apart, and who finishes the last of a unit
+ * folds them, in ascending order as well.
+ *
+ * A unit is named by item · range_count + its first kv head; the names of its other heads are
+ * empty. */
 
 enum {
+    TASKS_PER_THREAD = 4,   /* below that, units have fewer kv heads */
     SHARED_PER_THREAD = 16, /* a unit of more than 1 / (16 · threads) of the work is shared */
     MAX_SHARED = 256
 };
@@ -34,6 +39,7 @@ struct attend_job {
     kvspan_cpu_device *device;
     const kvspan_tile_kernels *kernels;
     uint32_t range_count; /* kv heads that q's heads belong to */
+    uint32_t most_heads;  /* kv heads of a unit */
     uint64_t unit_count;
     uint64_t shared_task_count;
     uint32_t shared_count;
@@ -85,6 +91,40 @@ static const kvspan_code_table *codes_of(const struct attend_job *job, kvspan_dt
     return dtype == KVSPAN_BF16 ? NULL : &job->device->codes[dtype - KVSPAN_F8E4M3];
 }
 
+/* The kv heads of a unit of the item: as many as make a block. */
+static uint32_t unit_heads(const struct attend_job *job, const kvspan_work_item *item)
+{
+    const uint32_t heads = KVSPAN_BLOCK_ROWS / (item->token_count * job->args->group_size);
+
+    if (heads <= 1) {
+        return 1;
+    }
+    return heads < job->most_heads ? heads : job->most_heads;
+}
+
+/* Whether the name is a unit's. */
+static int is_unit(const struct attend_job *job, uint64_t unit)
+{
+    return unit % job->range_count % unit_heads(job, item_of(job, unit)) == 0;
+}
+
+static uint32_t kv_heads_of(const struct attend_job *job, uint64_t unit)
+{
+    const uint32_t heads = unit_heads(job, item_of(job, unit));
+    const uint32_t left = job->range_count - (uint32_t)(unit % job->range_count);
+
+    return heads < left ? heads : left;
+}
+
+/* The heads of q in a unit. */
+static kvspan_range q_heads_of(const struct attend_job *job, uint64_t unit)
+{
+    kvspan_range heads = find_heads(job->args, (uint32_t)(unit % job->range_count));
+
+    heads.count *= kv_heads_of(job, unit);
+    return heads;
+}
+
 static kvspan_attend_block make_block(const struct attend_job *job, uint64_t unit, uint32_t thread)
 {
     const kvspan_attend_pages_args *const args = job->args;
@@ -103,7 +143,8 @@ static kvspan_attend_block make_block(const struct attend_job *job, uint64_t uni
                                             .has_key_scales = args->keys.scale_offset != 0,
                                             .has_value_scales = args->values.scale_offset != 0 },
                                   .kv_head = (uint32_t)group_of(args, 0) + number - args->kv_first,
-                                  .heads = find_heads(args, number) };
+                                  .kv_head_count = kv_heads_of(job, unit),
+                                  .heads = q_heads_of(job, unit) };
 }
 
 /* Goes to the next block of a unit: some heads of some tokens. `all` are the heads of the unit;
@@ -191,8 +232,7 @@ static void attend_unit(const struct attend_job *job, uint64_t unit, uint32_t th
 
 static uint64_t result_floats(const struct attend_job *job, uint64_t unit)
 {
-    const uint64_t rows = (uint64_t)item_of(job, unit)->token_count *
-                          find_heads(job->args, (uint32_t)(unit % job->range_count)).count;
+    const uint64_t rows = (uint64_t)item_of(job, unit)->token_count * q_heads_of(job, unit).count;
 
     return rows * (job->args->values.dim + 2);
 }
@@ -288,8 +328,11 @@ static void take_tasks(void *context, uint32_t thread)
             if (atomic_fetch_sub_explicit(&shared->unfinished, 1, memory_order_acq_rel) == 1) {
                 fold_shared(job, shared, thread);
             }
-        } else if (!is_shared(job, task - job->shared_task_count)) {
-            attend_unit(job, task - job->shared_task_count, thread);
+            continue;
+        }
+        task -= job->shared_task_count;
+        if (is_unit(job, task) && !is_shared(job, task)) {
+            attend_unit(job, task, thread);
         }
     }
 }
@@ -320,7 +363,8 @@ static void choose_shared(struct attend_job *job)
         const uint64_t splits = end_split_of(item) - first;
         const uint64_t floats = result_floats(job, unit) * splits;
 
-        if (splits < 2 || unit_cost(item) * threads * SHARED_PER_THREAD < total || floats > room) {
+        if (splits < 2 || !is_unit(job, unit) || floats > room ||
+            unit_cost(item) * kv_heads_of(job, unit) * threads * SHARED_PER_THREAD < total) {
             continue;
         }
         job->shared[job->shared_count] = (struct shared_unit){ .unit = unit,
@@ -334,6 +378,28 @@ static void choose_shared(struct attend_job *job)
         results += floats;
         room -= floats;
     }
+}
+
+/* Heads make units together where each has all its queries, and as long as there is work enough for
+ * all threads. */
+static uint32_t choose_most_heads(const struct attend_job *job)
+{
+    const kvspan_attend_pages_args *const args = job->args;
+    const uint64_t wanted =
+        (uint64_t)kvspan_pool_thread_count(job->device->pool) * TASKS_PER_THREAD;
+    uint32_t heads = job->range_count;
+    uint64_t splits = 0;
+
+    if (args->q_first % args->group_size != 0 || args->q.heads % args->group_size != 0) {
+        return 1;
+    }
+    for (uint32_t i = 0; i < args->plan.item_count; i++) {
+        splits += end_split_of(&args->plan.items[i]) - first_split_of(&args->plan.items[i]);
+    }
+    while (heads > 1 && splits * (job->range_count / heads) < wanted) {
+        heads /= 2;
+    }
+    return heads;
 }
 
 static int is_tiled(const kvspan_attend_pages_args *args)
@@ -357,6 +423,7 @@ kvspan_status kvspan_cpu_attend_pages(kvspan_device *device, const kvspan_attend
     job.kernels = args->q.dtype == KVSPAN_BF16 ? cpu->pairs : cpu->floats;
     job.range_count = (uint32_t)(group_of(args, args->q.heads - 1) - group_of(args, 0)) + 1;
     job.unit_count = (uint64_t)args->plan.item_count * job.range_count;
+    job.most_heads = choose_most_heads(&job);
     choose_shared(&job);
     kvspan_pool_run(cpu->pool, take_tasks, &job);
     return KVSPAN_OK;

@@ -15,36 +15,52 @@ static uint64_t earlier(uint64_t a, uint64_t b)
     return a < b ? a : b;
 }
 
-void kvspan_attend_block_begin(kvspan_attend_block *block)
+kvspan_attend_row kvspan_attend_row_of(const kvspan_attend_block *block, uint32_t row)
+{
+    const uint32_t group = block->heads.count / block->kv_head_count; /* q heads of a kv head */
+    const uint32_t in_group = row % group;
+    const uint32_t token = row / group % block->token_count;
+    const uint32_t kv_head = row / group / block->token_count;
+
+    return (kvspan_attend_row){ .token = block->first_token + token,
+                                .head = block->heads.first + kv_head * group + in_group };
+}
+
+static void begin_row(const kvspan_attend_block *block, uint32_t row)
 {
     const kvspan_attend_pages_args *const args = block->args;
     kvspan_tile_workspace *const work = block->tile.work;
-    uint32_t row = 0;
+    const kvspan_attend_row place = kvspan_attend_row_of(block, row);
+    const uint64_t position = block->item->position + place.token;
+    const uint64_t lowest =
+        args->window == 0 || position < args->window ? 0 : position - args->window + 1;
 
+    work->row_begins[row] = kvspan_token_count(&args->rows.rule, lowest);
+    work->row_ends[row] = kvspan_token_count(&args->rows.rule, position + 1);
+    block->kernels->pack_query(
+        work, row, args->q.dtype,
+        kvspan_row_address(&args->q, block->item->first_token + place.token, place.head),
+        args->keys.dim);
+}
+
+void kvspan_attend_block_begin(kvspan_attend_block *block)
+{
+    const kvspan_attend_pages_args *const args = block->args;
+    kvspan_tile_block *const tile = &block->tile;
+
+    tile->row_count = block->token_count * block->heads.count;
+    tile->head_count = block->kv_head_count;
+    tile->head_rows = tile->row_count / tile->head_count;
+    tile->page_tiles = args->rows.rule.page_tokens / KVSPAN_TILE_TOKENS;
+    tile->key_head_stride = args->keys.head_stride;
+    tile->value_head_stride = args->values.head_stride;
     block->index_begin = UINT64_MAX;
     block->index_end = 0;
-    for (uint32_t i = 0; i < block->token_count; i++) {
-        const uint32_t token = block->first_token + i;
-        const uint64_t position = block->item->position + token;
-        const uint64_t lowest =
-            args->window == 0 || position < args->window ? 0 : position - args->window + 1;
-        const uint64_t begin = kvspan_token_count(&args->rows.rule, lowest);
-        const uint64_t end = kvspan_token_count(&args->rows.rule, position + 1);
-
-        block->index_begin = earlier(block->index_begin, begin);
-        block->index_end = later(block->index_end, end);
-        for (uint32_t head = 0; head < block->heads.count; head++) {
-            work->row_begins[row] = begin;
-            work->row_ends[row] = end;
-            block->kernels->pack_query(work, row, args->q.dtype,
-                                       kvspan_row_address(&args->q,
-                                                          block->item->first_token + token,
-                                                          block->heads.first + head),
-                                       args->keys.dim);
-            row++;
-        }
+    for (uint32_t row = 0; row < tile->row_count; row++) {
+        begin_row(block, row);
+        block->index_begin = earlier(block->index_begin, tile->work->row_begins[row]);
+        block->index_end = later(block->index_end, tile->work->row_ends[row]);
     }
-    block->tile.row_count = row;
 }
 
 /* Where the tiles of a plane's head are: tile i of page p at base + p·page_stride +
@@ -103,18 +119,9 @@ static const unsigned char *find_scales(const struct split *split, const struct 
            plane->view->scale_offset + token % split->page_tokens * sizeof(float);
 }
 
-static void fetch_scales(const struct split *split, const struct tile_plane *plane,
-                         const kvspan_tile_chunk *chunk)
-{
-    for (uint32_t i = 0; i < chunk->tile_count; i++) {
-        __builtin_prefetch(
-            find_scales(split, plane, chunk->index + (uint64_t)i * KVSPAN_TILE_TOKENS));
-    }
-}
-
-/* Finds the chunk after this one, of the next split too, to be fetched meanwhile; at the end this
- * one itself. */
-static void find_next_tiles(const struct split *split, uint64_t index, kvspan_tile_chunk *chunk)
+/* Finds the keys after this chunk, of the next split too, to be fetched meanwhile; at the end its
+ * own. */
+static void find_next_keys(const struct split *split, uint64_t index, kvspan_tile_chunk *chunk)
 {
     struct split rest = *split;
     kvspan_tile_chunk next = *chunk;
@@ -122,33 +129,30 @@ static void find_next_tiles(const struct split *split, uint64_t index, kvspan_ti
     rest.end = split->block->index_end;
     if (index + KVSPAN_CHUNK_TOKENS < rest.end) {
         find_tiles(&rest, index + KVSPAN_CHUNK_TOKENS, &next);
-        if (split->block->tile.has_key_scales) {
-            fetch_scales(&rest, &split->keys, &next);
-        }
-        if (split->block->tile.has_value_scales) {
-            fetch_scales(&rest, &split->values, &next);
-        }
     }
     for (uint32_t i = 0; i < chunk->tile_count; i++) {
-        chunk->next_keys[i] = next.keys[i < next.tile_count ? i : 0];
-        chunk->next_values[i] = next.values[i < next.tile_count ? i : 0];
+        chunk->next_keys[i] = next.keys[i < next.tile_count ? i : next.tile_count - 1];
     }
 }
 
-/* The scales of a chunk, 0 for tokens that nobody reads. */
+/* The scales of a chunk for each kv head, 0 for tokens that nobody reads. */
 static void load_scales(const struct split *split, const struct tile_plane *plane,
                         const kvspan_tile_chunk *chunk, float *scales)
 {
-    for (uint32_t i = 0; i < chunk->tile_count; i++) {
-        memcpy(scales + (size_t)i * KVSPAN_TILE_TOKENS,
-               find_scales(split, plane, chunk->index + (uint64_t)i * KVSPAN_TILE_TOKENS),
-               KVSPAN_TILE_TOKENS * sizeof(float));
-    }
-    for (uint32_t i = 0; i < chunk->first; i++) {
-        scales[i] = 0.0f;
-    }
-    for (uint32_t i = chunk->last; i < chunk->tile_count * KVSPAN_TILE_TOKENS; i++) {
-        scales[i] = 0.0f;
+    for (uint32_t head = 0; head < split->block->kv_head_count; head++) {
+        for (uint32_t i = 0; i < chunk->tile_count; i++) {
+            memcpy(scales + (size_t)i * KVSPAN_TILE_TOKENS,
+                   find_scales(split, plane, chunk->index + (uint64_t)i * KVSPAN_TILE_TOKENS) +
+                       head * plane->view->head_stride,
+                   KVSPAN_TILE_TOKENS * sizeof(float));
+        }
+        for (uint32_t i = 0; i < chunk->first; i++) {
+            scales[i] = 0.0f;
+        }
+        for (uint32_t i = chunk->last; i < chunk->tile_count * KVSPAN_TILE_TOKENS; i++) {
+            scales[i] = 0.0f;
+        }
+        scales += KVSPAN_CHUNK_TOKENS;
     }
 }
 
@@ -181,7 +185,7 @@ void kvspan_attend_split(const kvspan_attend_block *block, uint64_t number)
         kvspan_tile_chunk chunk;
 
         find_tiles(&split, index, &chunk);
-        find_next_tiles(&split, index, &chunk);
+        find_next_keys(&split, index, &chunk);
         if (block->tile.has_key_scales) {
             load_scales(&split, &split.keys, &chunk, block->tile.work->key_scales);
         }
@@ -215,8 +219,9 @@ void kvspan_attend_store(const kvspan_attend_block *block, uint32_t row,
                          const kvspan_partial *total)
 {
     const kvspan_attend_pages_args *const args = block->args;
-    const uint64_t token = block->item->first_token + block->first_token + row / block->heads.count;
-    const uint32_t head = block->heads.first + row % block->heads.count;
+    const kvspan_attend_row place = kvspan_attend_row_of(block, row);
+    const uint64_t token = (uint64_t)block->item->first_token + place.token;
+    const uint32_t head = place.head;
     const int is_empty = *total->sum == 0.0f;
 
     for (uint32_t i = 0; i < args->values.dim; i++) {

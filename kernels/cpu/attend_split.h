@@ -15,21 +15,31 @@ enum {
     KVSPAN_SPLIT_TOKENS = 8 * KVSPAN_CHUNK_TOKENS
 };
 
-/* Some tokens of an item with some q heads of one kv head: at most KVSPAN_BLOCK_ROWS rows. */
+/* Some tokens of an item with some q heads of some kv heads: at most KVSPAN_BLOCK_ROWS rows. */
 typedef struct kvspan_attend_block {
     const kvspan_attend_pages_args *args;
     const kvspan_work_item *item;
     const kvspan_tile_kernels *kernels;
     kvspan_tile_block tile;
-    uint32_t kv_head;     /* local */
-    uint32_t first_token; /* within the item */
+    uint32_t kv_head;       /* the first, local */
+    uint32_t kv_head_count; /* each with the same number of q heads */
+    uint32_t first_token;   /* within the item */
     uint32_t token_count;
-    kvspan_range heads;   /* of q; row = token · heads.count + head */
+    kvspan_range heads;   /* of q; row = (kv head · token_count + token) · heads of it + head */
     uint64_t index_begin; /* local tokens that some row sees */
     uint64_t index_end;
 } kvspan_attend_block;
 
-/* Packs the queries and finds what each row sees. tile is set by the caller. */
+/* Which token and head of q a row is. */
+typedef struct kvspan_attend_row {
+    uint32_t token; /* within the item */
+    uint32_t head;
+} kvspan_attend_row;
+
+kvspan_attend_row kvspan_attend_row_of(const kvspan_attend_block *block, uint32_t row);
+
+/* Packs the queries and finds what each row sees. The caller has set everything but index_begin,
+ * index_end and the rows of tile. */
 void kvspan_attend_block_begin(kvspan_attend_block *block);
 
 /* Folds the split of that number into outputs, maxima and sums, which start at none. */

@@ -201,7 +201,7 @@ static kvspan_status create_attention(kvspan_cpu_device *cpu, kvspan_error *erro
 kvspan_status kvspan_device_open_cpu(const kvspan_cpu_config *config, kvspan_device **device_out,
                                      kvspan_error *error)
 {
-    kvspan_cpu_config known;
+    kvspan_cpu_config known = { 0 };
     kvspan_cpu_device *cpu;
     kvspan_status status;
 

@@ -9,7 +9,9 @@ enum {
     SCORE_ROWS = 4,
     SCORE_TILES = 1,
     VALUE_ROWS = 4,
-    VALUE_LINES = 1
+    VALUE_LINES = 1,
+    WIDE_ROWS = 4,
+    WIDE_LINES = 1
 };
 
 #define FETCH_HINT        _MM_HINT_T1

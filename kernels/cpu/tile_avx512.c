@@ -9,7 +9,9 @@ enum {
     SCORE_ROWS = 10,
     SCORE_TILES = 2,
     VALUE_ROWS = 4,
-    VALUE_LINES = 4
+    VALUE_LINES = 4,
+    WIDE_ROWS = 4,
+    WIDE_LINES = 4
 };
 
 #define FETCH_HINT        _MM_HINT_T1

@@ -9,7 +9,9 @@ enum {
     SCORE_ROWS = 12,
     SCORE_TILES = 2,
     VALUE_ROWS = 6,
-    VALUE_LINES = 4
+    VALUE_LINES = 4,
+    WIDE_ROWS = 3,
+    WIDE_LINES = 8
 };
 
 #define FETCH_HINT _MM_HINT_T1

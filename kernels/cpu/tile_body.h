@@ -4,6 +4,7 @@
  *
  *   SCORE_ROWS × SCORE_TILES   queries × tiles whose products are summed in registers at once
  *   VALUE_ROWS × VALUE_LINES   queries × lines of 16 dims whose outputs are
+ *   WIDE_ROWS × WIDE_LINES     the same, for heads that have so many lines
  *
  * Loops over rows, tiles and vectors have constant bounds once inlined, so that the sums live in
  * registers.
@@ -53,7 +54,9 @@ INLINED void score_tiles(const struct score_pass *pass, const int rows, const in
         }
 #pragma GCC unroll 4
         for (int i = 0; i < tiles; i++) {
-            _mm_prefetch((const char *)pass->next_tiles[i] + pair * LINE_BYTES, FETCH_HINT);
+            _mm_prefetch((const char *)pass->next_tiles[0] +
+                             (pair * (size_t)tiles + (size_t)i) * LINE_BYTES,
+                         FETCH_HINT);
         }
 #pragma GCC unroll 16
         for (int row = 0; row < rows; row++) {
@@ -104,51 +107,130 @@ static void score_rows(const struct score_pass *pass, uint32_t rows, uint32_t ti
 #undef SCORE_CASE
 }
 
+enum {
+    AHEAD_HEADS = 2, /* how far ahead memory is fetched, in heads of a page, … */
+    AHEAD_TILES = 4  /* … or in tiles if there is one head */
+};
+
+/* The same place some steps later. */
+static void step_ahead(const kvspan_tile_block *block, uint32_t *head, uint32_t *tile)
+{
+    if (block->head_count == 1) {
+        *tile += AHEAD_TILES;
+        return;
+    }
+    *head += AHEAD_HEADS;
+    while (*head >= block->head_count) {
+        *head -= block->head_count;
+        *tile += block->page_tiles;
+    }
+}
+
+/* What is read some steps after a tile of keys: values come after the last keys. */
+static const unsigned char *after_key(const kvspan_tile_block *block,
+                                      const kvspan_tile_chunk *chunk, uint32_t head, uint32_t tile)
+{
+    step_ahead(block, &head, &tile);
+    if (tile < chunk->tile_count) {
+        return chunk->keys[tile] + head * block->key_head_stride;
+    }
+    tile -= chunk->tile_count;
+    tile = tile < chunk->tile_count ? tile : chunk->tile_count - 1;
+    return chunk->values[tile] + head * block->value_head_stride;
+}
+
+/* … and the next chunk's keys after the last values. */
+static const unsigned char *after_value(const kvspan_tile_block *block,
+                                        const kvspan_tile_chunk *chunk, uint32_t head,
+                                        uint32_t tile)
+{
+    step_ahead(block, &head, &tile);
+    if (tile < chunk->tile_count) {
+        return chunk->values[tile] + head * block->value_head_stride;
+    }
+    tile -= chunk->tile_count;
+    tile = tile < chunk->tile_count ? tile : chunk->tile_count - 1;
+    return chunk->next_keys[tile] + head * block->key_head_stride;
+}
+
+/* The tile behind those from `tile` on that lie in one page, at most `most`. */
+static uint32_t step_end(const kvspan_tile_block *block, const kvspan_tile_chunk *chunk,
+                         uint32_t tile, uint32_t most)
+{
+    const uint64_t number = chunk->index / KVSPAN_TILE_TOKENS + tile;
+    const uint32_t in_page = block->page_tiles - (uint32_t)(number % block->page_tiles);
+    uint32_t count = chunk->tile_count - tile;
+
+    count = block->head_count > 1 && in_page < count ? in_page : count;
+    return tile + (count < most ? count : most);
+}
+
 /* Tiles in the form that passes read: bf16, and finite where nobody looks. What is copied needs no
  * fetching ahead any more: its next tile is itself. */
 struct ready_tiles {
-    const unsigned char *tiles[KVSPAN_CHUNK_TILES];
-    const unsigned char *next[KVSPAN_CHUNK_TILES];
+    const unsigned char *tiles[KVSPAN_VALUE_TILES];
+    const unsigned char *next[KVSPAN_VALUE_TILES];
 };
 
-static void ready_key(const kvspan_tile_block *block, const kvspan_tile_chunk *chunk, uint32_t tile,
-                      uint32_t place, struct ready_tiles *ready)
+static void ready_key(const kvspan_tile_block *block, const kvspan_tile_chunk *chunk, uint32_t head,
+                      uint32_t tile, uint32_t place, struct ready_tiles *ready)
 {
+    const unsigned char *const key = chunk->keys[tile] + head * block->key_head_stride;
+    const unsigned char *const next = after_key(block, chunk, head, tile);
     uint16_t *const copy = block->work->keys + (size_t)place * KVSPAN_TILE_TOKENS * block->key_dim;
 
-    ready->tiles[place] = chunk->keys[tile];
-    ready->next[place] = chunk->next_keys[tile];
+    ready->tiles[place] = key;
+    ready->next[place] = next;
     if (block->key_codes) {
-        WIDEN_TILE(block->key_codes, chunk->keys[tile], chunk->next_keys[tile], block->key_dim / 4,
-                   1, copy);
+        WIDEN_TILE(block->key_codes, key, next, block->key_dim / 4, 1, copy);
         ready->tiles[place] = (const unsigned char *)copy;
         ready->next[place] = ready->tiles[place];
     }
 }
 
-static void score_chunk(const kvspan_tile_block *block, const kvspan_tile_chunk *chunk)
+/* At most SCORE_TILES tiles for the rows of one head. */
+static void score_step(const kvspan_tile_block *block, const kvspan_tile_chunk *chunk,
+                       uint32_t head, uint32_t first_tile, uint32_t tiles)
 {
     const uint32_t dim = block->key_dim;
-    const uint32_t parts = (block->row_count + SCORE_ROWS - 1) / SCORE_ROWS;
+    const uint32_t parts = (block->head_rows + SCORE_ROWS - 1) / SCORE_ROWS;
+    const uint32_t end = (head + 1) * block->head_rows;
+    uint32_t row = head * block->head_rows;
+    struct ready_tiles ready;
+    struct score_pass pass = { .dim = dim, .tiles = ready.tiles, .next_tiles = ready.next };
 
-    for (uint32_t tile = 0; tile < chunk->tile_count; tile += SCORE_TILES) {
-        const uint32_t left = chunk->tile_count - tile;
-        const uint32_t tiles = left < SCORE_TILES ? left : SCORE_TILES;
-        struct ready_tiles ready;
-        struct score_pass pass = { .dim = dim, .tiles = ready.tiles, .next_tiles = ready.next };
-        uint32_t row = 0;
+    for (uint32_t i = 0; i < tiles; i++) {
+        ready_key(block, chunk, head, first_tile + i, i, &ready);
+    }
+    for (uint32_t part = 0; part < parts; part++) {
+        const uint32_t rows = (end - row + parts - part - 1) / (parts - part);
 
-        for (uint32_t i = 0; i < tiles; i++) {
-            ready_key(block, chunk, tile + i, i, &ready);
-        }
-        for (uint32_t part = 0; part < parts; part++) {
-            const uint32_t rows = (block->row_count - row + parts - part - 1) / (parts - part);
+        pass.queries = (const number *)block->work->queries + (size_t)row * dim;
+        pass.scores = block->work->scores + (size_t)row * KVSPAN_CHUNK_TOKENS +
+                      (size_t)first_tile * KVSPAN_TILE_TOKENS;
+        score_rows(&pass, rows, tiles);
+        row += rows;
+    }
+}
 
-            pass.queries = (const number *)block->work->queries + (size_t)row * dim;
-            pass.scores = block->work->scores + (size_t)row * KVSPAN_CHUNK_TOKENS +
-                          (size_t)tile * KVSPAN_TILE_TOKENS;
-            score_rows(&pass, rows, tiles);
-            row += rows;
+/* Tiles that are scored at once. A tile at a time is memory in order; two make use of each query
+ * that is loaded, and of one or two rows sums enough to hide the latency of adding. Measured. */
+static uint32_t choose_tiles(uint32_t head_rows)
+{
+    return head_rows >= 3 && head_rows <= 7 ? 1 : SCORE_TILES;
+}
+
+static void score_chunk(const kvspan_tile_block *block, const kvspan_tile_chunk *chunk)
+{
+    const uint32_t tiles = choose_tiles(block->head_rows);
+    uint32_t end;
+
+    for (uint32_t tile = 0; tile < chunk->tile_count; tile = end) {
+        end = step_end(block, chunk, tile, KVSPAN_CHUNK_TILES);
+        for (uint32_t head = 0; head < block->head_count; head++) {
+            for (uint32_t i = tile; i < end; i += tiles) {
+                score_step(block, chunk, head, i, end - i < tiles ? end - i : tiles);
+            }
         }
     }
 }
@@ -181,9 +263,12 @@ INLINED vector capped(vector score, float cap)
 }
 
 /* Turns products into logits, those outside [first, last) into −inf; returns the highest. */
-static float finish_scores(const kvspan_tile_block *block, float *scores, uint32_t vectors,
+static float finish_scores(const kvspan_tile_block *block, uint32_t row, uint32_t vectors,
                            int32_t first, int32_t last)
 {
+    float *const scores = block->work->scores + (size_t)row * KVSPAN_CHUNK_TOKENS;
+    const float *const scales =
+        block->work->key_scales + (size_t)(row / block->head_rows) * KVSPAN_CHUNK_TOKENS;
     const int is_partial = first > 0 || last < (int32_t)(vectors * VECTOR_FLOATS);
     vector highest = vector_of(-INFINITY);
 
@@ -192,7 +277,7 @@ static float finish_scores(const kvspan_tile_block *block, float *scores, uint32
         vector score = vector_multiply(vector_load(scores + lane), vector_of(block->scale));
 
         if (block->has_key_scales) {
-            score = vector_multiply(score, vector_load(block->work->key_scales + lane));
+            score = vector_multiply(score, vector_load(scales + lane));
         }
         if (block->soft_cap != 0.0f) {
             score = capped(score, block->soft_cap);
@@ -243,8 +328,10 @@ static void weigh_row(const kvspan_tile_block *block, uint32_t row, uint32_t vec
     kvspan_tile_workspace *const work = block->work;
     float *const scores = work->scores + (size_t)row * KVSPAN_CHUNK_TOKENS;
     number *const weights = (number *)work->weights + (size_t)row * KVSPAN_CHUNK_TOKENS;
+    const float *const scales =
+        work->value_scales + (size_t)(row / block->head_rows) * KVSPAN_CHUNK_TOKENS;
     const vector shift =
-        vector_of(raise_maximum(block, row, finish_scores(block, scores, vectors, first, last)));
+        vector_of(raise_maximum(block, row, finish_scores(block, row, vectors, first, last)));
     vector sum = vector_of(0.0f);
 
     for (uint32_t i = 0; i < vectors; i += 2) {
@@ -255,8 +342,8 @@ static void weigh_row(const kvspan_tile_block *block, uint32_t row, uint32_t vec
 
         sum = vector_add(sum, vector_add(low, high));
         if (block->has_value_scales) {
-            low = vector_multiply(low, vector_load(work->value_scales + lane));
-            high = vector_multiply(high, vector_load(work->value_scales + lane + VECTOR_FLOATS));
+            low = vector_multiply(low, vector_load(scales + lane));
+            high = vector_multiply(high, vector_load(scales + lane + VECTOR_FLOATS));
         }
         weights_store(weights + lane, low, high);
     }
@@ -276,7 +363,7 @@ struct value_pass {
 
 INLINED void fold_values(const struct value_pass *pass, const int rows, const int lines)
 {
-    vector sums[VALUE_ROWS][VALUE_LINES * LINE_VECTORS];
+    vector sums[VALUE_ROWS][WIDE_LINES * LINE_VECTORS];
     const int vectors = lines * LINE_VECTORS;
     const size_t dim = pass->dim;
     const size_t pair_bytes = dim * 4;
@@ -296,7 +383,7 @@ INLINED void fold_values(const struct value_pass *pass, const int rows, const in
         const number *weights = pass->weights + (size_t)tile * KVSPAN_TILE_TOKENS;
 
         for (uint32_t pair = 0; pair < TILE_PAIRS; pair++) {
-            stored_pairs values[VALUE_LINES * LINE_VECTORS];
+            stored_pairs values[WIDE_LINES * LINE_VECTORS];
 
 #pragma GCC unroll 8
             for (int i = 0; i < vectors; i++) {
@@ -329,9 +416,26 @@ INLINED void fold_values(const struct value_pass *pass, const int rows, const in
     }
 }
 
+/* Lines that are folded at once. Few rows wait for memory, which is faster in order: all lines that
+ * lie side by side. Measured. */
+static uint32_t choose_lines(uint32_t left, uint32_t head_rows)
+{
+    if (left >= WIDE_LINES && head_rows <= VALUE_ROWS) {
+        return WIDE_LINES;
+    }
+    return left >= VALUE_LINES ? VALUE_LINES : 1;
+}
+
+static uint32_t most_rows(uint32_t lines)
+{
+    return lines == WIDE_LINES ? WIDE_ROWS : VALUE_ROWS;
+}
+
 INLINED void fold_value_lines(const struct value_pass *pass, const int rows, uint32_t lines)
 {
-    if (lines == VALUE_LINES) {
+    if (lines == WIDE_LINES) {
+        fold_values(pass, rows <= WIDE_ROWS ? rows : WIDE_ROWS, WIDE_LINES);
+    } else if (lines == VALUE_LINES) {
         fold_values(pass, rows, VALUE_LINES);
     } else {
         fold_values(pass, rows, 1);
@@ -354,24 +458,26 @@ static void fold_value_rows(const struct value_pass *pass, uint32_t rows, uint32
 }
 
 static void ready_value(const kvspan_tile_block *block, const kvspan_tile_chunk *chunk,
-                        uint32_t tile, uint32_t place, struct ready_tiles *ready)
+                        uint32_t head, uint32_t tile, uint32_t place, struct ready_tiles *ready)
 {
     const uint32_t dim = block->value_dim;
     const int32_t first = (int32_t)chunk->first - (int32_t)(tile * KVSPAN_TILE_TOKENS);
     const int32_t last = (int32_t)chunk->last - (int32_t)(tile * KVSPAN_TILE_TOKENS);
     const int is_whole = first <= 0 && last >= KVSPAN_TILE_TOKENS;
+    const unsigned char *const value = chunk->values[tile] + head * block->value_head_stride;
+    const unsigned char *const next = after_value(block, chunk, head, tile);
     uint16_t *const copy = block->work->values + (size_t)place * KVSPAN_TILE_TOKENS * dim;
 
-    ready->tiles[place] = chunk->values[tile];
-    ready->next[place] = chunk->next_values[tile];
+    ready->tiles[place] = value;
+    ready->next[place] = next;
     if (is_whole && !block->value_codes) {
         return;
     }
     if (block->value_codes) {
-        WIDEN_TILE(block->value_codes, chunk->values[tile], chunk->next_values[tile],
-                   KVSPAN_TILE_TOKENS / 4, dim / KVSPAN_TILE_DIMS, copy);
+        WIDEN_TILE(block->value_codes, value, next, KVSPAN_TILE_TOKENS / 4, dim / KVSPAN_TILE_DIMS,
+                   copy);
     } else {
-        memcpy(copy, chunk->values[tile], (size_t)KVSPAN_TILE_TOKENS * dim * sizeof(*copy));
+        memcpy(copy, value, (size_t)KVSPAN_TILE_TOKENS * dim * sizeof(*copy));
     }
     if (!is_whole) {
         kvspan_clear_tokens(copy, dim, first, last);
@@ -380,21 +486,23 @@ static void ready_value(const kvspan_tile_block *block, const kvspan_tile_chunk 
     ready->next[place] = ready->tiles[place];
 }
 
-/* Some tiles for all rows and dims. */
-static void fold_value_tiles(const kvspan_tile_block *block, uint32_t first_tile,
+/* Some tiles for all rows of one head and all dims. */
+static void fold_value_tiles(const kvspan_tile_block *block, uint32_t head, uint32_t first_tile,
                              const struct ready_tiles *ready, uint32_t tile_count)
 {
     kvspan_tile_workspace *const work = block->work;
     const uint32_t line_count = block->value_dim / KVSPAN_TILE_DIMS;
-    const uint32_t parts = (block->row_count + VALUE_ROWS - 1) / VALUE_ROWS;
+    const uint32_t end = (head + 1) * block->head_rows;
     uint32_t lines;
 
     for (uint32_t line = 0; line < line_count; line += lines) {
-        uint32_t row = 0;
+        uint32_t row = head * block->head_rows;
+        uint32_t parts;
 
-        lines = line_count - line < VALUE_LINES ? 1 : VALUE_LINES;
+        lines = choose_lines(line_count - line, block->head_rows);
+        parts = (block->head_rows + most_rows(lines) - 1) / most_rows(lines);
         for (uint32_t part = 0; part < parts; part++) {
-            const uint32_t rows = (block->row_count - row + parts - part - 1) / (parts - part);
+            const uint32_t rows = (end - row + parts - part - 1) / (parts - part);
             const struct value_pass pass = { .weights = (const number *)work->weights +
                                                         (size_t)row * KVSPAN_CHUNK_TOKENS +
                                                         (size_t)first_tile * KVSPAN_TILE_TOKENS,
@@ -414,15 +522,18 @@ static void fold_value_tiles(const kvspan_tile_block *block, uint32_t first_tile
 
 static void fold_chunk_values(const kvspan_tile_block *block, const kvspan_tile_chunk *chunk)
 {
-    for (uint32_t tile = 0; tile < chunk->tile_count; tile += KVSPAN_VALUE_TILES) {
-        const uint32_t left = chunk->tile_count - tile;
-        const uint32_t tiles = left < KVSPAN_VALUE_TILES ? left : KVSPAN_VALUE_TILES;
-        struct ready_tiles ready;
+    uint32_t end;
 
-        for (uint32_t i = 0; i < tiles; i++) {
-            ready_value(block, chunk, tile + i, i, &ready);
+    for (uint32_t tile = 0; tile < chunk->tile_count; tile = end) {
+        end = step_end(block, chunk, tile, KVSPAN_VALUE_TILES);
+        for (uint32_t head = 0; head < block->head_count; head++) {
+            struct ready_tiles ready;
+
+            for (uint32_t i = tile; i < end; i++) {
+                ready_value(block, chunk, head, i, i - tile, &ready);
+            }
+            fold_value_tiles(block, head, tile, &ready, end - tile);
         }
-        fold_value_tiles(block, tile, &ready, tiles);
     }
 }
 

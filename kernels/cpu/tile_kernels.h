@@ -1,9 +1,11 @@
 /** @file
- * The inner loops of attention over tiled pages, once per instruction set: a block of queries that
- * share one kv head is folded over a chunk of tokens.
+ * The inner loops of attention over tiled pages, once per instruction set: a block of queries is
+ * folded over a chunk of tokens.
  *
- * All queries of a block read a tile together: it comes from memory once. The arithmetic of a row
- * depends on its own query and tokens alone, never on the other rows of its block.
+ * A block has some neighbouring kv heads and for each of them the same number of queries. All
+ * queries of a head read a tile together: it comes from memory once. Heads take turns page by page,
+ * so that memory is read in the order in which it lies. The arithmetic of a row depends on its own
+ * query and tokens alone, never on the other rows of its block.
  */
 #ifndef KVSPAN_KERNELS_CPU_TILE_KERNELS_H
 #define KVSPAN_KERNELS_CPU_TILE_KERNELS_H
@@ -28,8 +30,8 @@ typedef struct kvspan_tile_workspace {
     _Alignas(64) float totals[KVSPAN_BLOCK_ROWS * KVSPAN_TILE_MAX_DIM];  /* of all splits so far */
     _Alignas(64) uint16_t keys[2 * KVSPAN_TILE_TOKENS * KVSPAN_TILE_MAX_DIM];
     _Alignas(64) uint16_t values[KVSPAN_VALUE_TILES * KVSPAN_TILE_TOKENS * KVSPAN_TILE_MAX_DIM];
-    _Alignas(64) float key_scales[KVSPAN_CHUNK_TOKENS];
-    _Alignas(64) float value_scales[KVSPAN_CHUNK_TOKENS];
+    _Alignas(64) float key_scales[KVSPAN_BLOCK_ROWS * KVSPAN_CHUNK_TOKENS]; /* [kv head][token] */
+    _Alignas(64) float value_scales[KVSPAN_BLOCK_ROWS * KVSPAN_CHUNK_TOKENS];
     float maxima[KVSPAN_BLOCK_ROWS]; /* what the exponents of the split are relative to */
     float sums[KVSPAN_BLOCK_ROWS];   /* of e^(logit − maximum) */
     float total_maxima[KVSPAN_BLOCK_ROWS];
@@ -55,7 +57,12 @@ typedef struct kvspan_code_table {
 /* What all chunks of a block have in common. */
 typedef struct kvspan_tile_block {
     kvspan_tile_workspace *work;
-    uint32_t row_count;
+    uint32_t row_count;  /* head_count · head_rows; rows of a kv head are neighbours */
+    uint32_t head_count; /* kv heads */
+    uint32_t head_rows;  /* queries of each */
+    uint32_t page_tiles; /* tiles of a head that follow each other in memory */
+    uint64_t key_head_stride;
+    uint64_t value_head_stride;
     uint32_t key_dim;
     uint32_t value_dim;
     float scale;
@@ -73,11 +80,9 @@ typedef struct kvspan_tile_chunk {
     uint32_t
         first; /* tokens [first, last) of the chunk are read; others may be anything, NaN too */
     uint32_t last;
-    const unsigned char *keys[KVSPAN_CHUNK_TILES];
+    const unsigned char *keys[KVSPAN_CHUNK_TILES]; /* of the block's first kv head */
     const unsigned char *values[KVSPAN_CHUNK_TILES];
-    /* Of the chunk after it, to be fetched meanwhile; any address will do. */
-    const unsigned char *next_keys[KVSPAN_CHUNK_TILES];
-    const unsigned char *next_values[KVSPAN_CHUNK_TILES];
+    const unsigned char *next_keys[KVSPAN_CHUNK_TILES]; /* of the chunk after it, to be fetched */
 } kvspan_tile_chunk;
 
 typedef struct kvspan_tile_kernels {
