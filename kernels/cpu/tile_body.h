@@ -157,8 +157,8 @@ static const unsigned char *after_value(const kvspan_tile_block *block,
 static uint32_t step_end(const kvspan_tile_block *block, const kvspan_tile_chunk *chunk,
                          uint32_t tile, uint32_t most)
 {
-    const uint64_t number = chunk->index / KVSPAN_TILE_TOKENS + tile;
-    const uint32_t in_page = block->page_tiles - (uint32_t)(number % block->page_tiles);
+    const uint64_t tile_index = chunk->index / KVSPAN_TILE_TOKENS + tile;
+    const uint32_t in_page = block->page_tiles - (uint32_t)(tile_index % block->page_tiles);
     uint32_t count = chunk->tile_count - tile;
 
     count = block->head_count > 1 && in_page < count ? in_page : count;
