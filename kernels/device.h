@@ -18,6 +18,7 @@ typedef struct kvspan_device_memory {
 
 typedef struct kvspan_device_ops {
     const char *name;
+    kvspan_device_description (*describe)(const kvspan_device *device);
     kvspan_status (*memory)(kvspan_device *device, kvspan_device_memory *memory_out,
                             kvspan_error *error);
     /* Zeroed device memory, aligned to 2 MiB if that large, else to 4 KiB. 0 bytes: NULL. */

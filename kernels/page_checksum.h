@@ -11,12 +11,16 @@
 
 #include <stdint.h>
 
+/* Odd: the key of a half at the k-th odd number is this times that, modulo 2^32. */
+#define KVSPAN_CHECKSUM_LOW_KEY  0x9e3779b1u
+#define KVSPAN_CHECKSUM_HIGH_KEY 0x85ebca77u
+
 /* The term of one word; `index` counts the page's words from 0. */
 static inline uint64_t kvspan_checksum_term(uint64_t word, uint64_t index)
 {
     const uint32_t place = (uint32_t)(2 * index + 1);
-    const uint32_t low = (uint32_t)word + 0x9e3779b1u * place;
-    const uint32_t high = (uint32_t)(word >> 32) + 0x85ebca77u * place;
+    const uint32_t low = (uint32_t)word + KVSPAN_CHECKSUM_LOW_KEY * place;
+    const uint32_t high = (uint32_t)(word >> 32) + KVSPAN_CHECKSUM_HIGH_KEY * place;
 
     return (uint64_t)low * high + (index + 1) * word;
 }

@@ -10,13 +10,43 @@
 extern "C" {
 #endif
 
+/** Instruction sets of the cpu column, each a superset of the one before. */
+typedef enum kvspan_isa {
+    KVSPAN_ISA_BEST = 0,       /**< the highest that the machine runs */
+    KVSPAN_ISA_AVX2 = 1,       /**< AVX2, FMA, F16C */
+    KVSPAN_ISA_AVX512 = 2,     /**< and AVX-512 F, BW, DQ, VL */
+    KVSPAN_ISA_AVX512_BF16 = 3 /**< and AVX-512 BF16, VBMI */
+} kvspan_isa;
+
+/** The most threads of one cpu device. */
+enum {
+    KVSPAN_MAX_CPU_THREADS = 1024 /**< threads */
+};
+
+/** How a cpu device works. Zero means default in every field but the first. */
+typedef struct kvspan_cpu_config {
+    size_t size;           /**< sizeof(kvspan_cpu_config) */
+    uint32_t thread_count; /**< the caller's included; 0 = the cores this process is bound to */
+    uint32_t isa;          /**< kvspan_isa; results are the same bits for all threads, not for all
+                                instruction sets */
+} kvspan_cpu_config;
+
+/** What a device is, for reports. */
+typedef struct kvspan_device_description {
+    const char *name;      /**< "reference", "cpu" */
+    const char *isa;       /**< "portable", "avx2", "avx512", "avx512_bf16" */
+    uint32_t thread_count; /**< that work on its pages */
+} kvspan_device_description;
+
 /**
  * Opens a device.
  *
  * Not collective.
  *
- * @param name  "reference": the portable column, the meaning of every operation. "cpu" and "cuda"
- *              answer UNSUPPORTED until they are built in. NULL = the best column built in.
+ * @param name  "reference": the portable column, the meaning of every operation. "cpu": vector
+ *              instructions and threads, with defaults as for kvspan_device_open_cpu(). "cuda"
+ *              answers UNSUPPORTED until it is built in. NULL = the best that runs here: cpu, or
+ *              reference where the machine has not even AVX2.
  * @param index  which of them, 0-based; 0 on CPUs
  * @param[out] device_out  closed with kvspan_device_close()
  * @param[out] error  may be NULL
@@ -24,6 +54,31 @@ extern "C" {
  */
 KVSPAN_API kvspan_status kvspan_device_open(const char *name, uint32_t index,
                                             kvspan_device **device_out, kvspan_error *error);
+
+/**
+ * Opens a cpu device: a kernel column of vector instructions, and threads of its own that sleep
+ * between the calls which use it. One caller at a time.
+ *
+ * Not collective.
+ *
+ * @param config  NULL = defaults
+ * @param[out] device_out  closed with kvspan_device_close()
+ * @param[out] error  may be NULL; names what was asked for and what the machine has
+ * @return KVSPAN_OK, KVSPAN_ERR_ARGUMENT, KVSPAN_ERR_UNSUPPORTED (the machine lacks the
+ *         instruction set, or is no x86-64), KVSPAN_ERR_MEMORY
+ */
+KVSPAN_API kvspan_status kvspan_device_open_cpu(const kvspan_cpu_config *config,
+                                                kvspan_device **device_out, kvspan_error *error);
+
+/**
+ * Tells what a device is.
+ *
+ * Not collective.
+ *
+ * @param device  a live device
+ * @return its description; the strings are static
+ */
+KVSPAN_API kvspan_device_description kvspan_device_describe(const kvspan_device *device);
 
 /**
  * Closes a device, after the caches on it.

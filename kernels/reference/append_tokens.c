@@ -1,24 +1,9 @@
 #include "kernels/reference/reference.h"
 
 #include <assert.h>
-#include <string.h>
 
-#include "kernels/reference/quantise.h"
-
-/* A vector that needs no conversion is copied, so that it keeps its bytes. */
-static void append_vector(const kvspan_plane_view *plane, kvspan_dtype source_dtype,
-                          const unsigned char *source, const kvspan_plane_place *target)
-{
-    float vector[KVSPAN_MAX_DIM];
-
-    if (source_dtype == plane->dtype) {
-        assert(!target->scale);
-        memcpy(target->elements, source, (size_t)plane->dim * kvspan_dtype_bytes(plane->dtype));
-        return;
-    }
-    kvspan_row_load(source_dtype, source, plane->dim, vector);
-    kvspan_quantise(plane->dtype, vector, plane->dim, target);
-}
+#include "kernels/reference/plane_vector.h"
+#include "kernels/reference/rows.h"
 
 static void append_token(const kvspan_append_tokens_args *args, const uint32_t *table,
                          uint32_t token, uint64_t position)
@@ -29,11 +14,12 @@ static void append_token(const kvspan_append_tokens_args *args, const uint32_t *
 
     assert(index / rule->page_tokens < args->rows.page_table_stride);
     for (uint32_t head = 0; head < plane->heads; head++) {
-        const kvspan_plane_place place =
-            kvspan_plane_find(plane, table, rule->page_tokens, head, index);
+        const kvspan_plane_token target = {
+            .table = table, .page_tokens = rule->page_tokens, .head = head, .index = index
+        };
 
-        append_vector(plane, args->source.dtype, kvspan_row_address(&args->source, token, head),
-                      &place);
+        kvspan_plane_write(plane, &target, args->source.dtype,
+                           kvspan_row_address(&args->source, token, head));
     }
 }
 

@@ -5,7 +5,8 @@
 #include <stdbool.h>
 #include <string.h>
 
-#include "kernels/reference/quantise.h"
+#include "kernels/reference/plane_vector.h"
+#include "kernels/reference/rows.h"
 
 /* Tokens are folded tile by tile; a tile begins where the local index is a multiple of
  * TILE_TOKENS, whatever page, chunk or batch it is in. That and the order within a tile are all
@@ -103,15 +104,13 @@ static void load_tile(const kvspan_attend_pages_args *args, const uint32_t *tabl
     for (uint64_t index = begin; index < end; index++) {
         const size_t place = index % TILE_TOKENS;
         float *key = work->keys + place * pitch;
-        const kvspan_plane_place stored_key =
-            kvspan_plane_find(&args->keys, table, page_tokens, kv_head, index);
-        const kvspan_plane_place stored_value =
-            kvspan_plane_find(&args->values, table, page_tokens, kv_head, index);
+        const kvspan_plane_token token = {
+            .table = table, .page_tokens = page_tokens, .head = kv_head, .index = index
+        };
 
-        kvspan_dequantise(args->keys.dtype, &stored_key, args->keys.dim, key);
+        kvspan_plane_read(&args->keys, &token, key);
         memset(key + args->keys.dim, 0, (pitch - args->keys.dim) * sizeof(float));
-        kvspan_dequantise(args->values.dtype, &stored_value, args->values.dim,
-                          work->values + place * args->values.dim);
+        kvspan_plane_read(&args->values, &token, work->values + place * args->values.dim);
     }
 }
 

@@ -84,17 +84,13 @@ static float merge_row(const kvspan_merge_partials_args *args, uint64_t token, u
     return maximum + logf(denominator);
 }
 
-kvspan_status kvspan_reference_merge_partials(kvspan_device *device,
-                                              const kvspan_merge_partials_args *args,
-                                              kvspan_stream stream, kvspan_error *error)
+void kvspan_reference_merge_tokens(const kvspan_merge_partials_args *args, uint64_t begin,
+                                   uint64_t end)
 {
     float merged[KVSPAN_MAX_DIM];
 
-    (void)device;
-    (void)stream;
-    (void)error;
     assert(args->dim <= KVSPAN_MAX_DIM);
-    for (uint64_t token = 0; token < args->tokens; token++) {
+    for (uint64_t token = begin; token < end; token++) {
         for (uint32_t head = 0; head < args->heads; head++) {
             const float lse = merge_row(args, token, head, merged);
 
@@ -105,5 +101,15 @@ kvspan_status kvspan_reference_merge_partials(kvspan_device *device,
             }
         }
     }
+}
+
+kvspan_status kvspan_reference_merge_partials(kvspan_device *device,
+                                              const kvspan_merge_partials_args *args,
+                                              kvspan_stream stream, kvspan_error *error)
+{
+    (void)device;
+    (void)stream;
+    (void)error;
+    kvspan_reference_merge_tokens(args, 0, args->tokens);
     return KVSPAN_OK;
 }

@@ -26,8 +26,11 @@ static float choose_scale(kvspan_dtype dtype, const float *source, uint32_t dim)
     bool has_nan = false;
 
     for (size_t i = 0; i < dim; i++) {
-        has_nan = has_nan || isnan(source[i]);
-        largest = fmaxf(largest, fminf(fabsf(source[i]), FLT_MAX));
+        if (isnan(source[i])) {
+            has_nan = true;
+        } else {
+            largest = fmaxf(largest, fminf(fabsf(source[i]), FLT_MAX));
+        }
     }
     if (has_nan && dtype == KVSPAN_I8) {
         return NAN;

@@ -16,6 +16,9 @@ kvspan_status kvspan_reference_attend_pages(kvspan_device *device,
 kvspan_status kvspan_reference_merge_partials(kvspan_device *device,
                                               const kvspan_merge_partials_args *args,
                                               kvspan_stream stream, kvspan_error *error);
+/* Of tokens [begin, end) only. */
+void kvspan_reference_merge_tokens(const kvspan_merge_partials_args *args, uint64_t begin,
+                                   uint64_t end);
 kvspan_status kvspan_reference_copy_pages(kvspan_device *device, const kvspan_copy_pages_args *args,
                                           kvspan_stream stream, kvspan_error *error);
 kvspan_status kvspan_reference_fill_pages(kvspan_device *device, const kvspan_fill_pages_args *args,

@@ -30,19 +30,4 @@ typedef struct kvspan_plane_place {
     unsigned char *scale; /* an f32 */
 } kvspan_plane_place;
 
-/* Where a local token of one head lies. Reads the table at that token's page only. */
-static inline kvspan_plane_place kvspan_plane_find(const kvspan_plane_view *plane,
-                                                   const uint32_t *table, uint32_t page_tokens,
-                                                   uint32_t head, uint64_t index)
-{
-    const uint64_t page = table[index / page_tokens];
-    const uint64_t token = index % page_tokens;
-    unsigned char *const base = plane->data + page * plane->page_stride + head * plane->head_stride;
-
-    return (kvspan_plane_place){ .elements = base + token * plane->token_stride,
-                                 .scale = plane->scale_offset
-                                              ? base + plane->scale_offset + token * sizeof(float)
-                                              : NULL };
-}
-
 #endif

@@ -13,18 +13,35 @@ static kvspan_device *open_reference(void)
     return device;
 }
 
-START_TEST(no_name_means_the_reference_column)
+START_TEST(a_device_tells_what_it_is)
 {
-    static const char *const names[] = { NULL, "reference" };
-    kvspan_device *device = NULL;
+    kvspan_device *device = open_reference();
+    const kvspan_device_description description = kvspan_device_describe(device);
 
-    ck_assert_int_eq(kvspan_device_open(names[_i], 0, &device, NULL), KVSPAN_OK);
     ck_assert_str_eq(device->ops->name, "reference");
     ck_assert_str_eq(device->kernels->name, "reference");
     ck_assert_uint_eq(device->host_memory, 1);
     ck_assert_uint_gt(device->tile_tokens, 0);
+    ck_assert_str_eq(description.name, "reference");
+    ck_assert_str_eq(description.isa, "portable");
+    ck_assert_uint_eq(description.thread_count, 1);
     kvspan_device_close(device);
     kvspan_device_close(NULL);
+}
+END_TEST
+
+/* Where the machine runs the cpu column, no name means that, else the reference column. */
+START_TEST(no_name_means_the_best_column)
+{
+    kvspan_device *best = NULL;
+    kvspan_device *cpu = NULL;
+    const kvspan_status status = kvspan_device_open("cpu", 0, &cpu, NULL);
+
+    ck_assert(status == KVSPAN_OK || status == KVSPAN_ERR_UNSUPPORTED);
+    ck_assert_int_eq(kvspan_device_open(NULL, 0, &best, NULL), KVSPAN_OK);
+    ck_assert_str_eq(kvspan_device_describe(best).name, cpu ? "cpu" : "reference");
+    kvspan_device_close(best);
+    kvspan_device_close(cpu);
 }
 END_TEST
 
@@ -36,7 +53,8 @@ START_TEST(what_cannot_be_opened_is_named)
         kvspan_status status;
         const char *message;
     } cases[] = {
-        { "cpu", 0, KVSPAN_ERR_UNSUPPORTED, "device \"cpu\" is not built in" },
+        { "cpu", 1, KVSPAN_ERR_ARGUMENT, "device \"cpu\" has index 0 only, not 1" },
+        { NULL, 2, KVSPAN_ERR_ARGUMENT, "device NULL has index 0 only, not 2" },
         { "cuda", 3, KVSPAN_ERR_UNSUPPORTED, "device \"cuda\" is not built in" },
         { "tpu", 0, KVSPAN_ERR_ARGUMENT,
           "device \"tpu\" is none of \"reference\", \"cpu\", \"cuda\"" },
@@ -189,8 +207,9 @@ int main(void)
     Suite *suite = suite_create("kernels/device");
     TCase *device = tcase_create("device");
 
-    tcase_add_loop_test(device, no_name_means_the_reference_column, 0, 2);
-    tcase_add_loop_test(device, what_cannot_be_opened_is_named, 0, 5);
+    tcase_add_test(device, a_device_tells_what_it_is);
+    tcase_add_test(device, no_name_means_the_best_column);
+    tcase_add_loop_test(device, what_cannot_be_opened_is_named, 0, 6);
     tcase_add_loop_test(device, memory_is_zeroed_and_aligned, 0, 7);
     tcase_add_test(device, no_bytes_are_no_memory);
     tcase_add_loop_test(device, more_than_the_machine_has_is_refused, 0, 3);

@@ -195,7 +195,11 @@ START_TEST(nan_is_not_lost_and_infinity_is_the_largest)
     quantised_init(&target, small_types[_i], 1);
     append(&target, KVSPAN_F32, source);
     ck_assert(isnan(stored(&target, 0, 0, 4)));
-    ck_assert(isnan(stored(&target, 0, 0, 3)) == (small_types[_i] == KVSPAN_I8));
+    if (small_types[_i] == KVSPAN_I8) {
+        ck_assert(isnan(stored(&target, 0, 0, 3)));
+    } else {
+        ck_assert_double_eq_tol(stored(&target, 0, 0, 3), 1.0, 1e-6); /* left alone */
+    }
     ck_assert(stored(&target, 0, 1, 4) < -3.4e38);
     ck_assert_double_eq(stored(&target, 0, 1, 3), 0.0);
     ck_assert_double_eq_tol(stored(&target, 1, 0, 3), 1.0, 1e-6);

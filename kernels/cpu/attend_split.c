@@ -1,0 +1,236 @@
+#include "kernels/cpu/attend_split.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "kernels/reference/rows.h"
+
+static uint64_t later(uint64_t a, uint64_t b)
+{
+    return a > b ? a : b;
+}
+
+static uint64_t earlier(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
+kvspan_attend_row kvspan_attend_row_of(const kvspan_attend_block *block, uint32_t row)
+{
+    const uint32_t group = block->heads.count / block->kv_head_count; /* q heads of a kv head */
+    const uint32_t in_group = row % group;
+    const uint32_t token = row / group % block->token_count;
+    const uint32_t kv_head = row / group / block->token_count;
+
+    return (kvspan_attend_row){ .token = block->first_token + token,
+                                .head = block->heads.first + kv_head * group + in_group };
+}
+
+static void begin_row(const kvspan_attend_block *block, uint32_t row)
+{
+    const kvspan_attend_pages_args *const args = block->args;
+    kvspan_tile_workspace *const work = block->tile.work;
+    const kvspan_attend_row place = kvspan_attend_row_of(block, row);
+    const uint64_t position = block->item->position + place.token;
+    const uint64_t lowest =
+        args->window == 0 || position < args->window ? 0 : position - args->window + 1;
+
+    work->row_begins[row] = kvspan_token_count(&args->rows.rule, lowest);
+    work->row_ends[row] = kvspan_token_count(&args->rows.rule, position + 1);
+    block->kernels->pack_query(
+        work, row, args->q.dtype,
+        kvspan_row_address(&args->q, block->item->first_token + place.token, place.head),
+        args->keys.dim);
+}
+
+void kvspan_attend_block_begin(kvspan_attend_block *block)
+{
+    const kvspan_attend_pages_args *const args = block->args;
+    kvspan_tile_block *const tile = &block->tile;
+
+    tile->row_count = block->token_count * block->heads.count;
+    tile->head_count = block->kv_head_count;
+    tile->head_rows = tile->row_count / tile->head_count;
+    tile->page_tiles = args->rows.rule.page_tokens / KVSPAN_TILE_TOKENS;
+    tile->key_head_stride = args->keys.head_stride;
+    tile->value_head_stride = args->values.head_stride;
+    block->index_begin = UINT64_MAX;
+    block->index_end = 0;
+    for (uint32_t row = 0; row < tile->row_count; row++) {
+        begin_row(block, row);
+        block->index_begin = earlier(block->index_begin, tile->work->row_begins[row]);
+        block->index_end = later(block->index_end, tile->work->row_ends[row]);
+    }
+}
+
+/* Where the tiles of a plane's head are: tile i of page p at base + p·page_stride +
+ * i·tile_bytes. */
+struct tile_plane {
+    const kvspan_plane_view *view;
+    const unsigned char *head;
+    uint64_t tile_bytes;
+};
+
+static struct tile_plane find_plane(const kvspan_plane_view *view, uint32_t head)
+{
+    return (struct tile_plane){ .view = view,
+                                .head = view->data + head * view->head_stride,
+                                .tile_bytes = view->token_stride * KVSPAN_TILE_TOKENS };
+}
+
+/* What a split is made of. */
+struct split {
+    const kvspan_attend_block *block;
+    struct tile_plane keys;
+    struct tile_plane values;
+    const uint32_t *table;
+    uint32_t page_tokens;
+    uint64_t begin; /* local tokens that are read */
+    uint64_t end;
+};
+
+/* Fills the tiles of the chunk that begins at `index`; there is one at least. */
+static void find_tiles(const struct split *split, uint64_t index, kvspan_tile_chunk *chunk)
+{
+    const uint64_t first = later(index, split->begin) / KVSPAN_TILE_TOKENS * KVSPAN_TILE_TOKENS;
+    const uint64_t last = earlier(index + KVSPAN_CHUNK_TOKENS, split->end);
+
+    chunk->index = first;
+    chunk->first = (uint32_t)(later(index, split->begin) - first);
+    chunk->last = (uint32_t)(last - first);
+    chunk->tile_count = 0;
+    for (uint64_t token = first; token < last; token += KVSPAN_TILE_TOKENS) {
+        const uint64_t page = split->table[token / split->page_tokens];
+        const uint64_t tile = token % split->page_tokens / KVSPAN_TILE_TOKENS;
+
+        chunk->keys[chunk->tile_count] =
+            split->keys.head + page * split->keys.view->page_stride + tile * split->keys.tile_bytes;
+        chunk->values[chunk->tile_count] = split->values.head +
+                                           page * split->values.view->page_stride +
+                                           tile * split->values.tile_bytes;
+        chunk->tile_count++;
+    }
+}
+
+static const unsigned char *find_scales(const struct split *split, const struct tile_plane *plane,
+                                        uint64_t token)
+{
+    return plane->head + split->table[token / split->page_tokens] * plane->view->page_stride +
+           plane->view->scale_offset + token % split->page_tokens * sizeof(float);
+}
+
+/* Finds the keys after this chunk, of the next split too, to be fetched meanwhile; at the end its
+ * own. */
+static void find_next_keys(const struct split *split, uint64_t index, kvspan_tile_chunk *chunk)
+{
+    struct split rest = *split;
+    kvspan_tile_chunk next = *chunk;
+
+    rest.end = split->block->index_end;
+    if (index + KVSPAN_CHUNK_TOKENS < rest.end) {
+        find_tiles(&rest, index + KVSPAN_CHUNK_TOKENS, &next);
+    }
+    for (uint32_t i = 0; i < chunk->tile_count; i++) {
+        chunk->next_keys[i] = next.keys[i < next.tile_count ? i : next.tile_count - 1];
+    }
+}
+
+/* The scales of a chunk for each kv head, 0 for tokens that nobody reads. */
+static void load_scales(const struct split *split, const struct tile_plane *plane,
+                        const kvspan_tile_chunk *chunk, float *scales)
+{
+    for (uint32_t head = 0; head < split->block->kv_head_count; head++) {
+        for (uint32_t i = 0; i < chunk->tile_count; i++) {
+            memcpy(scales + (size_t)i * KVSPAN_TILE_TOKENS,
+                   find_scales(split, plane, chunk->index + (uint64_t)i * KVSPAN_TILE_TOKENS) +
+                       head * plane->view->head_stride,
+                   KVSPAN_TILE_TOKENS * sizeof(float));
+        }
+        for (uint32_t i = 0; i < chunk->first; i++) {
+            scales[i] = 0.0f;
+        }
+        for (uint32_t i = chunk->last; i < chunk->tile_count * KVSPAN_TILE_TOKENS; i++) {
+            scales[i] = 0.0f;
+        }
+        scales += KVSPAN_CHUNK_TOKENS;
+    }
+}
+
+static void clear_results(const kvspan_tile_block *tile)
+{
+    memset(tile->work->outputs, 0,
+           (size_t)tile->row_count * tile->value_dim * sizeof(*tile->work->outputs));
+    for (uint32_t row = 0; row < tile->row_count; row++) {
+        tile->work->maxima[row] = -INFINITY;
+        tile->work->sums[row] = 0.0f;
+    }
+}
+
+void kvspan_attend_split(const kvspan_attend_block *block, uint64_t number)
+{
+    const kvspan_attend_pages_args *const args = block->args;
+    const uint64_t first = number * KVSPAN_SPLIT_TOKENS;
+    const struct split split = { .block = block,
+                                 .keys = find_plane(&args->keys, block->kv_head),
+                                 .values = find_plane(&args->values, block->kv_head),
+                                 .table = args->rows.page_table + (uint64_t)block->item->slot *
+                                                                      args->rows.page_table_stride,
+                                 .page_tokens = args->rows.rule.page_tokens,
+                                 .begin = later(first, block->index_begin),
+                                 .end = earlier(first + KVSPAN_SPLIT_TOKENS, block->index_end) };
+
+    clear_results(&block->tile);
+    for (uint64_t index = split.begin / KVSPAN_CHUNK_TOKENS * KVSPAN_CHUNK_TOKENS;
+         index < split.end; index += KVSPAN_CHUNK_TOKENS) {
+        kvspan_tile_chunk chunk;
+
+        find_tiles(&split, index, &chunk);
+        find_next_keys(&split, index, &chunk);
+        if (block->tile.has_key_scales) {
+            load_scales(&split, &split.keys, &chunk, block->tile.work->key_scales);
+        }
+        if (block->tile.has_value_scales) {
+            load_scales(&split, &split.values, &chunk, block->tile.work->value_scales);
+        }
+        block->kernels->fold_chunk(&block->tile, &chunk);
+    }
+}
+
+void kvspan_partial_fold(const kvspan_partial *part, uint32_t value_dim,
+                         const kvspan_partial *total)
+{
+    const float maximum = fmaxf(*part->maximum, *total->maximum);
+    float part_factor;
+    float total_factor;
+
+    if (*part->sum == 0.0f) {
+        return;
+    }
+    part_factor = expf(*part->maximum - maximum);
+    total_factor = *total->sum == 0.0f ? 0.0f : expf(*total->maximum - maximum);
+    for (uint32_t i = 0; i < value_dim; i++) {
+        total->output[i] = total->output[i] * total_factor + part->output[i] * part_factor;
+    }
+    *total->sum = *total->sum * total_factor + *part->sum * part_factor;
+    *total->maximum = maximum;
+}
+
+void kvspan_attend_store(const kvspan_attend_block *block, uint32_t row,
+                         const kvspan_partial *total)
+{
+    const kvspan_attend_pages_args *const args = block->args;
+    const kvspan_attend_row place = kvspan_attend_row_of(block, row);
+    const uint64_t token = (uint64_t)block->item->first_token + place.token;
+    const uint32_t head = place.head;
+    const int is_empty = *total->sum == 0.0f;
+
+    for (uint32_t i = 0; i < args->values.dim; i++) {
+        total->output[i] = is_empty ? 0.0f : total->output[i] / *total->sum;
+    }
+    kvspan_row_store(args->out.dtype, total->output, args->values.dim,
+                     kvspan_row_address(&args->out, token, head));
+    if (args->lse) {
+        args->lse[token * args->lse_stride + head] =
+            is_empty ? -INFINITY : *total->maximum + logf(*total->sum);
+    }
+}

@@ -1,0 +1,242 @@
+#include "kernels/cpu/cpu_device.h"
+
+#include <kvspan/sized_struct.h>
+#include <stdlib.h>
+
+#include "kernels/cpu/cpu.h"
+#include "kernels/cpu/widen_tile.h"
+#include "kernels/host_device.h"
+#include "kernels/host_memory.h"
+
+enum {
+    TILE_TOKENS = 16, /* with 4 q heads to a kv head they fill a block */
+    CODE_TYPES = 3,
+    PARTIAL_BYTES = 4194304, /* for each thread; untouched until it is needed */
+    SMALL_PAGE_BYTES = 4096,
+    HUGE_PAGE_BYTES = 2097152
+};
+
+static const char *isa_name(uint32_t isa)
+{
+    switch ((kvspan_isa)isa) {
+    case KVSPAN_ISA_BEST: break;
+    case KVSPAN_ISA_AVX2: return "avx2";
+    case KVSPAN_ISA_AVX512: return "avx512";
+    case KVSPAN_ISA_AVX512_BF16: return "avx512_bf16";
+    }
+    return "none of ours";
+}
+
+/* The highest of ours that the machine runs; 0 = none. The operating system's part in it (saving
+ * the registers) is looked at too. */
+static uint32_t machine_isa(void)
+{
+    if (!__builtin_cpu_supports("avx2") || !__builtin_cpu_supports("fma") ||
+        !__builtin_cpu_supports("f16c")) {
+        return 0;
+    }
+    if (!__builtin_cpu_supports("avx512f") || !__builtin_cpu_supports("avx512bw") ||
+        !__builtin_cpu_supports("avx512dq") || !__builtin_cpu_supports("avx512vl")) {
+        return KVSPAN_ISA_AVX2;
+    }
+    if (!__builtin_cpu_supports("avx512bf16") || !__builtin_cpu_supports("avx512vbmi")) {
+        return KVSPAN_ISA_AVX512;
+    }
+    return KVSPAN_ISA_AVX512_BF16;
+}
+
+static kvspan_device_description describe(const kvspan_device *device)
+{
+    const kvspan_cpu_device *const cpu = (const kvspan_cpu_device *)device;
+
+    return (kvspan_device_description){ .name = "cpu",
+                                        .isa = isa_name(cpu->isa),
+                                        .thread_count = kvspan_pool_thread_count(cpu->pool) };
+}
+
+struct touch {
+    kvspan_pool *pool;
+    unsigned char *data;
+    uint64_t bytes;
+};
+
+/* Writes to every page of the thread's share: the kernel then places it near the thread's core. */
+static void touch_share(void *context, uint32_t thread)
+{
+    const struct touch *const touch = context;
+    const uint32_t thread_count = kvspan_pool_thread_count(touch->pool);
+    const uint64_t pieces = (touch->bytes + HUGE_PAGE_BYTES - 1) / HUGE_PAGE_BYTES;
+    const uint64_t end = kvspan_pool_share(pieces, thread + 1, thread_count) * HUGE_PAGE_BYTES;
+    uint64_t byte = kvspan_pool_share(pieces, thread, thread_count) * HUGE_PAGE_BYTES;
+
+    for (; byte < end && byte < touch->bytes; byte += SMALL_PAGE_BYTES) {
+        ((volatile unsigned char *)touch->data)[byte] = 0;
+    }
+}
+
+static kvspan_status allocate(kvspan_device *device, uint64_t bytes, void **data_out,
+                              kvspan_error *error)
+{
+    kvspan_pool *const pool = kvspan_cpu_device_of(device)->pool;
+    void *data = NULL;
+    kvspan_status status = kvspan_host_device_allocate(device, bytes, &data, error);
+
+    if (status != KVSPAN_OK) {
+        return status;
+    }
+    if (bytes >= HUGE_PAGE_BYTES) {
+        struct touch touch = { .pool = pool, .data = data, .bytes = bytes };
+
+        kvspan_pool_run(pool, touch_share, &touch);
+    }
+    *data_out = data;
+    return KVSPAN_OK;
+}
+
+static uint64_t workspaces_bytes(const kvspan_cpu_device *cpu)
+{
+    return (uint64_t)kvspan_pool_thread_count(cpu->pool) * KVSPAN_TILE_WORKSPACE_BYTES;
+}
+
+static void free_attention(kvspan_cpu_device *cpu)
+{
+    kvspan_host_memory_release(cpu->partials, cpu->partial_bytes);
+    kvspan_host_memory_release(cpu->workspaces, workspaces_bytes(cpu));
+    kvspan_host_memory_release(cpu->codes, CODE_TYPES * sizeof(*cpu->codes));
+}
+
+static void close_device(kvspan_device *device)
+{
+    kvspan_cpu_device *const cpu = kvspan_cpu_device_of(device);
+
+    free_attention(cpu);
+    kvspan_pool_destroy(cpu->pool);
+    free(cpu);
+}
+
+static const kvspan_device_ops cpu_ops = {
+    .name = "cpu",
+    .describe = describe,
+    .memory = kvspan_host_device_memory,
+    .allocate = allocate,
+    .release = kvspan_host_device_release,
+    .allocate_pinned = kvspan_host_device_allocate,
+    .release_pinned = kvspan_host_device_release,
+    .copy = kvspan_host_device_copy,
+    .query = kvspan_host_device_query,
+    .close = close_device,
+};
+
+/* Reads the caller's config and resolves what it leaves open. */
+static kvspan_status read_config(const kvspan_cpu_config *given, kvspan_cpu_config *config_out,
+                                 kvspan_error *error)
+{
+    const uint32_t machine = machine_isa();
+    kvspan_cpu_config config = { .size = sizeof(config) };
+
+    if (given) {
+        const kvspan_status status = kvspan_read_sized(&config, sizeof(config), given,
+                                                       sizeof(config), "kvspan_cpu_config", error);
+
+        if (status != KVSPAN_OK) {
+            return status;
+        }
+    }
+    if (config.thread_count > KVSPAN_MAX_CPU_THREADS) {
+        return kvspan_fail(error, KVSPAN_ERR_ARGUMENT, "thread_count %u is above %d",
+                           config.thread_count, KVSPAN_MAX_CPU_THREADS);
+    }
+    if (config.isa > KVSPAN_ISA_AVX512_BF16) {
+        return kvspan_fail(error, KVSPAN_ERR_ARGUMENT, "isa %u is none of kvspan_isa, 0 to %d",
+                           config.isa, KVSPAN_ISA_AVX512_BF16);
+    }
+    if (config.isa > machine || machine == 0) {
+        return kvspan_fail(error, KVSPAN_ERR_UNSUPPORTED,
+                           "device \"cpu\" needs %s, this machine has %s",
+                           isa_name(config.isa ? config.isa : KVSPAN_ISA_AVX2), isa_name(machine));
+    }
+    config.isa = config.isa ? config.isa : machine;
+    *config_out = config;
+    return KVSPAN_OK;
+}
+
+static void choose_tile_kernels(kvspan_cpu_device *cpu)
+{
+    cpu->floats =
+        cpu->isa == KVSPAN_ISA_AVX2 ? &kvspan_tile_kernels_avx2 : &kvspan_tile_kernels_avx512;
+    cpu->pairs =
+        cpu->isa == KVSPAN_ISA_AVX512_BF16 ? &kvspan_tile_kernels_avx512_bf16 : cpu->floats;
+}
+
+/* What attention works in, so that it takes no memory later. */
+static kvspan_status create_attention(kvspan_cpu_device *cpu, kvspan_error *error)
+{
+    void *codes = NULL;
+    void *workspaces = NULL;
+    void *partials = NULL;
+    kvspan_status status =
+        kvspan_host_memory_allocate(CODE_TYPES * sizeof(*cpu->codes), &codes, error);
+
+    choose_tile_kernels(cpu);
+    if (status == KVSPAN_OK) {
+        status = kvspan_host_memory_allocate(workspaces_bytes(cpu), &workspaces, error);
+    }
+    if (status == KVSPAN_OK) {
+        cpu->partial_bytes = (uint64_t)kvspan_pool_thread_count(cpu->pool) * PARTIAL_BYTES;
+        status = kvspan_host_memory_allocate(cpu->partial_bytes, &partials, error);
+    }
+    cpu->codes = codes;
+    cpu->workspaces = workspaces;
+    cpu->partials = partials;
+    if (status != KVSPAN_OK) {
+        free_attention(cpu);
+        return status;
+    }
+    for (uint32_t i = 0; i < CODE_TYPES; i++) {
+        kvspan_code_table_fill(&cpu->codes[i], (kvspan_dtype)(KVSPAN_F8E4M3 + i));
+    }
+    return KVSPAN_OK;
+}
+
+kvspan_status kvspan_device_open_cpu(const kvspan_cpu_config *config, kvspan_device **device_out,
+                                     kvspan_error *error)
+{
+    kvspan_cpu_config known = { 0 };
+    kvspan_cpu_device *cpu;
+    kvspan_status status;
+
+    if (!device_out) {
+        return kvspan_fail(error, KVSPAN_ERR_ARGUMENT, "device_out is NULL");
+    }
+    status = read_config(config, &known, error);
+    if (status != KVSPAN_OK) {
+        return status;
+    }
+    cpu = malloc(sizeof(*cpu));
+    if (!cpu) {
+        return kvspan_fail(error, KVSPAN_ERR_MEMORY, "cannot get %zu bytes for a device",
+                           sizeof(*cpu));
+    }
+    *cpu = (kvspan_cpu_device){ .base = { .ops = &cpu_ops,
+                                          .kernels = &kvspan_kernels_cpu,
+                                          .tile_tokens = TILE_TOKENS,
+                                          .host_memory = 1 },
+                                .isa = (kvspan_isa)known.isa,
+                                .pages = kvspan_page_kernels_of((kvspan_isa)known.isa) };
+    status = kvspan_pool_create(known.thread_count, &cpu->pool, error);
+    if (status != KVSPAN_OK) {
+        goto err_free_cpu;
+    }
+    status = create_attention(cpu, error);
+    if (status != KVSPAN_OK) {
+        goto err_destroy_pool;
+    }
+    *device_out = &cpu->base;
+    return KVSPAN_OK;
+
+err_destroy_pool:
+    kvspan_pool_destroy(cpu->pool);
+err_free_cpu:
+    free(cpu);
+    return status;
+}

@@ -1,0 +1,51 @@
+/** @file
+ * Products of pairs by the bf16 dot product of AVX-512: queries and weights are bf16.
+ */
+#ifndef KVSPAN_KERNELS_CPU_PAIRS_BF16_H
+#define KVSPAN_KERNELS_CPU_PAIRS_BF16_H
+
+#include <assert.h>
+#include <string.h>
+
+/* A query's element or a weight: bf16. */
+typedef uint16_t number;
+
+/* What is stored: a pair of bf16 in each lane. */
+typedef __m512bh stored_pairs;
+
+/* A pair of numbers, the same in every lane. */
+typedef __m512bh number_pair;
+
+static inline stored_pairs pairs_load(const unsigned char *source)
+{
+    return (__m512bh)_mm512_load_si512(source);
+}
+
+static inline number_pair pair_of(const number *numbers)
+{
+    int32_t pair;
+
+    memcpy(&pair, numbers, sizeof(pair));
+    return (__m512bh)_mm512_set1_epi32(pair);
+}
+
+/* sum + first · first + second · second */
+static inline vector pairs_fold(vector sum, stored_pairs stored, number_pair pair)
+{
+    return _mm512_dpbf16_ps(sum, stored, pair);
+}
+
+/* Writes 2 · VECTOR_FLOATS weights, rounded to the nearest. */
+static inline void weights_store(number *target, vector low, vector high)
+{
+    _mm512_store_si512(target, (__m512i)_mm512_cvtne2ps_pbh(high, low));
+}
+
+static inline void query_pack(number *target, kvspan_dtype dtype, const void *query, uint32_t dim)
+{
+    assert(dtype == KVSPAN_BF16);
+    (void)dtype;
+    memcpy(target, query, dim * sizeof(number));
+}
+
+#endif

@@ -1,0 +1,22 @@
+#include "kernels/cpu/tile_kernels.h"
+#include "kernels/cpu/vector_avx2.h"
+
+#include "kernels/cpu/pairs_f32.h"
+#include "kernels/cpu/widen_tile.h"
+
+/* 8 sums, 4 vectors of what is stored and 2 of a pair fill the 16 registers. */
+enum {
+    SCORE_ROWS = 4,
+    SCORE_TILES = 1,
+    VALUE_ROWS = 4,
+    VALUE_LINES = 1,
+    WIDE_ROWS = 4,
+    WIDE_LINES = 1
+};
+
+#define FETCH_HINT        _MM_HINT_T1
+#define TILE_KERNELS      kvspan_tile_kernels_avx2
+#define TILE_KERNELS_NAME "avx2"
+#define WIDEN_TILE        kvspan_widen_tile
+
+#include "kernels/cpu/tile_body.h"

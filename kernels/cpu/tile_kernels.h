@@ -1,0 +1,101 @@
+/** @file
+ * The inner loops of attention over tiled pages, once per instruction set: a block of queries is
+ * folded over a chunk of tokens.
+ *
+ * A block has some neighbouring kv heads and for each of them the same number of queries. All
+ * queries of a head read a tile together: it comes from memory once. Heads take turns page by page,
+ * so that memory is read in the order in which it lies. The arithmetic of a row depends on its own
+ * query and tokens alone, never on the other rows of its block.
+ */
+#ifndef KVSPAN_KERNELS_CPU_TILE_KERNELS_H
+#define KVSPAN_KERNELS_CPU_TILE_KERNELS_H
+
+#include <kvspan/element_order.h>
+#include <kvspan/types.h>
+
+enum {
+    KVSPAN_TILE_MAX_DIM = 256, /* of a head, in tiled pages that are attended */
+    KVSPAN_CHUNK_TILES = 16, /* a chunk begins where the local index is a multiple of its tokens */
+    KVSPAN_CHUNK_TOKENS = KVSPAN_CHUNK_TILES * KVSPAN_TILE_TOKENS,
+    KVSPAN_VALUE_TILES = 4, /* value tiles that stay in the first cache while all rows use them */
+    KVSPAN_BLOCK_ROWS = 64  /* queries of a block */
+};
+
+/* What one thread needs. A query or weight is bf16 or f32, as the instruction set multiplies. */
+typedef struct kvspan_tile_workspace {
+    _Alignas(64) float scores[KVSPAN_BLOCK_ROWS * KVSPAN_CHUNK_TOKENS];
+    _Alignas(64) float weights[KVSPAN_BLOCK_ROWS * KVSPAN_CHUNK_TOKENS];
+    _Alignas(64) float queries[KVSPAN_BLOCK_ROWS * KVSPAN_TILE_MAX_DIM];
+    _Alignas(64) float outputs[KVSPAN_BLOCK_ROWS * KVSPAN_TILE_MAX_DIM]; /* of the current split */
+    _Alignas(64) float totals[KVSPAN_BLOCK_ROWS * KVSPAN_TILE_MAX_DIM];  /* of all splits so far */
+    _Alignas(64) uint16_t keys[2 * KVSPAN_TILE_TOKENS * KVSPAN_TILE_MAX_DIM];
+    _Alignas(64) uint16_t values[KVSPAN_VALUE_TILES * KVSPAN_TILE_TOKENS * KVSPAN_TILE_MAX_DIM];
+    _Alignas(64) float key_scales[KVSPAN_BLOCK_ROWS * KVSPAN_CHUNK_TOKENS]; /* [kv head][token] */
+    _Alignas(64) float value_scales[KVSPAN_BLOCK_ROWS * KVSPAN_CHUNK_TOKENS];
+    float maxima[KVSPAN_BLOCK_ROWS]; /* what the exponents of the split are relative to */
+    float sums[KVSPAN_BLOCK_ROWS];   /* of e^(logit − maximum) */
+    float total_maxima[KVSPAN_BLOCK_ROWS];
+    float total_sums[KVSPAN_BLOCK_ROWS];
+    uint64_t row_begins[KVSPAN_BLOCK_ROWS]; /* local tokens [begin, end) that a row sees */
+    uint64_t row_ends[KVSPAN_BLOCK_ROWS];
+} kvspan_tile_workspace;
+
+enum {
+    /* Whole pages of memory, so that no two threads write to one. */
+    KVSPAN_TILE_WORKSPACE_BYTES = (sizeof(kvspan_tile_workspace) + 4095) / 4096 * 4096
+};
+
+/* The magnitudes of an 8-bit type as bf16, exact for int8, e4m3 and e5m2; bytes apart, as table
+ * lookups want them. A code's upper bit is its sign, in two's complement for int8, of which −128 is
+ * no code (kvspan_plane). */
+typedef struct kvspan_code_table {
+    _Alignas(64) uint8_t low[128];
+    _Alignas(64) uint8_t high[128];
+    uint32_t is_complement;
+} kvspan_code_table;
+
+/* What all chunks of a block have in common. */
+typedef struct kvspan_tile_block {
+    kvspan_tile_workspace *work;
+    uint32_t row_count;  /* head_count · head_rows; rows of a kv head are neighbours */
+    uint32_t head_count; /* kv heads */
+    uint32_t head_rows;  /* queries of each */
+    uint32_t page_tiles; /* tiles of a head that follow each other in memory */
+    uint64_t key_head_stride;
+    uint64_t value_head_stride;
+    uint32_t key_dim;
+    uint32_t value_dim;
+    float scale;
+    float soft_cap;                       /* 0 = none */
+    const kvspan_code_table *key_codes;   /* NULL = keys are bf16 */
+    const kvspan_code_table *value_codes; /* NULL = values are bf16 */
+    uint32_t has_key_scales;              /* work->key_scales holds those of the chunk */
+    uint32_t has_value_scales;
+} kvspan_tile_block;
+
+/* Up to KVSPAN_CHUNK_TILES tiles. */
+typedef struct kvspan_tile_chunk {
+    uint64_t index; /* local, of the first tile's first token */
+    uint32_t tile_count;
+    uint32_t
+        first; /* tokens [first, last) of the chunk are read; others may be anything, NaN too */
+    uint32_t last;
+    const unsigned char *keys[KVSPAN_CHUNK_TILES]; /* of the block's first kv head */
+    const unsigned char *values[KVSPAN_CHUNK_TILES];
+    const unsigned char *next_keys[KVSPAN_CHUNK_TILES]; /* of the chunk after it, to be fetched */
+} kvspan_tile_chunk;
+
+typedef struct kvspan_tile_kernels {
+    const char *name;
+    /* Writes a query of `dim` elements as the block's row. */
+    void (*pack_query)(kvspan_tile_workspace *work, uint32_t row, kvspan_dtype dtype,
+                       const void *query, uint32_t dim);
+    /* Folds a chunk into outputs, maxima and sums of the rows that see some of it. */
+    void (*fold_chunk)(const kvspan_tile_block *block, const kvspan_tile_chunk *chunk);
+} kvspan_tile_kernels;
+
+extern const kvspan_tile_kernels kvspan_tile_kernels_avx2;
+extern const kvspan_tile_kernels kvspan_tile_kernels_avx512;
+extern const kvspan_tile_kernels kvspan_tile_kernels_avx512_bf16; /* queries of bf16 only */
+
+#endif

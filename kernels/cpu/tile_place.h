@@ -1,0 +1,13 @@
+/** @file
+ * One vector of a tile, where there are not enough neighbours to make the whole tile at once.
+ */
+#ifndef KVSPAN_KERNELS_CPU_TILE_PLACE_H
+#define KVSPAN_KERNELS_CPU_TILE_PLACE_H
+
+#include "kernels/cpu/page_kernels.h"
+
+/* Writes the vector of the place-th token and no other byte. */
+void kvspan_tile_place(const kvspan_tile_shape *shape, uint32_t place, const unsigned char *vector,
+                       unsigned char *tile);
+
+#endif
