@@ -1,5 +1,6 @@
 #include "column.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -8,39 +9,66 @@
 
 enum {
     ALIGNMENT = 64,
-    POISON = 0xff
+    POISON = 0xff,
+    SKIPPED = 77 /* exit code of a test that this machine cannot run */
 };
 
+enum {
+    CPU_THREADS = 2
+};
+
+/* A cpu column folds a chunk's tokens relative to a maximum that depends on where the queries
+ * begin, and rounds weights to bf16 where it multiplies them so. */
+#define CPU_COLUMN(suffix, number)                                                                 \
+    {                                                                                              \
+        .name = "cpu." suffix, .device = "cpu", .isa = number, .naive_factor = 2.0,                \
+        .ulp_factor = 2.0, .lse_absolute = 2e-6, .lse_relative = 1e-5                              \
+    }
+
 static const kernel_column columns[] = {
-    { .device = "reference",
+    { .name = "reference",
+      .device = "reference",
       .chunks_change_no_bit = true,
       .naive_factor = 2.0,
       .ulp_factor = 2.0,
       .lse_absolute = 2e-6,
       .lse_relative = 1e-5 },
+    CPU_COLUMN("avx2", KVSPAN_ISA_AVX2),
+    CPU_COLUMN("avx512", KVSPAN_ISA_AVX512),
+    CPU_COLUMN("avx512_bf16", KVSPAN_ISA_AVX512_BF16),
 };
 
 const kernel_column *column_under_test(void)
 {
     const char *const named = getenv("KVSPAN_TEST_COLUMN");
-    const char *const device = named ? named : "reference";
+    const char *const name = named ? named : "reference";
 
     for (size_t i = 0; i < sizeof(columns) / sizeof(columns[0]); i++) {
-        if (strcmp(device, columns[i].device) == 0) {
+        if (strcmp(name, columns[i].name) == 0) {
             return &columns[i];
         }
     }
-    ck_abort_msg("KVSPAN_TEST_COLUMN is \"%s\", which is no column", device);
+    ck_abort_msg("KVSPAN_TEST_COLUMN is \"%s\", which is no column", name);
     return NULL;
 }
 
 kvspan_device *column_device_open(void)
 {
+    const kernel_column *const column = column_under_test();
+    const kvspan_cpu_config config = { .size = sizeof(config),
+                                       .thread_count = CPU_THREADS,
+                                       .isa = column->isa };
     kvspan_error error = { .status = KVSPAN_OK };
     kvspan_device *device = NULL;
+    const kvspan_status status = strcmp(column->device, "cpu") == 0
+                                     ? kvspan_device_open_cpu(&config, &device, &error)
+                                     : kvspan_device_open(column->device, 0, &device, &error);
 
-    ck_assert_msg(kvspan_device_open(column_under_test()->device, 0, &device, &error) == KVSPAN_OK,
-                  "%s", error.message);
+    if (status == KVSPAN_ERR_UNSUPPORTED) {
+        (void)printf("%s\n", error.message);
+        exit(SKIPPED);
+    }
+    ck_assert_msg(status == KVSPAN_OK, "%s", error.message);
     return device;
 }
 

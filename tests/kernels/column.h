@@ -11,7 +11,9 @@
 #include "kernels/device.h"
 
 typedef struct kernel_column {
+    const char *name;
     const char *device; /* as kvspan_device_open() knows it */
+    kvspan_isa isa;     /* of device "cpu" */
     /* Neither chunks nor the tokens of a page change a bit. Page ids, slots, neighbours, layout and
      * local heads may in no column. */
     bool chunks_change_no_bit;
