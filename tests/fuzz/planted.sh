@@ -28,7 +28,7 @@ build() {
 
 # fuzz NAME SECONDS
 fuzz() {
-    "$work/$1/fuzz" -max_total_time="$2" -max_len=400 -artifact_prefix="$work/$1/" \
+    "$work/$1/fuzz" -max_total_time="$2" -max_len=700 -artifact_prefix="$work/$1/" \
         "$work/$1/found" tests/fuzz/corpus/step_message >"$work/$1/log" 2>&1
 }
 
@@ -50,6 +50,8 @@ if ! build nothing || ! fuzz nothing 5; then
     failures=1
 fi
 plant unbounded_stretch runtime/step/reader.c 's/most < 2 ? 0 : most - 1/UINT32_MAX/' ||
+    failures=$((failures + 1))
+plant unbounded_trim_count runtime/step/decode.c 's/"trim count", slot_count/"trim count", UINT32_MAX/' ||
     failures=$((failures + 1))
 plant unbounded_row_count runtime/step/header.c 's/kvspan_step_max_rows(limits) }/UINT32_MAX }/' ||
     failures=$((failures + 1))
