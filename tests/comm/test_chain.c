@@ -131,6 +131,23 @@ START_TEST(a_chain_that_comes_back_is_a_circle_from_this_rank_on)
 }
 END_TEST
 
+/* Cut paths: this rank is the end of a chain that does not show it. */
+START_TEST(a_chain_that_ends_at_this_rank_is_a_circle)
+{
+    kvspan_chain chain;
+
+    start();
+    wait_for(3);
+    answer(3,
+           (kvspan_chain){
+               .kind = KVSPAN_CHAIN_AWAKE, .end_rank = RANK, .path_count = 2, .path = { 3, 7 } });
+    chain = kvspan_chain_of(&it.comm, ms(NOW_MS));
+    ck_assert_int_eq(chain.kind, KVSPAN_CHAIN_CYCLE);
+    ck_assert_uint_eq(chain.path_count, 3);
+    ck_assert_uint_eq(chain.cycle_start, 0);
+}
+END_TEST
+
 START_TEST(of_two_silent_ranks_the_longer_silent_one_ends_the_chain)
 {
     for (uint32_t first = 0; first < 2; first++) {
@@ -212,6 +229,7 @@ int main(void)
     tcase_add_test(chain, a_chain_is_that_of_the_peer_with_this_rank_before_it);
     tcase_add_test(chain, who_waits_for_a_circle_is_not_part_of_it);
     tcase_add_test(chain, a_chain_that_comes_back_is_a_circle_from_this_rank_on);
+    tcase_add_test(chain, a_chain_that_ends_at_this_rank_is_a_circle);
     tcase_add_test(chain, of_two_silent_ranks_the_longer_silent_one_ends_the_chain);
     tcase_add_test(chain, a_silent_rank_ends_the_chain_before_one_that_answers);
     tcase_add_test(chain, a_path_too_long_is_cut_at_its_end);
