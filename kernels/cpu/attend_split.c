@@ -163,6 +163,7 @@ static void clear_results(const kvspan_tile_block *tile)
     for (uint32_t row = 0; row < tile->row_count; row++) {
         tile->work->maxima[row] = -INFINITY;
         tile->work->sums[row] = 0.0f;
+        tile->work->weight_sums[row] = 0.0f;
     }
 }
 
@@ -194,6 +195,7 @@ void kvspan_attend_split(const kvspan_attend_block *block, uint64_t number)
         }
         block->kernels->fold_chunk(&block->tile, &chunk);
     }
+    block->kernels->finish_split(&block->tile);
 }
 
 void kvspan_partial_fold(const kvspan_partial *part, uint32_t value_dim,

@@ -41,11 +41,28 @@ static inline vector pairs_fold(vector sum, stored_pairs stored, number_pair pai
     return vector_fused(stored.second, pair.second, vector_fused(stored.first, pair.first, sum));
 }
 
+enum {
+    WEIGHTS_ARE_EXACT = 1 /* nothing is rounded when weights are written */
+};
+
 /* Writes 2 · VECTOR_FLOATS weights. */
 static inline void weights_store(number *target, vector low, vector high)
 {
     vector_store(target, low);
     vector_store(target + VECTOR_FLOATS, high);
+}
+
+/* Adds weights, as they were written, to a sum. */
+static inline vector weights_sum(vector sum, const number *weights)
+{
+    return vector_add(sum, vector_add(vector_load(weights), vector_load(weights + VECTOR_FLOATS)));
+}
+
+/* What writing them took away. */
+static inline vector weights_rest(vector value)
+{
+    (void)value;
+    return vector_of(0.0f);
 }
 
 static inline void query_pack(number *target, kvspan_dtype dtype, const void *query, uint32_t dim)

@@ -295,14 +295,18 @@ static float finish_scores(const kvspan_tile_block *block, uint32_t row, uint32_
  * chunks then leave the outputs as they are. */
 static const float maximum_slack = 8.0f;
 
-static void scale_outputs(const kvspan_tile_block *block, uint32_t row, float factor)
+static void scale_row(float *output, uint32_t dim, float factor)
 {
-    float *const output = block->work->outputs + (size_t)row * block->value_dim;
-
-    for (uint32_t i = 0; i < block->value_dim; i += VECTOR_FLOATS) {
+    for (uint32_t i = 0; i < dim; i += VECTOR_FLOATS) {
         vector_store(output + i, vector_multiply(vector_load(output + i), vector_of(factor)));
     }
+}
+
+static void scale_outputs(const kvspan_tile_block *block, uint32_t row, float factor)
+{
+    scale_row(block->work->outputs + (size_t)row * block->value_dim, block->value_dim, factor);
     block->work->sums[row] *= factor;
+    block->work->weight_sums[row] *= factor;
 }
 
 /* Makes `highest` the row's maximum where it is far above. Returns what weights are relative to. */
@@ -321,33 +325,76 @@ static float raise_maximum(const kvspan_tile_block *block, uint32_t row, float h
     return *maximum == -INFINITY ? 0.0f : *maximum;
 }
 
-/* Writes the row's weights of the chunk, 0 outside [first, last), and adds them to its sum. */
-static void weigh_row(const kvspan_tile_block *block, uint32_t row, uint32_t vectors, int32_t first,
-                      int32_t last)
+/* Writes the row's weights of the chunk, 0 where it sees nothing, and adds them to its sums. */
+static void weigh_row(const kvspan_tile_block *block, uint32_t row, uint32_t vectors, vector shift)
 {
     kvspan_tile_workspace *const work = block->work;
-    float *const scores = work->scores + (size_t)row * KVSPAN_CHUNK_TOKENS;
+    const float *const scores = work->scores + (size_t)row * KVSPAN_CHUNK_TOKENS;
     number *const weights = (number *)work->weights + (size_t)row * KVSPAN_CHUNK_TOKENS;
-    const float *const scales =
-        work->value_scales + (size_t)(row / block->head_rows) * KVSPAN_CHUNK_TOKENS;
-    const vector shift =
-        vector_of(raise_maximum(block, row, finish_scores(block, row, vectors, first, last)));
     vector sum = vector_of(0.0f);
+    vector weight_sum = vector_of(0.0f);
 
     for (uint32_t i = 0; i < vectors; i += 2) {
         const size_t lane = (size_t)i * VECTOR_FLOATS;
-        vector low = exponential(vector_subtract(vector_load(scores + lane), shift));
-        vector high =
+        const vector low = exponential(vector_subtract(vector_load(scores + lane), shift));
+        const vector high =
             exponential(vector_subtract(vector_load(scores + lane + VECTOR_FLOATS), shift));
 
         sum = vector_add(sum, vector_add(low, high));
-        if (block->has_value_scales) {
-            low = vector_multiply(low, vector_load(scales + lane));
-            high = vector_multiply(high, vector_load(scales + lane + VECTOR_FLOATS));
-        }
         weights_store(weights + lane, low, high);
+        weight_sum = weights_sum(weight_sum, weights + lane);
     }
     work->sums[row] += vector_sum(sum);
+    work->weight_sums[row] += vector_sum(weight_sum);
+}
+
+/* Turns logits into weights times the values' scales, where they lie; returns the highest. */
+static float scale_weights(const kvspan_tile_block *block, uint32_t row, uint32_t vectors,
+                           vector shift)
+{
+    float *const scores = block->work->scores + (size_t)row * KVSPAN_CHUNK_TOKENS;
+    const float *const scales =
+        block->work->value_scales + (size_t)(row / block->head_rows) * KVSPAN_CHUNK_TOKENS;
+    vector sum = vector_of(0.0f);
+    vector highest = vector_of(0.0f);
+
+    for (uint32_t i = 0; i < vectors; i++) {
+        const size_t lane = (size_t)i * VECTOR_FLOATS;
+        vector weight = exponential(vector_subtract(vector_load(scores + lane), shift));
+
+        sum = vector_add(sum, weight);
+        weight = vector_multiply(weight, vector_load(scales + lane));
+        highest = vector_max(weight, highest);
+        vector_store(scores + lane, weight);
+    }
+    block->work->sums[row] += vector_sum(sum);
+    return vector_highest(highest);
+}
+
+/* The same where values have scales, which go into the weights: these are written as multiples of
+ * the highest, which is then exact, and so is a single one; and twice, rounded and what that took
+ * away, since no sum of them can make up for it. */
+static void weigh_scaled_row(const kvspan_tile_block *block, uint32_t row, uint32_t vectors,
+                             vector shift)
+{
+    kvspan_tile_workspace *const work = block->work;
+    const float *const scores = work->scores + (size_t)row * KVSPAN_CHUNK_TOKENS;
+    number *const weights = (number *)work->weights + (size_t)row * KVSPAN_CHUNK_TOKENS;
+    number *const rests = (number *)work->rests + (size_t)row * KVSPAN_CHUNK_TOKENS;
+    const float highest = scale_weights(block, row, vectors, shift);
+    const vector unit = vector_of(highest == 0.0f ? 1.0f : highest);
+
+    for (uint32_t i = 0; i < vectors; i += 2) {
+        const size_t lane = (size_t)i * VECTOR_FLOATS;
+        const vector low = vector_divide(vector_load(scores + lane), unit);
+        const vector high = vector_divide(vector_load(scores + lane + VECTOR_FLOATS), unit);
+
+        weights_store(weights + lane, low, high);
+        if (!WEIGHTS_ARE_EXACT) {
+            weights_store(rests + lane, weights_rest(low), weights_rest(high));
+        }
+    }
+    work->units[row] = highest == 0.0f ? 1.0f : highest;
 }
 
 /* Some rows' weights times lines of values. */
@@ -488,9 +535,9 @@ static void ready_value(const kvspan_tile_block *block, const kvspan_tile_chunk 
 
 /* Some tiles for all rows of one head and all dims. */
 static void fold_value_tiles(const kvspan_tile_block *block, uint32_t head, uint32_t first_tile,
-                             const struct ready_tiles *ready, uint32_t tile_count)
+                             const struct ready_tiles *ready, uint32_t tile_count,
+                             const float *weights, float *outputs)
 {
-    kvspan_tile_workspace *const work = block->work;
     const uint32_t line_count = block->value_dim / KVSPAN_TILE_DIMS;
     const uint32_t end = (head + 1) * block->head_rows;
     uint32_t lines;
@@ -503,7 +550,7 @@ static void fold_value_tiles(const kvspan_tile_block *block, uint32_t head, uint
         parts = (block->head_rows + most_rows(lines) - 1) / most_rows(lines);
         for (uint32_t part = 0; part < parts; part++) {
             const uint32_t rows = (end - row + parts - part - 1) / (parts - part);
-            const struct value_pass pass = { .weights = (const number *)work->weights +
+            const struct value_pass pass = { .weights = (const number *)weights +
                                                         (size_t)row * KVSPAN_CHUNK_TOKENS +
                                                         (size_t)first_tile * KVSPAN_TILE_TOKENS,
                                              .tiles = ready->tiles,
@@ -511,8 +558,7 @@ static void fold_value_tiles(const kvspan_tile_block *block, uint32_t head, uint
                                              .tile_count = tile_count,
                                              .dim = block->value_dim,
                                              .first_line = line,
-                                             .outputs =
-                                                 work->outputs + (size_t)row * block->value_dim };
+                                             .outputs = outputs + (size_t)row * block->value_dim };
 
             fold_value_rows(&pass, rows, lines);
             row += rows;
@@ -522,6 +568,8 @@ static void fold_value_tiles(const kvspan_tile_block *block, uint32_t head, uint
 
 static void fold_chunk_values(const kvspan_tile_block *block, const kvspan_tile_chunk *chunk)
 {
+    kvspan_tile_workspace *const work = block->work;
+    float *const outputs = block->has_value_scales ? work->chunk_outputs : work->outputs;
     uint32_t end;
 
     for (uint32_t tile = 0; tile < chunk->tile_count; tile = end) {
@@ -532,7 +580,10 @@ static void fold_chunk_values(const kvspan_tile_block *block, const kvspan_tile_
             for (uint32_t i = tile; i < end; i++) {
                 ready_value(block, chunk, head, i, i - tile, &ready);
             }
-            fold_value_tiles(block, head, tile, &ready, end - tile);
+            fold_value_tiles(block, head, tile, &ready, end - tile, work->weights, outputs);
+            if (block->has_value_scales && !WEIGHTS_ARE_EXACT) {
+                fold_value_tiles(block, head, tile, &ready, end - tile, work->rests, outputs);
+            }
         }
     }
 }
@@ -548,17 +599,67 @@ static int32_t place_of(uint64_t index, const kvspan_tile_chunk *chunk)
     return (int32_t)(index - chunk->index < tokens ? index - chunk->index : tokens);
 }
 
+/* Adds what the chunk has given, in multiples of each row's unit. */
+static void add_chunk_outputs(const kvspan_tile_block *block)
+{
+    kvspan_tile_workspace *const work = block->work;
+
+    for (uint32_t row = 0; row < block->row_count; row++) {
+        const float *const part = work->chunk_outputs + (size_t)row * block->value_dim;
+        float *const output = work->outputs + (size_t)row * block->value_dim;
+        const vector unit = vector_of(work->units[row]);
+
+        for (uint32_t i = 0; i < block->value_dim; i += VECTOR_FLOATS) {
+            vector_store(output + i,
+                         vector_fused(vector_load(part + i), unit, vector_load(output + i)));
+        }
+    }
+}
+
 static void fold_chunk(const kvspan_tile_block *block, const kvspan_tile_chunk *chunk)
 {
-    const kvspan_tile_workspace *const work = block->work;
+    kvspan_tile_workspace *const work = block->work;
+    /* Two vectors make one of weights; what is behind the last tile no row sees. */
+    const uint32_t vectors = (chunk->tile_count * LINE_VECTORS + 1) / 2 * 2;
 
     score_chunk(block, chunk);
     for (uint32_t row = 0; row < block->row_count; row++) {
-        /* Two vectors make one of weights; what is behind the last tile no row sees. */
-        weigh_row(block, row, (chunk->tile_count * LINE_VECTORS + 1) / 2 * 2,
-                  place_of(work->row_begins[row], chunk), place_of(work->row_ends[row], chunk));
+        const float highest =
+            finish_scores(block, row, vectors, place_of(work->row_begins[row], chunk),
+                          place_of(work->row_ends[row], chunk));
+        const vector shift = vector_of(raise_maximum(block, row, highest));
+
+        if (block->has_value_scales) {
+            weigh_scaled_row(block, row, vectors, shift);
+        } else {
+            weigh_row(block, row, vectors, shift);
+        }
     }
+    if (!block->has_value_scales) {
+        fold_chunk_values(block, chunk);
+        return;
+    }
+    memset(work->chunk_outputs, 0,
+           (size_t)block->row_count * block->value_dim * sizeof(*work->chunk_outputs));
     fold_chunk_values(block, chunk);
+    add_chunk_outputs(block);
+}
+
+/* Rounded weights are a little more or less in all than the sum: outputs are made to fit. Weights
+ * with scales have been added in full. */
+static void finish_split(const kvspan_tile_block *block)
+{
+    kvspan_tile_workspace *const work = block->work;
+
+    if (WEIGHTS_ARE_EXACT || block->has_value_scales) {
+        return;
+    }
+    for (uint32_t row = 0; row < block->row_count; row++) {
+        if (work->weight_sums[row] != 0.0f && work->weight_sums[row] != work->sums[row]) {
+            scale_row(work->outputs + (size_t)row * block->value_dim, block->value_dim,
+                      work->sums[row] / work->weight_sums[row]);
+        }
+    }
 }
 
 static void pack_query(kvspan_tile_workspace *work, uint32_t row, kvspan_dtype dtype,
@@ -571,4 +672,5 @@ const kvspan_tile_kernels TILE_KERNELS = {
     .name = TILE_KERNELS_NAME,
     .pack_query = pack_query,
     .fold_chunk = fold_chunk,
+    .finish_split = finish_split,
 };

@@ -25,15 +25,19 @@ enum {
 typedef struct kvspan_tile_workspace {
     _Alignas(64) float scores[KVSPAN_BLOCK_ROWS * KVSPAN_CHUNK_TOKENS];
     _Alignas(64) float weights[KVSPAN_BLOCK_ROWS * KVSPAN_CHUNK_TOKENS];
+    _Alignas(64) float rests[KVSPAN_BLOCK_ROWS * KVSPAN_CHUNK_TOKENS]; /* what rounding took away */
     _Alignas(64) float queries[KVSPAN_BLOCK_ROWS * KVSPAN_TILE_MAX_DIM];
     _Alignas(64) float outputs[KVSPAN_BLOCK_ROWS * KVSPAN_TILE_MAX_DIM]; /* of the current split */
-    _Alignas(64) float totals[KVSPAN_BLOCK_ROWS * KVSPAN_TILE_MAX_DIM];  /* of all splits so far */
+    _Alignas(64) float chunk_outputs[KVSPAN_BLOCK_ROWS * KVSPAN_TILE_MAX_DIM];
+    _Alignas(64) float totals[KVSPAN_BLOCK_ROWS * KVSPAN_TILE_MAX_DIM]; /* of all splits so far */
     _Alignas(64) uint16_t keys[2 * KVSPAN_TILE_TOKENS * KVSPAN_TILE_MAX_DIM];
     _Alignas(64) uint16_t values[KVSPAN_VALUE_TILES * KVSPAN_TILE_TOKENS * KVSPAN_TILE_MAX_DIM];
     _Alignas(64) float key_scales[KVSPAN_BLOCK_ROWS * KVSPAN_CHUNK_TOKENS]; /* [kv head][token] */
     _Alignas(64) float value_scales[KVSPAN_BLOCK_ROWS * KVSPAN_CHUNK_TOKENS];
-    float maxima[KVSPAN_BLOCK_ROWS]; /* what the exponents of the split are relative to */
-    float sums[KVSPAN_BLOCK_ROWS];   /* of e^(logit − maximum) */
+    float maxima[KVSPAN_BLOCK_ROWS];      /* what the exponents of the split are relative to */
+    float sums[KVSPAN_BLOCK_ROWS];        /* of e^(logit − maximum) */
+    float weight_sums[KVSPAN_BLOCK_ROWS]; /* the same as rounded: what outputs are made with */
+    float units[KVSPAN_BLOCK_ROWS];       /* what a chunk's weights are multiples of */
     float total_maxima[KVSPAN_BLOCK_ROWS];
     float total_sums[KVSPAN_BLOCK_ROWS];
     uint64_t row_begins[KVSPAN_BLOCK_ROWS]; /* local tokens [begin, end) that a row sees */
@@ -92,6 +96,8 @@ typedef struct kvspan_tile_kernels {
                        const void *query, uint32_t dim);
     /* Folds a chunk into outputs, maxima and sums of the rows that see some of it. */
     void (*fold_chunk)(const kvspan_tile_block *block, const kvspan_tile_chunk *chunk);
+    /* Behind a split's last chunk: makes outputs what they would be with weights not rounded. */
+    void (*finish_split)(const kvspan_tile_block *block);
 } kvspan_tile_kernels;
 
 extern const kvspan_tile_kernels kvspan_tile_kernels_avx2;

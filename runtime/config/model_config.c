@@ -35,9 +35,10 @@ static kvspan_status read_real(const kvspan_json *json, const char *key, double 
     if (kvspan_model_member(json, key)) {
         status = kvspan_json_real(json, key, true, value, error);
     }
-    if (status == KVSPAN_OK && (*value < 0.0 || *value > 1e6)) {
-        return kvspan_fail(error, KVSPAN_ERR_ARGUMENT, "\"%s\" is %g, not in [0, 1e6]", key,
-                           *value);
+    /* A tinier number would be 0 as an f32, or its inverse infinite. */
+    if (status == KVSPAN_OK && *value != 0.0 && !(*value >= 1e-6 && *value <= 1e6)) {
+        return kvspan_fail(error, KVSPAN_ERR_ARGUMENT, "\"%s\" is %g, neither 0 nor in [1e-6, 1e6]",
+                           key, *value);
     }
     return status;
 }

@@ -9,6 +9,7 @@
 
 enum {
     ROUNDS = 12,
+    AGREE_ROUNDS = 20,
     MARGIN_BYTES = 16, /* around what may be written */
     UNTOUCHED = 0xA5
 };
@@ -264,6 +265,13 @@ static uint32_t lowest_failing(const kvspan_group *group, uint32_t round)
     return lowest;
 }
 
+/* Shorter in every round, so that no end of an older one may be left. */
+static void write_text(char *text, size_t bytes, uint32_t rank, uint32_t round)
+{
+    (void)snprintf(text, bytes, "rank %u has no disk%.*s", rank, (int)(AGREE_ROUNDS - round),
+                   "!!!!!!!!!!!!!!!!!!!!");
+}
+
 static void agree_round(ranks_self *self, uint32_t round)
 {
     body_group made;
@@ -275,7 +283,7 @@ static void agree_round(ranks_self *self, uint32_t round)
 
     (void)body_group_make(&made, self, 1 + round % 2, round);
     lowest = lowest_failing(&made.group, round);
-    (void)snprintf(mine.message, sizeof(mine.message), "rank %u has no disk", self->rank);
+    write_text(mine.message, sizeof(mine.message), self->rank, round);
     result = kvspan_agree_status(self->comm, &made.group,
                                  fails_in(round, self->rank) ? KVSPAN_ERR_IO : KVSPAN_OK, &mine,
                                  BODY_PATIENCE_MS, &error);
@@ -284,7 +292,7 @@ static void agree_round(ranks_self *self, uint32_t round)
         ranks_check(self, error.native == -7); /* untouched */
         return;
     }
-    (void)snprintf(expected, sizeof(expected), "rank %u has no disk", lowest);
+    write_text(expected, sizeof(expected), lowest, round);
     ranks_check_status(self, result, KVSPAN_ERR_IO, &error);
     ranks_check(self, error.status == KVSPAN_ERR_IO);
     ranks_check(self, error.rank == (int32_t)lowest);
@@ -295,7 +303,7 @@ static void agree_round(ranks_self *self, uint32_t round)
 
 void body_agree_on_the_lowest_failing_rank(ranks_self *self)
 {
-    for (uint32_t round = 0; round < 20 && self->failure[0] == '\0'; round++) {
+    for (uint32_t round = 0; round < AGREE_ROUNDS && self->failure[0] == '\0'; round++) {
         agree_round(self, round);
     }
 }

@@ -14,7 +14,7 @@ static void take_bytes(fuzz_input *input, bool is_sealed, unsigned char *bytes)
     }
     if (is_sealed) {
         kvspan_put_u32(bytes, KVSPAN_ACK_MAGIC);
-        kvspan_put_u16(bytes + 4, KVSPAN_WIRE_VERSION);
+        kvspan_put_u16(bytes + 4, KVSPAN_ACK_VERSION);
         kvspan_put_u16(bytes + 6, KVSPAN_ACK_KIND);
     }
 }

@@ -43,12 +43,16 @@ static void rank_init(fuzz_rank *rank, const kvspan_step_limits *its_limits)
     rank->result.rows = calloc(kvspan_step_max_rows(its_limits), sizeof(*rank->result.rows));
     rank->result.patches =
         calloc(kvspan_replica_max_patches(its_limits), sizeof(*rank->result.patches));
+    rank->result.copies =
+        calloc(kvspan_step_max_page_runs(its_limits), sizeof(*rank->result.copies));
     fuzz_check(rank->result.rows);
     fuzz_check(rank->result.patches);
+    fuzz_check(rank->result.copies);
 }
 
 static void rank_fini(fuzz_rank *rank)
 {
+    free(rank->result.copies);
     free(rank->result.rows);
     free(rank->result.patches);
     kvspan_step_message_fini(&rank->message);
@@ -88,7 +92,7 @@ static void seal(const fuzz_message *message, uint64_t epoch)
         kvspan_put_u32(bytes + KVSPAN_AT_MAGIC, KVSPAN_STEP_MAGIC);
         kvspan_put_u16(bytes + KVSPAN_AT_VERSION, KVSPAN_WIRE_VERSION);
         bytes[KVSPAN_AT_KIND] = KVSPAN_STEP_KIND;
-        bytes[KVSPAN_AT_SECTIONS] = 0;
+        bytes[KVSPAN_AT_SECTIONS] &= KVSPAN_ALL_SECTIONS;
         kvspan_put_u32(bytes + KVSPAN_AT_NEXT_FIRST_BYTES, KVSPAN_STEP_FIRST_BYTES);
     }
     if (!(message->flags & KEEP_LENGTH)) {
@@ -149,6 +153,7 @@ static bool try_message(fuzz_rank *rank, const fuzz_message *messages, uint32_t 
         fuzz_check(rank->result.row_count <= kvspan_step_max_rows(rank->limits));
         fuzz_check(rank->result.token_count <= rank->limits->max_tokens);
         fuzz_check(rank->result.patch_count <= kvspan_replica_max_patches(rank->limits));
+        fuzz_check(rank->result.copy_count <= kvspan_step_max_page_runs(rank->limits));
     }
     return status == KVSPAN_OK;
 }

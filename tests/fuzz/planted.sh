@@ -28,7 +28,7 @@ build() {
 
 # fuzz NAME SECONDS
 fuzz() {
-    "$work/$1/fuzz" -max_total_time="$2" -max_len=400 -artifact_prefix="$work/$1/" \
+    "$work/$1/fuzz" -max_total_time="$2" -max_len=700 -artifact_prefix="$work/$1/" \
         "$work/$1/found" tests/fuzz/corpus/step_message >"$work/$1/log" 2>&1
 }
 

@@ -11,7 +11,7 @@ trap 'rm -rf "$work"' EXIT
 # fuzz_one NAME: new inputs are not kept; one that breaks something is shown.
 fuzz_one() {
     mkdir "$work/$1"
-    if ! "$programs/fuzz_$1" -max_total_time="$seconds" -max_len=400 -timeout=10 \
+    if ! "$programs/fuzz_$1" -max_total_time="$seconds" -max_len=700 -timeout=10 \
         -artifact_prefix="$work/$1-" "$work/$1" "$corpus/$1" >"$work/$1.log" 2>&1; then
         echo "FAILED: fuzz_$1"
         tail -40 "$work/$1.log"

@@ -19,10 +19,10 @@ enum {
 
 /* A cpu column folds a chunk's tokens relative to a maximum that depends on where the queries
  * begin, and rounds weights to bf16 where it multiplies them so. */
-#define CPU_COLUMN(suffix, number)                                                                 \
-    {                                                                                              \
-        .name = "cpu." suffix, .device = "cpu", .isa = number, .naive_factor = 2.0,                \
-        .ulp_factor = 2.0, .lse_absolute = 2e-6, .lse_relative = 1e-5                              \
+#define CPU_COLUMN(suffix, number)                                                  \
+    {                                                                               \
+        .name = "cpu." suffix, .device = "cpu", .isa = number, .naive_factor = 2.0, \
+        .ulp_factor = 2.0, .lse_absolute = 2e-6, .lse_relative = 1e-5               \
     }
 
 static const kernel_column columns[] = {

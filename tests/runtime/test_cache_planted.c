@@ -66,6 +66,13 @@ static void cut_inside_the_header(unsigned char *message, size_t *bytes)
     *bytes = 20;
 }
 
+/* Into memory that still holds a step of the past, whole. */
+static void cut_to_nothing(unsigned char *message, size_t *bytes)
+{
+    (void)message;
+    *bytes = 0;
+}
+
 /* Acknowledgements. */
 static void ack_the_future(unsigned char *message, size_t *bytes)
 {
@@ -101,6 +108,7 @@ static const plant step_plants[] = {
     { "a length beyond all", claim_to_be_longer, KVSPAN_ERR_CORRUPT },
     { "a wrong bit", flip_last_bit, KVSPAN_ERR_CORRUPT },
     { "a cut header", cut_inside_the_header, KVSPAN_ERR_CORRUPT },
+    { "no bytes", cut_to_nothing, KVSPAN_ERR_CORRUPT },
 };
 
 static const plant ack_plants[] = {

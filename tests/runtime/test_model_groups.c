@@ -127,6 +127,14 @@ START_TEST(what_cannot_be_read_names_key_and_value)
         { "{\"sliding_window\":-1," BASE "}", KVSPAN_ERR_ARGUMENT, "sliding_window", "-1" },
         { "{\"kv_lora_rank\":512," BASE "}", KVSPAN_ERR_UNSUPPORTED, "kv_lora_rank", "512" },
         { "{\"use_sliding_window\":1," BASE "}", KVSPAN_ERR_ARGUMENT, "use_sliding_window", "1" },
+        { "{\"query_pre_attn_scalar\":-1," BASE "}", KVSPAN_ERR_ARGUMENT, "query_pre_attn_scalar",
+          "-1" },
+        { "{\"query_pre_attn_scalar\":1e-300," BASE "}", KVSPAN_ERR_ARGUMENT,
+          "query_pre_attn_scalar", "1e-300" },
+        { "{\"attn_logit_softcapping\":9e-7," BASE "}", KVSPAN_ERR_ARGUMENT,
+          "attn_logit_softcapping", "9e-07" },
+        { "{\"attn_logit_softcapping\":1000001," BASE "}", KVSPAN_ERR_ARGUMENT,
+          "attn_logit_softcapping", "1e+06" },
     };
 
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {

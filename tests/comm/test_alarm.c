@@ -1,0 +1,119 @@
+#include "support/suite.h"
+
+#include <string.h>
+
+#include "comm/alarm_message.h"
+#include "comm/comm.h"
+
+/* Rank 0 of 2 over a transport that the test plays: what comes is what the test hands over, what
+ * goes out is counted. */
+typedef struct played_transport {
+    unsigned char *posted; /* of the open receive */
+    const void *incoming;
+    size_t incoming_bytes;
+    bool has_incoming;
+    uint32_t answers;
+} played_transport;
+
+static kvspan_status play_send(void *context, uint32_t to, uint32_t tag, const void *data,
+                               size_t bytes, void **request_out)
+{
+    played_transport *const played = context;
+    kvspan_alarm_message message;
+
+    ck_assert_uint_eq(to, 1);
+    ck_assert_uint_eq(tag, KVSPAN_CHANNEL_ALARM);
+    ck_assert_uint_eq(bytes, KVSPAN_ALARM_BYTES);
+    ck_assert(kvspan_alarm_decode(data, 2, &message));
+    played->answers += message.kind == KVSPAN_ALARM_ANSWER;
+    *request_out = NULL;
+    return KVSPAN_OK;
+}
+
+static kvspan_status play_receive(void *context, uint32_t from, uint32_t tag, void *data,
+                                  size_t bytes, void **request_out)
+{
+    played_transport *const played = context;
+
+    ck_assert_uint_eq(from, 1);
+    ck_assert_uint_eq(tag, KVSPAN_CHANNEL_ALARM);
+    ck_assert_uint_eq(bytes, KVSPAN_ALARM_BYTES);
+    played->posted = data;
+    *request_out = played;
+    return KVSPAN_OK;
+}
+
+static kvspan_status play_test(void *context, void *request, uint32_t *done_out)
+{
+    played_transport *const played = context;
+
+    ck_assert_ptr_eq(request, played);
+    *done_out = played->has_incoming;
+    if (played->has_incoming && played->incoming_bytes > 0) {
+        memcpy(played->posted, played->incoming, played->incoming_bytes);
+    }
+    played->has_incoming = false;
+    return KVSPAN_OK;
+}
+
+static kvspan_status play_cancel(void *context, void *request)
+{
+    (void)context;
+    (void)request;
+    return KVSPAN_OK;
+}
+
+static void play_destroy(void *context)
+{
+    (void)context;
+}
+
+/* Lets rank 0 look at an alarm of so many bytes. */
+static void hand_over(kvspan_comm *comm, played_transport *played, const unsigned char *bytes,
+                      size_t byte_count)
+{
+    played->incoming = bytes;
+    played->incoming_bytes = byte_count;
+    played->has_incoming = true;
+    ck_assert_int_eq(kvspan_comm_poll(comm, NULL), KVSPAN_OK);
+    ck_assert(!played->has_incoming);
+}
+
+START_TEST(an_alarm_of_few_bytes_is_not_completed_by_an_old_one)
+{
+    played_transport played = { .answers = 0 };
+    const kvspan_transport transport = { .size = sizeof(transport),
+                                         .rank = 0,
+                                         .rank_count = 2,
+                                         .context = &played,
+                                         .send = play_send,
+                                         .receive = play_receive,
+                                         .test = play_test,
+                                         .cancel = play_cancel,
+                                         .destroy = play_destroy };
+    const kvspan_alarm_message probe = { .kind = KVSPAN_ALARM_PROBE, .epoch = 3, .sequence = 5 };
+    unsigned char bytes[KVSPAN_ALARM_BYTES];
+    kvspan_comm *comm = NULL;
+
+    kvspan_alarm_encode(&probe, bytes);
+    ck_assert_int_eq(kvspan_comm_create(&transport, &comm, NULL), KVSPAN_OK);
+    hand_over(comm, &played, bytes, sizeof(bytes));
+    ck_assert_uint_eq(played.answers, 1);
+    hand_over(comm, &played, bytes, 0);
+    hand_over(comm, &played, bytes, 2);
+    ck_assert_uint_eq(played.answers, 1);
+    hand_over(comm, &played, bytes, sizeof(bytes));
+    ck_assert_uint_eq(played.answers, 2);
+    kvspan_comm_destroy(comm);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("comm/alarm");
+    TCase *alarm = tcase_create("alarm");
+
+    tcase_add_test(alarm, an_alarm_of_few_bytes_is_not_completed_by_an_old_one);
+    suite_add_tcase(suite, alarm);
+    return suite_run(suite);
+}
