@@ -17,12 +17,12 @@ enum {
     CPU_THREADS = 2
 };
 
-/* A cpu column folds a chunk's tokens relative to a maximum that depends on where the queries
- * begin, and rounds weights to bf16 where it multiplies them so. */
-#define CPU_COLUMN(suffix, number)                                                  \
-    {                                                                               \
-        .name = "cpu." suffix, .device = "cpu", .isa = number, .naive_factor = 2.0, \
-        .ulp_factor = 2.0, .lse_absolute = 2e-6, .lse_relative = 1e-5               \
+/* Where weights are rounded to bf16, they are so relative to another maximum than the naive
+ * evaluation's: a row's rounding errors are as large, but not the same. */
+#define CPU_COLUMN(suffix, number, factor)                                             \
+    {                                                                                  \
+        .name = "cpu." suffix, .device = "cpu", .isa = number, .naive_factor = factor, \
+        .ulp_factor = 2.0, .lse_absolute = 2e-6, .lse_relative = 1e-5                  \
     }
 
 static const kernel_column columns[] = {
@@ -33,9 +33,9 @@ static const kernel_column columns[] = {
       .ulp_factor = 2.0,
       .lse_absolute = 2e-6,
       .lse_relative = 1e-5 },
-    CPU_COLUMN("avx2", KVSPAN_ISA_AVX2),
-    CPU_COLUMN("avx512", KVSPAN_ISA_AVX512),
-    CPU_COLUMN("avx512_bf16", KVSPAN_ISA_AVX512_BF16),
+    CPU_COLUMN("avx2", KVSPAN_ISA_AVX2, 2.0),
+    CPU_COLUMN("avx512", KVSPAN_ISA_AVX512, 2.0),
+    CPU_COLUMN("avx512_bf16", KVSPAN_ISA_AVX512_BF16, 3.0),
 };
 
 const kernel_column *column_under_test(void)
