@@ -75,7 +75,7 @@ KVSPAN_API kvspan_status kvspan_device_open_cpu(const kvspan_cpu_config *config,
  *
  * Not collective.
  *
- * @param device  a live device
+ * @param device  a live device; NULL is described as "none"
  * @return its description; the strings are static
  */
 KVSPAN_API kvspan_device_description kvspan_device_describe(const kvspan_device *device);

@@ -59,7 +59,16 @@ fi
 count=0
 broken=0
 check_public "$scratch/include" "$@" || broken=1
+# Parts of the files of one instruction set cannot: they are what such a file is made of.
+is_part() {
+    case $1 in
+    kernels/cpu/vector_*.h | kernels/cpu/pairs_*.h | kernels/cpu/tile_body.h) return 0 ;;
+    esac
+    return 1
+}
+
 for header in $(cd "$source" && find sharding kernels comm runtime launch -name '*.h'); do
+    is_part "$header" && continue
     alone c "$header" "$cc" -std=c11 -D_POSIX_C_SOURCE=200809L -I "$source/include" -I "$source" \
         "$@" || broken=1
     count=$((count + 1))

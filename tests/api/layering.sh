@@ -124,6 +124,9 @@ for file in include/kvspan/planted.h kernels/planted.c comm/planted.c runtime/ca
     refuse $file '#include <cuda_runtime.h>'
     refuse $file '#include <nccl.h>'
 done
+for file in include/kvspan/planted.h kernels/planted.c runtime/cache/planted.c launch/planted.c; do
+    refuse $file '#include <immintrin.h>'
+done
 refuse runtime/cache/planted.c '#include <argp.h>'
 refuse include/kvspan/planted.h '#include <pthread.h>'
 

@@ -29,6 +29,7 @@ kvspan_status cache_fixture_open(cache_fixture *fixture, kvspan_comm *comm, kvsp
     if (status != KVSPAN_OK) {
         return status;
     }
+    fixture->is_device_open = true;
     fixture->config.groups = &fixture->group;
     status = kvspan_cache_create(&fixture->config, fixture->device, comm, &fixture->cache, error);
     if (status != KVSPAN_OK) {

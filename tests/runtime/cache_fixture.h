@@ -7,11 +7,13 @@
 #include <kvspan/cache.h>
 #include <kvspan/comm.h>
 #include <kvspan/device.h>
+#include <stdbool.h>
 
 typedef struct cache_fixture {
     kvspan_layer_group group;
     kvspan_cache_config config; /* change what a test is about before opening */
     kvspan_device *device;
+    bool is_device_open; /* it has been */
     kvspan_cache *cache;
 } cache_fixture;
 

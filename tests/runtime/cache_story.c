@@ -70,6 +70,7 @@ void cache_story_run(cache_story *story, kvspan_comm *comm)
     fixture.config.deadline_ms = STORY_DEADLINE_MS;
     story->is_closing = false;
     story->status = cache_fixture_open(&fixture, comm, error);
+    story->is_opening = !fixture.is_device_open;
     if (story->status != KVSPAN_OK) {
         return;
     }

@@ -17,6 +17,7 @@ typedef struct cache_story {
     const char *mesh; /* NULL: all ranks on tp */
     kvspan_status status;
     kvspan_error error;
+    bool is_opening; /* it ended before the first call that others take part in */
     bool is_closing; /* the steps were done when it ended */
 } cache_story;
 

@@ -121,8 +121,8 @@ static void check_both(const shortage *it)
 {
     const cache_story *const mine = &it->stories[it->rank];
     const cache_story *const others = &it->stories[1 - it->rank];
-    /* The first is the device's, before the rank makes any call that others take part in. */
-    const bool is_silent = it->allocations == 0 && others->status == KVSPAN_ERR_LATE;
+    /* Without a device a rank makes no call that others take part in. */
+    const bool is_silent = mine->is_opening && others->status == KVSPAN_ERR_LATE;
     const bool is_heard =
         others->status == KVSPAN_ERR_MEMORY || others->status == KVSPAN_ERR_PEER || is_silent;
 

@@ -114,6 +114,7 @@ START_TEST(calls_of_peers_and_devices_refuse_null_by_name)
     char byte = 0;
 
     refused(kvspan_device_open(NULL, 0, NULL, &error), "device_out");
+    refused(kvspan_device_open_cpu(NULL, NULL, &error), "device_out");
     refused(kvspan_local_hub_create(1, NULL, &error), "hub_out");
     refused(kvspan_comm_create_local(NULL, 0, &comm, &error), "hub");
     refused(kvspan_comm_create(NULL, &comm, &error), "transport");
@@ -203,6 +204,7 @@ START_TEST(calls_without_a_status_give_nothing_for_null)
     ck_assert_ptr_null(kvspan_cache_ledger(NULL));
     ck_assert_ptr_null(kvspan_metadata_json(NULL));
     ck_assert_uint_eq(kvspan_cache_plan(NULL).page_count, 0);
+    ck_assert_uint_eq(kvspan_device_describe(NULL).thread_count, 0);
     ck_assert_uint_eq(kvspan_cache_metrics(NULL).steps, 0);
     ck_assert_uint_eq(kvspan_cache_notices(NULL), 0);
     ck_assert_uint_eq(kvspan_comm_rank(NULL), 0);
