@@ -144,7 +144,7 @@ static kvspan_status read_config(const kvspan_cpu_config *given, kvspan_cpu_conf
 kvspan_status kvspan_device_open_cpu(const kvspan_cpu_config *config, kvspan_device **device_out,
                                      kvspan_error *error)
 {
-    kvspan_cpu_config known;
+    kvspan_cpu_config known = { 0 };
     kvspan_cpu_device *cpu;
     kvspan_status status;
 
