@@ -39,7 +39,7 @@ START_TEST(sums_are_those_of_the_reference_column)
                                             .page_stride = MAX_PART_BYTES,
                                             .part_bytes = part_bytes[i / MAX_PARTS],
                                             .part_count = i % MAX_PARTS + 1,
-                                            .part_stride = PAGES * MAX_PART_BYTES,
+                                            .part_stride = (uint64_t)PAGES * MAX_PART_BYTES,
                                             .pages = list,
                                             .page_count = 5,
                                             .checksums = expected };

@@ -22,7 +22,7 @@ static void fill_parts(float *parts, random_source *source)
     for (size_t i = 0; i < (size_t)PARTS * PART_FLOATS; i++) {
         parts[i] = (float)random_below(source, 2001) * 0.01f - 10.0f;
         /* Some parts of some rows are empty. */
-        if (i % ROW_FLOATS >= HEADS * DIM && random_below(source, 4) == 0) {
+        if (i % ROW_FLOATS >= (size_t)HEADS * DIM && random_below(source, 4) == 0) {
             parts[i] = -INFINITY;
         }
     }
@@ -47,7 +47,7 @@ START_TEST(results_are_those_of_the_reference_column)
             .dim = DIM,
             .parts = (const unsigned char *)parts,
             .part_stride = PART_FLOATS * sizeof(float),
-            .lse_offset = HEADS * DIM * sizeof(float),
+            .lse_offset = sizeof(float) * HEADS * DIM,
             .token_stride = ROW_FLOATS * sizeof(float),
             .lse_token_stride = ROW_FLOATS * sizeof(float),
             .sinks = i / 4 == 1 ? sinks : NULL,
@@ -56,7 +56,7 @@ START_TEST(results_are_those_of_the_reference_column)
                      .heads = HEADS,
                      .dim = DIM,
                      .tokens = token_counts[i % 4],
-                     .token_stride = HEADS * DIM,
+                     .token_stride = (int64_t)HEADS * DIM,
                      .head_stride = DIM },
             .lse = lse[0],
             .lse_stride = HEADS,

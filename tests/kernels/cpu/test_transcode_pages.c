@@ -40,7 +40,7 @@ static void pages_init(struct pages *pages, kvspan_element_order order, kvspan_d
         pages->list[i] = i;
     }
     random_shuffle(source, pages->list, PAGES);
-    pages->row_bytes = (PAGES - 1) * HEADS * head_bytes;
+    pages->row_bytes = head_bytes * (PAGES - 1) * HEADS;
     pages->arena_bytes = PAGES * (HEADS * head_bytes + GAP_BYTES);
     pages->rows = malloc(pages->row_bytes);
     pages->arena = aligned_alloc(64, (pages->arena_bytes + 63) / 64 * 64);
@@ -72,35 +72,40 @@ static void pages_fini(struct pages *pages)
     free(pages->rows);
 }
 
-/* Every element where kvspan_element_offset() says. */
+/* Fails naming the first element of a head that is not where kvspan_element_offset() says. */
+static void check_head(const kvspan_transcode_pages_args *args, const unsigned char *head,
+                       const unsigned char *row)
+{
+    const kvspan_plane_view *const plane = &args->plane;
+    const uint32_t item = kvspan_dtype_bytes(plane->dtype);
+
+    for (uint64_t i = 0; i < (uint64_t)args->page_tokens * plane->dim; i++) {
+        const uint64_t token = i / plane->dim;
+        const uint32_t element = (uint32_t)(i % plane->dim);
+        const uint64_t offset =
+            kvspan_element_offset(plane->order, item, plane->dim, token, element);
+
+        if (memcmp(head + offset, row + i * item, item) != 0) {
+            ck_abort_msg("order %d, %u bytes, dim %u, pages of %u: token %u element %u",
+                         plane->order, item, plane->dim, args->page_tokens, (uint32_t)token,
+                         element);
+        }
+    }
+    if (plane->scale_offset) {
+        ck_assert_mem_eq(head + plane->scale_offset, row + plane->scale_offset,
+                         args->page_tokens * sizeof(float));
+    }
+}
+
 static void check_elements(const struct pages *pages)
 {
     const kvspan_plane_view *const plane = &pages->args.plane;
-    const uint32_t item = kvspan_dtype_bytes(plane->dtype);
 
     for (uint32_t i = 0; i < (PAGES - 1) * HEADS; i++) {
-        const unsigned char *const head = pages->arena +
-                                          pages->list[i / HEADS] * plane->page_stride +
-                                          i % HEADS * plane->head_stride;
-        const unsigned char *row = pages->rows + i * plane->head_stride;
-
-        for (uint32_t token = 0; token < pages->args.page_tokens; token++) {
-            for (uint32_t element = 0; element < plane->dim; element++) {
-                const uint64_t offset =
-                    kvspan_element_offset(plane->order, item, plane->dim, token, element);
-
-                if (memcmp(head + offset, row, item) != 0) {
-                    ck_abort_msg("order %d, %u bytes, dim %u, pages of %u: token %u element %u",
-                                 plane->order, item, plane->dim, pages->args.page_tokens, token,
-                                 element);
-                }
-                row += item;
-            }
-        }
-        if (plane->scale_offset) {
-            ck_assert_mem_eq(head + plane->scale_offset, row,
-                             pages->args.page_tokens * sizeof(float));
-        }
+        check_head(&pages->args,
+                   pages->arena + pages->list[i / HEADS] * plane->page_stride +
+                       i % HEADS * plane->head_stride,
+                   pages->rows + i * plane->head_stride);
     }
 }
 
