@@ -207,8 +207,8 @@ static inline void unpack_value_quad(const unsigned char *line, size_t offset,
     const __m128i split = _mm_setr_epi8(0, 2, 4, 6, 8, 10, 12, 14, 1, 3, 5, 7, 9, 11, 13, 15);
     const __m128i q0 = load_quarter(line);
     const __m128i q1 = load_quarter(line + QUARTER_BYTES);
-    const __m128i q2 = load_quarter(line + 2 * QUARTER_BYTES);
-    const __m128i q3 = load_quarter(line + 3 * QUARTER_BYTES);
+    const __m128i q2 = load_quarter(line + VECTOR_BYTES);
+    const __m128i q3 = load_quarter(line + VECTOR_BYTES + QUARTER_BYTES);
     const __m128i low_01 = _mm_shuffle_epi8(_mm_unpacklo_epi64(q0, q1), split);
     const __m128i low_23 = _mm_shuffle_epi8(_mm_unpackhi_epi64(q0, q1), split);
     const __m128i high_01 = _mm_shuffle_epi8(_mm_unpacklo_epi64(q2, q3), split);

@@ -112,7 +112,7 @@ static kvspan_append_tokens_args make_append(struct bench *bench, const struct a
                     .heads = HEADS,
                     .dim = DIM,
                     .tokens = CHUNK_TOKENS,
-                    .token_stride = HEADS * DIM,
+                    .token_stride = (int64_t)HEADS * DIM,
                     .head_stride = DIM },
     };
 }
@@ -187,9 +187,9 @@ static void bench_copy(struct bench *bench, uint32_t pair_count)
     double own[ROUNDS];
     double copied[ROUNDS];
 
-    for (uint32_t i = 0; i < pair_count; i++) {
-        pairs[2 * i] = i;
-        pairs[2 * i + 1] = ARENA_PAGES / 2 - 1 - i;
+    for (size_t i = 0; i < pair_count; i++) {
+        pairs[2 * i] = (uint32_t)i;
+        pairs[2 * i + 1] = (uint32_t)(ARENA_PAGES / 2 - 1 - i);
     }
     for (uint32_t i = 0; i < ROUNDS; i++) {
         const double start = seconds_now(bench);
