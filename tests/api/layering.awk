@@ -20,10 +20,10 @@ BEGIN {
 
     # Which files may include a library's headers, as a regular expression; all others may not.
     library["mpi.h"] = "^(comm/mpi[^/]*\\.[ch]|include/kvspan/mpi\\.h|launch/.*|tests/.*|docs/.*)$"
-    # launch/calibrate measures what the machine can do, beside the kernels.
-    library["immintrin.h"] = "^(kernels/cpu/[^/]*\\.[ch]|launch/calibrate[^/]*\\.c)$"
     library["jansson.h"] = "^runtime/json\\.c$"
     library["xxhash.h"] = "^runtime/digest\\.c$"
+    library["immintrin.h"] = "^kernels/cpu/.*$"
+    library["cpuid.h"] = "^kernels/cpu/cpu_device\\.c$"
     library["check.h"] = "^tests/.*$"
     library["argp.h"] = "^launch/.*$"
 
