@@ -213,14 +213,11 @@ class Sglang:
         self.isa = torch.backends.cpu.get_cpu_capability()
         self.threads = torch.get_num_threads()
         first = starts(case.lengths)
-        generator = torch.Generator().manual_seed(3)
-        order = torch.randperm(first[-1], generator=generator)
         self.k = torch.zeros(first[-1], case.kv_heads, case.dim, dtype=torch.bfloat16)
         self.v = torch.zeros_like(self.k)
         self.tokens = torch.zeros(len(case.lengths), max(case.lengths), dtype=torch.int32)
         for i, length in enumerate(case.lengths):
-            place = order[first[i]:first[i + 1]] if OPTIONS.page_tokens == 1 else torch.arange(
-                first[i], first[i + 1])
+            place = torch.arange(first[i], first[i + 1])  # the easiest order there is
             self.tokens[i, :length] = place.to(torch.int32)
             self.k[place], self.v[place] = case.k[i], case.v[i]
         self.slots = torch.arange(len(case.lengths))
@@ -229,8 +226,9 @@ class Sglang:
         if case.is_decode:
             self.partial = torch.zeros(len(case.lengths), case.q_heads, self.splits, case.dim + 1)
         else:
-            self.new = torch.full((len(case.lengths),), case.new_tokens)
-            self.new_starts = torch.tensor(starts([case.new_tokens] * len(case.lengths))[:-1])
+            self.new = torch.full((len(case.lengths),), case.new_tokens, dtype=torch.int32)
+            self.new_starts = torch.tensor(starts([case.new_tokens] * len(case.lengths))[:-1],
+                                           dtype=torch.int32)
             self.new_k = torch.cat([k[n:] for k, n in zip(case.k, case.contexts)])
             self.new_v = torch.cat([v[n:] for v, n in zip(case.v, case.contexts)])
 
