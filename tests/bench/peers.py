@@ -40,6 +40,7 @@ def parse():
 
 OPTIONS = parse()
 os.environ["OMP_NUM_THREADS"] = str(OPTIONS.threads)
+os.environ["THP_MEM_ALLOC_ENABLE"] = "1"  # torch's memory in huge pages, as kvspan's is
 os.environ.setdefault("VLLM_LOGGING_LEVEL", "ERROR")
 
 import torch  # noqa: E402  after the environment is set
