@@ -1,7 +1,10 @@
 #include "launch/generate.h"
 
 #include <assert.h>
+#include <math.h>
 #include <string.h>
+
+#include "launch/number_types.h"
 
 enum {
     LANE_COUNT = 4, /* elements of one mix */
@@ -60,13 +63,19 @@ static uint16_t round_to_bf16(float value)
     return (uint16_t)((bits + 0x7fffu + (bits >> 16 & 1)) >> 16);
 }
 
-static float widen_bf16(uint16_t half)
+/* Of a magnitude below 2. The numbers below 2^-14 are multiples of 2^-24. */
+static uint16_t round_to_f16(float value)
 {
-    const uint32_t bits = (uint32_t)half << 16;
-    float value;
+    const uint16_t sign = signbit(value) ? 0x8000 : 0;
+    const float magnitude = fabsf(value);
+    uint32_t bits;
 
-    memcpy(&value, &bits, sizeof(value));
-    return value;
+    if (magnitude < 0x1p-14f) {
+        return (uint16_t)(sign | (uint16_t)nearbyintf(magnitude * 0x1p24f));
+    }
+    memcpy(&bits, &magnitude, sizeof(bits));
+    bits -= (uint32_t)(127 - 15) << 23;
+    return (uint16_t)(sign | (bits + 0xfffu + (bits >> 13 & 1)) >> 13);
 }
 
 float kvspan_generate_value(const kvspan_generate *generate, const kvspan_generate_place *place,
@@ -76,8 +85,7 @@ float kvspan_generate_value(const kvspan_generate *generate, const kvspan_genera
     const uint64_t key = vector_key(token, place->role, place->layer, place->head);
     const float value = lane_value(block_bits(key, dim / LANE_COUNT), dim % LANE_COUNT);
 
-    assert(generate->dtype == KVSPAN_BF16 || generate->dtype == KVSPAN_F32);
-    return generate->dtype == KVSPAN_BF16 ? widen_bf16(round_to_bf16(value)) : value;
+    return (float)kvspan_number_round(generate->dtype, value);
 }
 
 static void fill_f32(uint64_t key, uint32_t dims, float *values_out)
@@ -96,14 +104,15 @@ static void fill_f32(uint64_t key, uint32_t dims, float *values_out)
     }
 }
 
-static void fill_bf16(uint64_t key, uint32_t dims, uint16_t *halves_out)
+static void fill_halves(kvspan_dtype dtype, uint64_t key, uint32_t dims, uint16_t *halves_out)
 {
     float values[KVSPAN_MAX_DIM];
 
     assert(dims <= KVSPAN_MAX_DIM);
     fill_f32(key, dims, values);
     for (uint32_t dim = 0; dim < dims; dim++) {
-        halves_out[dim] = round_to_bf16(values[dim]);
+        halves_out[dim] =
+            dtype == KVSPAN_BF16 ? round_to_bf16(values[dim]) : round_to_f16(values[dim]);
     }
 }
 
@@ -112,12 +121,9 @@ void kvspan_generate_vector(const kvspan_generate *generate, const kvspan_genera
 {
     const uint64_t token = token_key(generate->seed, place->request, place->position);
 
-    assert(generate->dtype == KVSPAN_BF16 || generate->dtype == KVSPAN_F32);
     fill_f32(vector_key(token, place->role, place->layer, place->head), dims, values_out);
-    if (generate->dtype == KVSPAN_BF16) {
-        for (uint32_t dim = 0; dim < dims; dim++) {
-            values_out[dim] = widen_bf16(round_to_bf16(values_out[dim]));
-        }
+    for (uint32_t dim = 0; dim < dims; dim++) {
+        values_out[dim] = (float)kvspan_number_round(generate->dtype, values_out[dim]);
     }
 }
 
@@ -126,7 +132,7 @@ void kvspan_generate_fill(const kvspan_generate *generate, const kvspan_row *row
                           const kvspan_tensor *tensor)
 {
     assert(tensor->dtype == generate->dtype);
-    assert(tensor->dtype == KVSPAN_BF16 || tensor->dtype == KVSPAN_F32);
+    assert(kvspan_dtype_bytes(tensor->dtype) >= 2);
     assert((uint64_t)row->first_token + row->token_count <= tensor->tokens);
 
     for (uint32_t i = 0; i < row->token_count; i++) {
@@ -137,10 +143,10 @@ void kvspan_generate_fill(const kvspan_generate *generate, const kvspan_row *row
             const int64_t offset = ((int64_t)row->first_token + i) * tensor->token_stride +
                                    (int64_t)head * tensor->head_stride;
 
-            if (tensor->dtype == KVSPAN_BF16) {
-                fill_bf16(key, tensor->dim, (uint16_t *)tensor->data + offset);
-            } else {
+            if (tensor->dtype == KVSPAN_F32) {
                 fill_f32(key, tensor->dim, (float *)tensor->data + offset);
+            } else {
+                fill_halves(tensor->dtype, key, tensor->dim, (uint16_t *)tensor->data + offset);
             }
         }
     }

@@ -31,7 +31,7 @@ typedef struct kvspan_generate_place {
 /* What is generated. */
 typedef struct kvspan_generate {
     uint64_t seed;
-    kvspan_dtype dtype; /* KVSPAN_BF16 or KVSPAN_F32 */
+    kvspan_dtype dtype; /* bf16, f16 or f32 */
 } kvspan_generate;
 
 /* 64 random bits of a word: a bijection without fixed structure. For choosing by hash. */

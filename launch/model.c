@@ -1,10 +1,14 @@
 #include "launch/model.h"
 
 #include <stdlib.h>
-#include <string.h>
+
+#include "launch/damage.h"
+#include "launch/stored_values.h"
 
 struct kvspan_model {
-    kvspan_model_config config;
+    kvspan_model_settings settings;
+    const kvspan_model_config *shape;
+    kvspan_stored_values stored; /* what pages hold, and before that was generated */
     kvspan_cache *cache;
     kvspan_shard shard;
     kvspan_heads q_place;   /* EVEN where there are even shares */
@@ -26,42 +30,42 @@ struct kvspan_model {
 /* ---- create -----------------------------------------------------------------------------------
  */
 
-static kvspan_tensor make_tensor(const kvspan_model *model, uint32_t heads, unsigned char **next)
+static kvspan_tensor make_tensor(const kvspan_model *model, uint32_t heads, uint32_t dim,
+                                 unsigned char **next)
 {
-    const kvspan_model_config *const config = &model->config;
     const kvspan_tensor tensor = { .data = *next,
-                                   .dtype = config->generate.dtype,
+                                   .dtype = model->shape->dtype,
                                    .heads = heads,
-                                   .dim = config->head_dim,
-                                   .token_stride = (int64_t)heads * config->head_dim,
-                                   .head_stride = config->head_dim };
+                                   .dim = dim,
+                                   .token_stride = (int64_t)heads * dim,
+                                   .head_stride = dim };
 
-    *next += (uint64_t)config->max_step_tokens * heads * config->head_dim *
-             kvspan_dtype_bytes(config->generate.dtype);
+    *next += (uint64_t)model->settings.max_step_tokens * heads * dim *
+             kvspan_dtype_bytes(model->shape->dtype);
     return tensor;
 }
 
 static kvspan_status take_tensors(kvspan_model *model, kvspan_error *error)
 {
-    const kvspan_model_config *const config = &model->config;
-    const uint64_t heads = (uint64_t)model->q_heads.count + model->out_heads.count +
-                           2 * (uint64_t)model->shard.kv_heads.count;
-    const uint64_t bytes = heads * config->max_step_tokens * config->head_dim *
-                           kvspan_dtype_bytes(config->generate.dtype);
+    const kvspan_model_config *const shape = model->shape;
+    const uint64_t kv_heads = model->shard.kv_heads.count;
+    const uint64_t elements = (model->q_heads.count + kv_heads) * shape->key_dim +
+                              (model->out_heads.count + kv_heads) * shape->value_dim;
+    const uint64_t bytes =
+        elements * model->settings.max_step_tokens * kvspan_dtype_bytes(shape->dtype);
     unsigned char *next;
 
     model->memory = calloc(1, bytes);
     if (!model->memory) {
         return kvspan_fail(error, KVSPAN_ERR_MEMORY,
-                           "no memory for a step's %llu bytes of q, k, "
-                           "v and out",
+                           "no memory for a step's %llu bytes of q, k, v and out",
                            (unsigned long long)bytes);
     }
     next = model->memory;
-    model->q = make_tensor(model, model->q_heads.count, &next);
-    model->k = make_tensor(model, model->shard.kv_heads.count, &next);
-    model->v = make_tensor(model, model->shard.kv_heads.count, &next);
-    model->out = make_tensor(model, model->out_heads.count, &next);
+    model->q = make_tensor(model, model->q_heads.count, shape->key_dim, &next);
+    model->k = make_tensor(model, model->shard.kv_heads.count, shape->key_dim, &next);
+    model->v = make_tensor(model, model->shard.kv_heads.count, shape->value_dim, &next);
+    model->out = make_tensor(model, model->out_heads.count, shape->value_dim, &next);
     return KVSPAN_OK;
 }
 
@@ -73,9 +77,9 @@ static void choose_places(kvspan_model *model)
 
     model->q_place = has_even ? KVSPAN_HEADS_EVEN : KVSPAN_HEADS_OF_KV;
     model->q_heads = has_even ? shard->q_heads_even : shard->q_heads_of_kv;
-    model->out_place = model->config.gathers_heads ? KVSPAN_HEADS_ALL : model->q_place;
-    model->out_heads = model->config.gathers_heads
-                           ? (kvspan_range){ .count = model->config.q_heads }
+    model->out_place = model->settings.gathers_heads ? KVSPAN_HEADS_ALL : model->q_place;
+    model->out_heads = model->settings.gathers_heads
+                           ? (kvspan_range){ .count = model->shape->q_heads }
                            : model->q_heads;
     model->answered = model->q_heads;
     if (shard->twin != 0 || (!has_even && shard->copy != 0)) {
@@ -83,7 +87,23 @@ static void choose_places(kvspan_model *model)
     }
 }
 
-kvspan_status kvspan_model_create(const kvspan_model_config *config, kvspan_cache *cache,
+/* But for the window, which is a layer's. */
+static kvspan_oracle make_oracle(const kvspan_model *model)
+{
+    const kvspan_model_config *const shape = model->shape;
+
+    return (kvspan_oracle){ .read = kvspan_stored_values_read,
+                            .context = &model->stored,
+                            .q_heads = shape->q_heads,
+                            .kv_heads = shape->kv_heads,
+                            .key_dim = shape->key_dim,
+                            .value_dim = shape->value_dim,
+                            .scale = shape->scale,
+                            .soft_cap = shape->soft_cap,
+                            .dtype = shape->dtype };
+}
+
+kvspan_status kvspan_model_create(const kvspan_model_settings *settings, kvspan_cache *cache,
                                   kvspan_model **model_out, kvspan_error *error)
 {
     kvspan_model *const model = calloc(1, sizeof(*model));
@@ -92,22 +112,19 @@ kvspan_status kvspan_model_create(const kvspan_model_config *config, kvspan_cach
     if (!model) {
         return kvspan_fail(error, KVSPAN_ERR_MEMORY, "no memory for the model");
     }
-    model->config = *config;
+    model->settings = *settings;
+    model->shape = &settings->model->shape;
     model->cache = cache;
-    model->oracle = (kvspan_oracle){ .read = kvspan_oracle_read_generated,
-                                     .context = &model->config.generate,
-                                     .q_heads = config->q_heads,
-                                     .kv_heads = config->kv_heads,
-                                     .key_dim = config->head_dim,
-                                     .value_dim = config->head_dim,
-                                     .dtype = config->generate.dtype };
+    model->stored = (kvspan_stored_values){ .generate = { settings->seed, model->shape->dtype },
+                                            .kv_dtype = settings->model->kv_dtype };
+    model->oracle = make_oracle(model);
     status = kvspan_cache_shard(cache, 0, &model->shard, error);
     if (status == KVSPAN_OK) {
         choose_places(model);
         status = take_tensors(model, error);
     }
     if (status == KVSPAN_OK) {
-        status = kvspan_output_digest_create(config->request_count, config->layer_count,
+        status = kvspan_output_digest_create(settings->request_count, model->shape->layer_count,
                                              &model->digest, error);
     }
     if (status != KVSPAN_OK) {
@@ -132,7 +149,7 @@ void kvspan_model_destroy(kvspan_model *model)
 
 static void fill(kvspan_model *model, const kvspan_step_view *view, uint32_t layer)
 {
-    const kvspan_generate *const generate = &model->config.generate;
+    const kvspan_generate *const generate = &model->stored.generate;
     const uint32_t kv_first = model->shard.kv_heads.first;
 
     model->q.tokens = view->token_count;
@@ -154,65 +171,56 @@ static bool is_in(kvspan_range range, uint32_t index)
     return index >= range.first && index - range.first < range.count;
 }
 
-/* Flips the highest exponent bit of one element of the first value that this rank stores of a
- * sequence: what a row that sees it returns is off by orders of magnitude. */
-static kvspan_status flip_stored_bit(kvspan_model *model, const kvspan_row *row, uint32_t layer,
-                                     uint32_t kv_head, kvspan_error *error)
+/* The first position that a query sees. */
+static uint64_t first_seen(const kvspan_model *model, uint64_t position, uint32_t layer)
 {
-    kvspan_layer_view view;
-    unsigned char *element;
-    const kvspan_status status =
-        kvspan_cache_layer_view(model->cache, layer, KVSPAN_VALUE, &view, error);
+    const uint32_t window = model->shape->window_tokens[layer];
 
-    if (status == KVSPAN_OK) {
-        element = (unsigned char *)view.data +
-                  view.page_table[(uint64_t)row->slot * view.page_table_stride] * view.page_stride +
-                  (kv_head - view.first_head) * view.head_stride;
-        element[kvspan_dtype_bytes(view.dtype) - 1] ^= 0x40;
-        model->has_flipped = true;
-    }
-    return status;
+    return window == 0 || position < window ? 0 : position - window + 1;
 }
 
-/* A sampled row of one token and layer that depends on the first value stored here, or NULL. */
-static const kvspan_oracle_place *find_dependent(const kvspan_model *model, uint64_t request,
-                                                 uint64_t position, uint32_t layer)
+/* Flips a bit that a sampled row of this token and layer depends on, if this rank has one. */
+static kvspan_status flip_for_token(kvspan_model *model, const kvspan_row *row, uint64_t position,
+                                    uint32_t layer, kvspan_error *error)
 {
-    const uint64_t first_stored = kvspan_token_position(&model->shard.tokens, 0);
+    const uint32_t group_size = model->shape->q_heads / model->shape->kv_heads;
     uint64_t first = 0;
     uint64_t count = 0;
+    kvspan_status status = KVSPAN_OK;
 
-    kvspan_sample_find(model->config.sample, request, position, &first, &count);
-    for (uint64_t i = first; i < first + count; i++) {
-        const kvspan_oracle_place *const place = &kvspan_sample_rows(model->config.sample)[i];
+    kvspan_sample_find(model->settings.sample, row->tag, position, &first, &count);
+    for (uint64_t i = first; i < first + count && status == KVSPAN_OK; i++) {
+        const kvspan_oracle_place *const place = &kvspan_sample_rows(model->settings.sample)[i];
 
-        if (place->layer == layer && position >= first_stored &&
-            is_in(model->q_heads, place->q_head)) {
-            return place;
+        if (place->layer == layer && is_in(model->q_heads, place->q_head) && !model->has_flipped) {
+            const kvspan_damage damage = { .layer = layer,
+                                           .kv_head = place->q_head / group_size,
+                                           .first = first_seen(model, position, layer),
+                                           .last = position };
+
+            status = kvspan_damage_flip(&damage, &model->shard.tokens, row->slot, model->cache,
+                                        &model->has_flipped, error);
         }
     }
-    return NULL;
+    return status;
 }
 
 /* Test hook: flips a bit that a sampled row of this step and layer depends on, if there is one. */
 static kvspan_status flip_if_sampled(kvspan_model *model, const kvspan_step_view *view,
                                      uint32_t layer, kvspan_error *error)
 {
-    const uint32_t group_size = model->config.q_heads / model->config.kv_heads;
+    kvspan_status status = KVSPAN_OK;
 
     for (uint32_t i = 0; i < view->row_count; i++) {
         const kvspan_row *const row = &view->rows[i];
 
-        for (uint32_t j = 0; j < row->token_count; j++) {
-            const kvspan_oracle_place *const place =
-                find_dependent(model, row->tag, row->position + j, layer);
-
-            if (place) {
-                return flip_stored_bit(model, row, layer, place->q_head / group_size, error);
+        for (uint32_t j = 0; j < row->token_count && status == KVSPAN_OK; j++) {
+            if (!model->has_flipped) {
+                status = flip_for_token(model, row, row->position + j, layer, error);
             }
         }
     }
-    return KVSPAN_OK;
+    return status;
 }
 
 static const unsigned char *row_of_out(const kvspan_model *model, uint64_t token, uint32_t head)
@@ -227,19 +235,20 @@ static void verify_token(kvspan_model *model, uint64_t request, uint64_t positio
                          uint64_t token)
 {
     kvspan_model_result *const result = &model->result;
+    kvspan_oracle oracle = model->oracle;
     uint64_t first = 0;
     uint64_t count = 0;
 
-    kvspan_sample_find(model->config.sample, request, position, &first, &count);
+    oracle.window_tokens = model->shape->window_tokens[layer];
+    kvspan_sample_find(model->settings.sample, request, position, &first, &count);
     for (uint64_t i = first; i < first + count; i++) {
-        const kvspan_oracle_place *const place = &kvspan_sample_rows(model->config.sample)[i];
+        const kvspan_oracle_place *const place = &kvspan_sample_rows(model->settings.sample)[i];
         kvspan_oracle_verdict verdict;
 
         if (place->layer != layer || !is_in(model->answered, place->q_head)) {
             continue;
         }
-        verdict =
-            kvspan_oracle_check(&model->oracle, place, row_of_out(model, token, place->q_head));
+        verdict = kvspan_oracle_check(&oracle, place, row_of_out(model, token, place->q_head));
         result->verified_rows++;
         result->failed_rows += !(verdict.max_error <= verdict.bound);
         if (result->verified_rows == 1 ||
@@ -267,7 +276,7 @@ static kvspan_status judge_token(kvspan_model *model, const kvspan_row *row, uin
         model->result.changed_tokens++;
         status = KVSPAN_OK;
     }
-    if (status == KVSPAN_OK && model->config.sample) {
+    if (status == KVSPAN_OK && model->settings.sample) {
         verify_token(model, row->tag, position, layer, token);
     }
     return status;
@@ -298,6 +307,8 @@ static kvspan_status run_layer(kvspan_model *model, const kvspan_step_view *view
                                kvspan_error *error)
 {
     const kvspan_attention attention = { .size = sizeof(attention),
+                                         .scale = model->shape->scale,
+                                         .soft_cap = model->shape->soft_cap,
                                          .q_heads = model->q_place,
                                          .out_heads = model->out_place };
     kvspan_tensor planes[2];
@@ -307,7 +318,7 @@ static kvspan_status run_layer(kvspan_model *model, const kvspan_step_view *view
     planes[0] = model->k;
     planes[1] = model->v;
     status = kvspan_cache_append(model->cache, layer, planes, NULL, error);
-    if (status == KVSPAN_OK && model->config.flips_bit && !model->has_flipped) {
+    if (status == KVSPAN_OK && model->settings.flips_bit && !model->has_flipped) {
         status = flip_if_sampled(model, view, layer, error);
     }
     if (status == KVSPAN_OK) {
@@ -326,7 +337,7 @@ static kvspan_status finish_requests(kvspan_model *model, const kvspan_step_view
 {
     for (uint32_t i = 0; i < view->row_count; i++) {
         const kvspan_row *const row = &view->rows[i];
-        const kvspan_request *const request = &model->config.requests[row->tag];
+        const kvspan_request *const request = &model->settings.requests[row->tag];
 
         if (row->position + row->token_count ==
             request->prompt_tokens + request->output_tokens - 1) {
@@ -346,7 +357,7 @@ kvspan_status kvspan_model_step(kvspan_model *model, const kvspan_step_view *vie
 {
     kvspan_status status = KVSPAN_OK;
 
-    for (uint32_t layer = 0; status == KVSPAN_OK && layer < model->config.layer_count; layer++) {
+    for (uint32_t layer = 0; status == KVSPAN_OK && layer < model->shape->layer_count; layer++) {
         status = run_layer(model, view, layer, error);
     }
     return status == KVSPAN_OK ? finish_requests(model, view, error) : status;

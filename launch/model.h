@@ -11,24 +11,21 @@
 #include <kvspan/cache.h>
 #include <kvspan/scheduler.h>
 
-#include "launch/generate.h"
 #include "launch/oracle.h"
 #include "launch/output_digest.h"
+#include "launch/run_model.h"
 #include "launch/sample.h"
 
-typedef struct kvspan_model_config {
-    kvspan_generate generate;
-    uint32_t layer_count;
-    uint32_t q_heads;
-    uint32_t kv_heads;
-    uint32_t head_dim;
+typedef struct kvspan_model_settings {
+    const kvspan_run_model *model; /* outlives what is made of it */
+    uint64_t seed;                 /* of q, k and v */
     uint32_t max_step_tokens;
     uint32_t request_count;         /* of all step groups: tags are below it */
     const kvspan_request *requests; /* [request_count] by tag */
     bool gathers_heads;             /* every rank gets all heads; else each keeps its own */
     const kvspan_sample *sample;    /* rows to check, NULL = none */
     bool flips_bit;                 /* test: flips one stored bit that a sampled row depends on */
-} kvspan_model_config;
+} kvspan_model_settings;
 
 /* What this rank found out about the rows it answers for. */
 typedef struct kvspan_model_result {
@@ -45,7 +42,7 @@ typedef struct kvspan_model_result {
 typedef struct kvspan_model kvspan_model;
 
 /* The cache outlives the model. */
-kvspan_status kvspan_model_create(const kvspan_model_config *config, kvspan_cache *cache,
+kvspan_status kvspan_model_create(const kvspan_model_settings *settings, kvspan_cache *cache,
                                   kvspan_model **model_out, kvspan_error *error);
 void kvspan_model_destroy(kvspan_model *model); /* may be NULL */
 

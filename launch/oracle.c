@@ -2,7 +2,8 @@
 
 #include <assert.h>
 #include <math.h>
-#include <string.h>
+
+#include "launch/number_types.h"
 
 /* One row on its way: both evaluations see each stored vector once. */
 typedef struct evaluation {
@@ -12,66 +13,16 @@ typedef struct evaluation {
     double exact_sum;
     float naive_max;
     float naive_sum;
-    float query[KVSPAN_MAX_DIM];
-    float key[KVSPAN_MAX_DIM];
-    float value[KVSPAN_MAX_DIM];
+    double query[KVSPAN_MAX_DIM];
+    double key[KVSPAN_MAX_DIM];
+    double value[KVSPAN_MAX_DIM];
     double exact[KVSPAN_MAX_DIM]; /* Σ weight · value, not yet divided by exact_sum */
     float naive[KVSPAN_MAX_DIM];
 } evaluation;
 
-void kvspan_oracle_read_generated(const void *context, const kvspan_generate_place *place,
-                                  uint32_t dims, float *values_out)
-{
-    kvspan_generate_vector(context, place, dims, values_out);
-}
-
-/* Significand bits, the implicit one included. */
-static int precision_bits(kvspan_dtype dtype)
-{
-    return dtype == KVSPAN_BF16 ? 8 : 24;
-}
-
-/* To nearest, ties to even, which is how nearbyint() rounds unless told otherwise. */
 static float round_to(kvspan_dtype dtype, float value)
 {
-    int exponent;
-    float fraction;
-
-    if (dtype == KVSPAN_F32 || value == 0.0f || !isfinite(value)) {
-        return value;
-    }
-    fraction = frexpf(value, &exponent);
-    return ldexpf(nearbyintf(ldexpf(fraction, precision_bits(dtype))),
-                  exponent - precision_bits(dtype));
-}
-
-static double ulp_at(kvspan_dtype dtype, double magnitude)
-{
-    int exponent = -125; /* of the smallest normal number, both types */
-    int own;
-
-    if (magnitude > 0.0) {
-        (void)frexp(magnitude, &own);
-        exponent = own > exponent ? own : exponent;
-    }
-    return ldexp(1.0, exponent - precision_bits(dtype));
-}
-
-static double element_of(kvspan_dtype dtype, const void *row, uint32_t dim)
-{
-    float value;
-
-    if (dtype == KVSPAN_BF16) {
-        uint16_t half;
-        uint32_t bits;
-
-        memcpy(&half, (const unsigned char *)row + 2 * (size_t)dim, sizeof(half));
-        bits = (uint32_t)half << 16;
-        memcpy(&value, &bits, sizeof(value));
-    } else {
-        memcpy(&value, (const unsigned char *)row + 4 * (size_t)dim, sizeof(value));
-    }
-    return value;
+    return (float)kvspan_number_round(dtype, value);
 }
 
 static void add_token_exactly(evaluation *row)
@@ -81,7 +32,7 @@ static void add_token_exactly(evaluation *row)
     double weight;
 
     for (uint32_t dim = 0; dim < oracle->key_dim; dim++) {
-        logit += (double)row->query[dim] * (double)row->key[dim];
+        logit += row->query[dim] * row->key[dim];
     }
     logit *= row->scale;
     if (oracle->soft_cap != 0.0f) {
@@ -99,7 +50,7 @@ static void add_token_exactly(evaluation *row)
     weight = exp(logit - row->exact_max);
     row->exact_sum += weight;
     for (uint32_t dim = 0; dim < oracle->value_dim; dim++) {
-        row->exact[dim] += weight * (double)row->value[dim];
+        row->exact[dim] += weight * row->value[dim];
     }
 }
 
@@ -110,7 +61,7 @@ static void add_token_naively(evaluation *row)
     float weight;
 
     for (uint32_t dim = 0; dim < oracle->key_dim; dim++) {
-        logit += row->query[dim] * row->key[dim];
+        logit += (float)row->query[dim] * (float)row->key[dim];
     }
     logit *= (float)row->scale;
     if (oracle->soft_cap != 0.0f) {
@@ -129,7 +80,7 @@ static void add_token_naively(evaluation *row)
     row->naive_sum += weight;
     weight = round_to(oracle->dtype, weight);
     for (uint32_t dim = 0; dim < oracle->value_dim; dim++) {
-        row->naive[dim] += weight * row->value[dim];
+        row->naive[dim] += weight * (float)row->value[dim];
     }
 }
 
@@ -163,7 +114,6 @@ void kvspan_oracle_evaluate(const kvspan_oracle *oracle, const kvspan_oracle_pla
     assert(place->q_head < oracle->q_heads);
     assert(oracle->key_dim >= 1 && oracle->key_dim <= KVSPAN_MAX_DIM);
     assert(oracle->value_dim >= 1 && oracle->value_dim <= KVSPAN_MAX_DIM);
-    assert(oracle->dtype == KVSPAN_BF16 || oracle->dtype == KVSPAN_F32);
 
     evaluation_init(&row, oracle);
     oracle->read(oracle->context, &at, oracle->key_dim, row.query);
@@ -201,7 +151,7 @@ kvspan_oracle_verdict kvspan_oracle_check(const kvspan_oracle *oracle,
 
     kvspan_oracle_evaluate(oracle, place, exact, naive);
     for (uint32_t dim = 0; dim < oracle->value_dim; dim++) {
-        const double actual = element_of(oracle->dtype, row, dim);
+        const double actual = kvspan_number_load(oracle->dtype, row, dim);
         const double error = difference(actual, exact[dim]);
 
         if (error > verdict.max_error) {
@@ -213,6 +163,6 @@ kvspan_oracle_verdict kvspan_oracle_check(const kvspan_oracle *oracle,
         naive_error = fmax(naive_error, fabs((double)naive[dim] - exact[dim]));
         largest = fmax(largest, fabs(exact[dim]));
     }
-    verdict.bound = 2.0 * naive_error + 2.0 * ulp_at(oracle->dtype, largest);
+    verdict.bound = 2.0 * naive_error + 2.0 * kvspan_number_ulp(oracle->dtype, largest);
     return verdict;
 }

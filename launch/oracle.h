@@ -7,17 +7,17 @@
  *
  * What is allowed: max |error| of a row <= 2 × that of the naive evaluation in the same type + 2
  * ulp of the type at the row's largest |O|. The naive evaluation goes over the tokens once with a
- * running maximum; q, k, v and the weights exp(s - max) are rounded to the type, sums are f32, and
- * the result is rounded to the type.
+ * running maximum; q, k and v are as stored, the weights exp(s - max) are rounded to the type,
+ * products and sums are f32, and the result is rounded to the type.
  */
 #ifndef KVSPAN_LAUNCH_ORACLE_H
 #define KVSPAN_LAUNCH_ORACLE_H
 
 #include "launch/generate.h"
 
-/* Gives one stored vector, [dims], as f32 numbers of the element type. */
+/* Gives one stored vector, [dims]: numbers of an element type, or of one and its scale. */
 typedef void kvspan_oracle_read(const void *context, const kvspan_generate_place *place,
-                                uint32_t dims, float *values_out);
+                                uint32_t dims, double *values_out);
 
 /* A model's attention, and where its stored values come from. */
 typedef struct kvspan_oracle {
@@ -30,7 +30,7 @@ typedef struct kvspan_oracle {
     uint32_t window_tokens; /* 0 = all */
     float scale;            /* 0 = 1/√key_dim */
     float soft_cap;         /* 0 = none */
-    kvspan_dtype dtype;     /* KVSPAN_BF16 or KVSPAN_F32: of q, k, v and O */
+    kvspan_dtype dtype;     /* of q and O: bf16, f16 or f32 */
 } kvspan_oracle;
 
 /* One row of O. */
@@ -49,10 +49,6 @@ typedef struct kvspan_oracle_verdict {
     double actual;
     uint32_t worst_dim;
 } kvspan_oracle_verdict;
-
-/* An oracle's read: context is a kvspan_generate. */
-void kvspan_oracle_read_generated(const void *context, const kvspan_generate_place *place,
-                                  uint32_t dims, float *values_out);
 
 /* Computes a row in float64 and naively, both [value_dim]. Memory does not grow with position. */
 void kvspan_oracle_evaluate(const kvspan_oracle *oracle, const kvspan_oracle_place *place,

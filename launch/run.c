@@ -113,7 +113,7 @@ static bool checks_fail(const kvspan_session *session, const run_totals *totals)
     const uint64_t tokens = tally->tokens_appended - tally->tokens_recomputed;
     const uint64_t finished_tokens =
         tally->prompt_tokens + tally->generated_tokens - tally->requests_finished;
-    const uint64_t rows = tokens * session->options->layer_count * session->options->q_heads;
+    const uint64_t rows = tokens * session->plays.shape.layer_count * session->plays.shape.q_heads;
     bool fails =
         complain(totals->failed_rows > 0, "rows beyond their bound", totals->failed_rows, 0);
 

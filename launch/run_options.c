@@ -25,11 +25,17 @@ enum {
     KEY_ARRIVALS,
     KEY_STEP_MS,
     KEY_SCALE,
+    KEY_MODEL,
     KEY_LAYERS,
     KEY_Q_HEADS,
     KEY_KV_HEADS,
     KEY_HEAD_DIM,
+    KEY_VALUE_DIM,
+    KEY_WINDOW,
+    KEY_FULL_EVERY,
+    KEY_SOFT_CAP,
     KEY_DTYPE,
+    KEY_KV_DTYPE,
     KEY_MESH,
     KEY_PARTITION,
     KEY_HEADS_POLICY,
@@ -73,11 +79,27 @@ static const struct argp_option known_options[] = {
     { "seed", KEY_SEED, "N", 0, "Of made-up requests, of q, k and v, of the rows verified (0)", 0 },
 
     { NULL, 0, NULL, 0, "The model:", 2 },
-    { "layers", KEY_LAYERS, "N", 0, "Layers (2)", 0 },
+    { "model", KEY_MODEL, "FILE", 0,
+      "A Hugging Face config.json: layers, heads, dims, type, windows and soft cap are its, but for "
+      "those given here (without it: those in brackets); sink logits are left out",
+      0 },
+    { "layers", KEY_LAYERS, "N", 0, "Layers, of a model's the first N (2)", 0 },
     { "q-heads", KEY_Q_HEADS, "N", 0, "Query heads, a multiple of the kv heads (16)", 0 },
     { "kv-heads", KEY_KV_HEADS, "N", 0, "Key-value heads (4)", 0 },
     { "head-dim", KEY_HEAD_DIM, "N", 0, "Elements of a head (64)", 0 },
-    { "dtype", KEY_DTYPE, "TYPE", 0, "bfloat16 (the default) or float32", 0 },
+    { "value-dim", KEY_VALUE_DIM, "N", 0, "Elements of a head's value (as --head-dim)", 0 },
+    { "window", KEY_WINDOW, "N", 0,
+      "A query sees itself and N - 1 tokens before, 0 = all, in the layers that slide: all but those "
+      "of --full-every, or without it the model's, or all (0)",
+      0 },
+    { "full-every", KEY_FULL_EVERY, "K", 0, "Every K-th layer has no --window", 0 },
+    { "soft-cap", KEY_SOFT_CAP, "C", 0, "Logits become C tanh(logit / C); 0 = they stay (0)", 0 },
+    { "dtype", KEY_DTYPE, "TYPE", 0,
+      "Of q, k, v: bfloat16 (the default where no model says), float16 or float32", 0 },
+    { "kv-dtype", KEY_KV_DTYPE, "TYPE", 0,
+      "Of the pages: same (the default), or quantised with a scale per token and head: int8, "
+      "float8_e4m3 or float8_e5m2",
+      0 },
 
     { NULL, 0, NULL, 0, "Who holds what:", 3 },
     { "mesh", KEY_MESH, "MESH", 0,
@@ -119,6 +141,7 @@ static const char documentation[] =
     "Examples:\n"
     "  mpirun -n 4 kvspan run --verify 200\n"
     "  mpirun -n 4 kvspan run --trace trace.jsonl --requests 64 --scale 64 --mesh tp:2,sp:2\n"
+    "  mpirun -n 2 kvspan run --model config.json --kv-dtype int8 --requests 8 --verify 50\n"
     "  mpirun -n 4 kvspan run --trace trace.jsonl --no-attention --pages 120000 \\\n"
     "      --page-tokens 32 --slots 256 --token-budget 2048 --json\n"
     "\n"
@@ -128,9 +151,16 @@ static const char documentation[] =
 
 static const kvspan_option_word dtype_words[] = { { "bfloat16", KVSPAN_BF16 },
                                                   { "bf16", KVSPAN_BF16 },
+                                                  { "float16", KVSPAN_F16 },
+                                                  { "f16", KVSPAN_F16 },
                                                   { "float32", KVSPAN_F32 },
                                                   { "f32", KVSPAN_F32 },
                                                   { NULL, 0 } };
+static const kvspan_option_word kv_dtype_words[] = { { "same", 0 },
+                                                     { "int8", KVSPAN_I8 },
+                                                     { "float8_e4m3", KVSPAN_F8E4M3 },
+                                                     { "float8_e5m2", KVSPAN_F8E5M2 },
+                                                     { NULL, 0 } };
 static const kvspan_option_word policy_words[] = { { "refuse", KVSPAN_HEADS_REFUSE },
                                                    { "replicate", KVSPAN_HEADS_REPLICATE },
                                                    { "split_sequence",
@@ -185,13 +215,21 @@ static kvspan_status parse_requests(int key, const kvspan_option *given,
     }
 }
 
+static kvspan_status parse_dtype(const kvspan_option *given, const kvspan_option_word *words,
+                                 kvspan_dtype *dtype_out, kvspan_error *error)
+{
+    int dtype = 0;
+    const kvspan_status status = kvspan_option_choice(given, words, &dtype, error);
+
+    *dtype_out = status == KVSPAN_OK ? (kvspan_dtype)dtype : *dtype_out;
+    return status;
+}
+
 static kvspan_status parse_model(int key, const kvspan_option *given, kvspan_run_options *options,
                                  kvspan_error *error)
 {
-    int dtype = 0;
-    kvspan_status status;
-
     switch (key) {
+    case KEY_MODEL: options->model_path = given->text; return KVSPAN_OK;
     case KEY_LAYERS:
         return kvspan_option_count(given, 1, KVSPAN_MAX_LAYERS, &options->layer_count, error);
     case KEY_Q_HEADS:
@@ -200,10 +238,16 @@ static kvspan_status parse_model(int key, const kvspan_option *given, kvspan_run
         return kvspan_option_count(given, 1, KVSPAN_MAX_HEADS, &options->kv_heads, error);
     case KEY_HEAD_DIM:
         return kvspan_option_count(given, 1, KVSPAN_MAX_DIM, &options->head_dim, error);
-    default:
-        status = kvspan_option_choice(given, dtype_words, &dtype, error);
-        options->dtype = status == KVSPAN_OK ? (kvspan_dtype)dtype : options->dtype;
-        return status;
+    case KEY_VALUE_DIM:
+        return kvspan_option_count(given, 1, KVSPAN_MAX_DIM, &options->value_dim, error);
+    case KEY_WINDOW:
+        return kvspan_option_integer(given, 0, KVSPAN_MAX_SEQUENCE_TOKENS, &options->window_tokens,
+                                     error);
+    case KEY_FULL_EVERY:
+        return kvspan_option_count(given, 1, KVSPAN_MAX_LAYERS, &options->full_every, error);
+    case KEY_SOFT_CAP: return kvspan_option_real(given, 0, 1e6, 0, &options->soft_cap, error);
+    case KEY_DTYPE: return parse_dtype(given, dtype_words, &options->dtype, error);
+    default: return parse_dtype(given, kv_dtype_words, &options->kv_dtype, error);
     }
 }
 
@@ -278,11 +322,17 @@ static kvspan_status parse_option(int key, const char *text, kvspan_run_options 
     case KEY_STEP_MS:
     case KEY_SCALE:
     case KEY_SEED: return parse_requests(key, &given, options, error);
+    case KEY_MODEL:
     case KEY_LAYERS:
     case KEY_Q_HEADS:
     case KEY_KV_HEADS:
     case KEY_HEAD_DIM:
-    case KEY_DTYPE: return parse_model(key, &given, options, error);
+    case KEY_VALUE_DIM:
+    case KEY_WINDOW:
+    case KEY_FULL_EVERY:
+    case KEY_SOFT_CAP:
+    case KEY_DTYPE:
+    case KEY_KV_DTYPE: return parse_model(key, &given, options, error);
     case KEY_MESH:
     case KEY_PARTITION:
     case KEY_HEADS_POLICY:
@@ -343,10 +393,10 @@ static kvspan_status check_together(const kvspan_run_options *options, kvspan_er
                            "--step-ms %u is of the clock that only --arrivals has",
                            options->step_ms);
     }
-    if (options->q_heads % options->kv_heads != 0) {
+    if (options->full_every > 0 && options->window_tokens < 0) {
         return kvspan_fail(error, KVSPAN_ERR_ARGUMENT,
-                           "--q-heads is %u, not a multiple of --kv-heads %u", options->q_heads,
-                           options->kv_heads);
+                           "--full-every %u leaves layers to a --window, and none is given",
+                           options->full_every);
     }
     if (options->no_attention && options->verify_rows > 0) {
         return kvspan_fail(error, KVSPAN_ERR_ARGUMENT,
@@ -360,11 +410,8 @@ kvspan_status kvspan_run_options_parse(int argc, char **argv, kvspan_run_options
                                        kvspan_error *error)
 {
     parse_state parse = { .options = { .scale = 1,
-                                       .layer_count = 2,
-                                       .q_heads = 16,
-                                       .kv_heads = 4,
-                                       .head_dim = 64,
-                                       .dtype = KVSPAN_BF16,
+                                       .window_tokens = -1,
+                                       .soft_cap = -1,
                                        .gather = KVSPAN_GATHER_HEADS,
                                        .page_tokens = 16,
                                        .slot_count = 64,

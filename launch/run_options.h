@@ -21,11 +21,19 @@ typedef struct kvspan_run_options {
     bool honours_arrivals;  /* requests wait for the times recorded, by a clock of steps */
     uint32_t step_ms;       /* of that clock */
     double scale;           /* at least 1: lengths are divided by it */
+    /* The model. 0 = as --model says, or a small one; windows and soft cap: negative, for 0 has a
+     * meaning. */
+    const char *model_path; /* a config.json; NULL = the small one */
     uint32_t layer_count;
     uint32_t q_heads;
     uint32_t kv_heads;
     uint32_t head_dim;
+    uint32_t value_dim; /* where it is another */
+    int64_t window_tokens;
+    uint32_t full_every; /* layers n - 1, 2n - 1, … have no window */
+    double soft_cap;
     kvspan_dtype dtype;
+    kvspan_dtype kv_dtype;      /* 0 = as dtype */
     const char *mesh;           /* NULL = all ranks on tp */
     const char *partition_axis; /* JSON; NULL = the defaults */
     kvspan_heads_policy heads_policy;

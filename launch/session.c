@@ -60,8 +60,8 @@ static kvspan_cache_config config_of(const kvspan_session *session)
     const kvspan_run_options *const options = session->options;
 
     return (kvspan_cache_config){ .size = sizeof(kvspan_cache_config),
-                                  .group_count = 1,
-                                  .groups = &session->group,
+                                  .group_count = session->plays.group_count,
+                                  .groups = session->plays.groups,
                                   .page_tokens = options->page_tokens,
                                   .slot_count = options->slot_count,
                                   .max_sequence_tokens = session->max_sequence_tokens,
@@ -76,14 +76,50 @@ static kvspan_cache_config config_of(const kvspan_session *session)
                                   .flags = options->no_attention ? KVSPAN_CACHE_NO_ARENA : 0 };
 }
 
+/* Whether the pages asked for hold a sequence of so many tokens, on ranks with plenty of memory. */
+static kvspan_status does_fit(const kvspan_session *session, uint64_t tokens,
+                              const uint64_t *plenty, bool *does_fit_out, kvspan_error *error)
+{
+    kvspan_cache_config config = config_of(session);
+    kvspan_plan plan;
+    kvspan_status status;
+
+    config.max_sequence_tokens = tokens;
+    status = kvspan_plan_capacity(&config, plenty, session->rank_count, &plan, error);
+    *does_fit_out = status == KVSPAN_OK;
+    return status == KVSPAN_ERR_NEVER_FITS ? KVSPAN_OK : status;
+}
+
+/* The longest sequence that fits, of those of at most `longest` tokens; at least 1. */
+static kvspan_status find_longest_fit(const kvspan_session *session, uint64_t longest,
+                                      const uint64_t *plenty, uint64_t *tokens_out,
+                                      kvspan_error *error)
+{
+    uint64_t low = 1;
+    uint64_t high = longest;
+    bool fits = false;
+    kvspan_status status = does_fit(session, longest, plenty, &fits, error);
+
+    while (status == KVSPAN_OK && !fits && low < high) {
+        const uint64_t middle = low + (high - low + 1) / 2;
+        bool middle_fits = false;
+
+        status = does_fit(session, middle, plenty, &middle_fits, error);
+        low = middle_fits ? middle : low;
+        high = middle_fits ? high : middle - 1;
+    }
+    if (status == KVSPAN_OK) {
+        *tokens_out = fits ? longest : low;
+    }
+    return status;
+}
+
 /* The longest request decides, unless the pages asked for cannot hold it: then it alone will be
  * refused, not the run. */
 static kvspan_status choose_sequence_tokens(kvspan_session *session, kvspan_error *error)
 {
     const uint64_t longest = kvspan_trace_longest(&session->trace);
-    kvspan_cache_config config;
     uint64_t *plenty;
-    kvspan_plan plan;
     kvspan_status status;
 
     session->max_sequence_tokens = session->options->max_sequence_tokens;
@@ -101,13 +137,8 @@ static kvspan_status choose_sequence_tokens(kvspan_session *session, kvspan_erro
     for (uint32_t i = 0; i < session->rank_count; i++) {
         plenty[i] = UINT64_MAX;
     }
-    config = config_of(session);
-    config.max_sequence_tokens = 1;
-    status = kvspan_plan_capacity(&config, plenty, session->rank_count, &plan, error);
+    status = find_longest_fit(session, longest, plenty, &session->max_sequence_tokens, error);
     free(plenty);
-    if (status == KVSPAN_OK && longest > (plan.page_count - 1) * plan.page_tokens) {
-        session->max_sequence_tokens = (plan.page_count - 1) * plan.page_tokens;
-    }
     return status;
 }
 
@@ -158,8 +189,9 @@ static kvspan_status choose_sample(kvspan_session *session, kvspan_error *error)
     const kvspan_run_options *const options = session->options;
     const kvspan_shard *const shard = &session->shard;
     const uint64_t groups = shard->step_group_count;
-    const kvspan_sample_config config = {
+    kvspan_sample_config config = {
         .rehearsal = { .ledger = { .size = sizeof(kvspan_ledger_config),
+                                   .group_count = session->plays.group_count,
                                    .page_count =
                                        (uint32_t)kvspan_cache_plan(session->cache).page_count,
                                    .slot_count = options->slot_count,
@@ -171,14 +203,17 @@ static kvspan_status choose_sample(kvspan_session *session, kvspan_error *error)
                        .arrivals = arrivals_of(session) },
         .seed = options->seed,
         .row_count = (options->verify_rows + groups - 1) / groups,
-        .layer_count = options->layer_count,
-        .q_heads = options->q_heads,
+        .layer_count = session->plays.shape.layer_count,
+        .q_heads = session->plays.shape.q_heads,
         .head_parts = shard->head_member_count,
         .page_tokens = options->page_tokens
     };
 
     if (options->verify_rows == 0 || options->no_attention) {
         return KVSPAN_OK;
+    }
+    for (uint32_t i = 0; i < session->plays.group_count; i++) {
+        config.rehearsal.ledger.group_windows[i] = session->plays.groups[i].window_tokens;
     }
     return kvspan_sample_create(&config, &session->sample, error);
 }
@@ -198,24 +233,21 @@ static kvspan_status create_scheduler(kvspan_session *session, kvspan_error *err
 static kvspan_status create_model(kvspan_session *session, kvspan_error *error)
 {
     const kvspan_run_options *const options = session->options;
-    const kvspan_model_config config = {
-        .generate = { .seed = options->seed, .dtype = options->dtype },
-        .layer_count = options->layer_count,
-        .q_heads = options->q_heads,
-        .kv_heads = options->kv_heads,
-        .head_dim = options->head_dim,
-        .max_step_tokens = options->token_budget,
-        .request_count = session->trace.count,
-        .requests = session->trace.requests,
-        .gathers_heads = options->gather == KVSPAN_GATHER_HEADS,
-        .sample = session->sample,
-        .flips_bit = options->flip_bit_rank == (int64_t)session->rank
-    };
+    const kvspan_model_settings settings = { .model = &session->plays,
+                                             .seed = options->seed,
+                                             .max_step_tokens = options->token_budget,
+                                             .request_count = session->trace.count,
+                                             .requests = session->trace.requests,
+                                             .gathers_heads =
+                                                 options->gather == KVSPAN_GATHER_HEADS,
+                                             .sample = session->sample,
+                                             .flips_bit =
+                                                 options->flip_bit_rank == (int64_t)session->rank };
 
     if (options->no_attention) {
         return KVSPAN_OK;
     }
-    return kvspan_model_create(&config, session->cache, &session->model, error);
+    return kvspan_model_create(&settings, session->cache, &session->model, error);
 }
 
 /* What follows from the requests and the cache, without peers. */
@@ -248,8 +280,6 @@ static kvspan_status open_cache(kvspan_session *session, kvspan_error *error)
 kvspan_status kvspan_session_init(kvspan_session *session, const kvspan_run_options *options,
                                   kvspan_comm *comm, kvspan_error *error)
 {
-    const kvspan_plane plane = { KVSPAN_KEY, options->kv_heads, options->head_dim, options->dtype,
-                                 0 };
     kvspan_error local;
     kvspan_status status;
 
@@ -258,12 +288,10 @@ kvspan_status kvspan_session_init(kvspan_session *session, const kvspan_run_opti
     session->comm = comm;
     session->rank = kvspan_comm_rank(comm);
     session->rank_count = kvspan_comm_rank_count(comm);
-    session->group = (kvspan_layer_group){ .layer_count = options->layer_count,
-                                           .q_heads = options->q_heads,
-                                           .plane_count = 2,
-                                           .planes = { plane, plane } };
-    session->group.planes[1].role = KVSPAN_VALUE;
-    status = read_requests(session, &local);
+    status = kvspan_run_model_choose(options, &session->plays, &local);
+    if (status == KVSPAN_OK) {
+        status = read_requests(session, &local);
+    }
     if (status == KVSPAN_OK) {
         status = choose_sequence_tokens(session, &local);
     }

@@ -10,7 +10,7 @@
 
 #include "launch/arrivals.h"
 #include "launch/model.h"
-#include "launch/run_options.h"
+#include "launch/run_model.h"
 #include "launch/trace.h"
 
 typedef struct kvspan_session {
@@ -21,7 +21,7 @@ typedef struct kvspan_session {
     kvspan_trace trace;       /* of all step groups, tags are indices */
     kvspan_trace own;         /* of this step group in the order of submission, tags of the trace */
     kvspan_arrivals arrivals; /* of the same; the coordinator's clock */
-    kvspan_layer_group group;
+    kvspan_run_model plays;   /* what kind of model */
     uint64_t max_sequence_tokens;
     kvspan_device *device;
     kvspan_cache *cache;

@@ -9,33 +9,13 @@ mpiexec=$1 kvspan=$2
 shift 2
 flags=("$@")
 trace=$KVSPAN_TEST_DATA/traces/mooncake_fast25_conversation.jsonl
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-failures=0
-
-# run RANKS ARGUMENT...: leaves code, report and complaints.
-run() {
-    local ranks=$1
-    shift
-    code=0
-    timeout -k 5 200 "$mpiexec" -n "$ranks" "${flags[@]}" "$kvspan" run "${load[@]}" \
-        --verify 200 --json "$@" >"$work/report" 2>"$work/complaints" || code=$?
-}
-
-# value KEY: of the report.
-value() { sed -n 's/.*"'"$1"'":"\{0,1\}\([^",}]*\).*/\1/p' "$work/report"; }
-
-fail() {
-    echo "FAILED: $*"
-    cat "$work/complaints"
-    failures=$((failures + 1))
-}
+source "$(dirname "$0")/job.sh"
 
 # check RANKS MESH EXPECTED-DIGEST ARGUMENT...: sets digest. An empty expectation takes any.
 check() {
     local ranks=$1 mesh=$2 expected=$3
     shift 3
-    run "$ranks" --mesh "$mesh" "$@"
+    run "$ranks" "${load[@]}" --verify 200 --mesh "$mesh" "$@"
     digest=$(value output_digest)
     echo "$mesh on $ranks: exit $code, digest $digest, verified $(value verify_rows)," \
         "worst $(value verify_max_error) of $(value verify_bound)"
@@ -45,7 +25,7 @@ check() {
     [ "$(value verify_rows)" -ge 200 ] || fail "$mesh: $(value verify_rows) rows verified"
     [ -z "$expected" ] || [ "$digest" = "$expected" ] || fail "$mesh: digest is not $expected"
 
-    run "$ranks" --mesh "$mesh" --test-flip-bit $((ranks - 1)) "$@"
+    run "$ranks" "${load[@]}" --verify 200 --mesh "$mesh" --test-flip-bit $((ranks - 1)) "$@"
     [ "$code" -eq 1 ] || fail "$mesh: exit code $code with a flipped bit"
     [ "$(value output_digest)" != "$digest" ] || fail "$mesh: a flipped bit keeps the digest"
     grep -q "beyond their bound" "$work/complaints" || fail "$mesh: a flipped bit passes --verify"

@@ -8,16 +8,7 @@ shift 2
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
-# pid_of RANK: the process of this job's rank.
-pid_of() {
-    local environ
-    for environ in /proc/[0-9]*/environ; do
-        tr '\0' '\n' 2>/dev/null <"$environ" |
-            awk -F= -v job="$work" -v rank="$1" '$1 == "KVSPAN_TEST_JOB" && $2 == job { mine = 1 }
-                $1 == "OMPI_COMM_WORLD_RANK" && $2 == rank { is = 1 } END { exit !(mine && is) }' &&
-            basename "$(dirname "$environ")"
-    done
-}
+source "$(dirname "$0")/processes.sh"
 
 # check SIGNAL TARGET: a rank, or "job".
 check() {

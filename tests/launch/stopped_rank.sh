@@ -12,52 +12,29 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 echo "seed $seed"
 RANDOM=$seed
-
-# rank_pids: "rank pid" of each rank that runs from this folder's job.
-rank_pids() {
-    local environ rank
-    for environ in /proc/[0-9]*/environ; do
-        rank=$(tr '\0' '\n' 2>/dev/null <"$environ" |
-            awk -F= -v job="$work" '$1 == "KVSPAN_TEST_JOB" && $2 == job { mine = 1 }
-                $1 == "OMPI_COMM_WORLD_RANK" { rank = $2 } END { if (mine) print rank }')
-        [ -n "$rank" ] && echo "$rank $(basename "$(dirname "$environ")")"
-    done
-}
-
-now_ms() { date +%s%3N; }
-
-# is_running PID: it exists and is not a zombie that the launcher has not looked at yet.
-is_running() {
-    local stat
-    stat=$(cat "/proc/$1/stat" 2>/dev/null) && [[ ${stat##*) } != Z* ]]
-}
+source "$(dirname "$0")/processes.sh"
 
 # one_trial VICTIM DELAY_MS ARGUMENT...: prints why it fails.
 one_trial() {
-    local victim=$1 delay_ms=$2 start code=0 ranks others pid named
+    local victim=$1 delay_ms=$2 code=0 others pid named
     shift 2
     KVSPAN_TEST_JOB=$work timeout -k 5 60 "$mpiexec" -n 4 "${flags[@]}" -x KVSPAN_TEST_JOB "$kvspan" \
         run --requests 1000000 --deadline-ms "$deadline_ms" "$@" >"$work/out" 2>"$work/err" &
     local job=$!
     sleep "$((delay_ms / 1000)).$(printf %03d $((delay_ms % 1000)))"
-    ranks=$(rank_pids)
-    pid=$(awk -v rank="$victim" '$1 == rank { print $2 }' <<<"$ranks")
-    others=$(awk -v rank="$victim" '$1 != rank && $1 != "" { print $2 }' <<<"$ranks")
+    pid=$(pid_of "$victim")
+    others=$(pids_of_others "$victim")
     if [ -z "$pid" ] || ! kill -STOP "$pid"; then
         echo "rank $victim does not run:"
         cat "$work/err"
         return 1
     fi
-    start=$(now_ms)
-    while for pid in $others; do is_running "$pid" && break; done; do
-        [ $(($(now_ms) - start)) -gt $((deadline_ms + 2000)) ] && {
-            echo "rank of process $pid has not ended $((deadline_ms + 2000)) ms after the stop"
-            cat "$work/err"
-            kill -KILL "$job"
-            return 1
-        }
-        sleep 0.02
-    done
+    # shellcheck disable=SC2086 # one word per process
+    wait_for_end $((deadline_ms + 2000)) "the stop" $others || {
+        cat "$work/err"
+        kill -KILL "$job"
+        return 1
+    }
     wait "$job" || code=$?
     [ "$code" -ne 0 ] || { echo "exit code 0"; return 1; }
     for rank in 0 1 2 3; do

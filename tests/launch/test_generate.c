@@ -1,6 +1,7 @@
 #include "support/suite.h"
 
 #include "launch/generate.h"
+#include "launch/number_types.h"
 
 #include <math.h>
 #include <string.h>
@@ -13,7 +14,7 @@ enum {
     SAMPLES = 1 << 16
 };
 
-static const kvspan_dtype both_types[] = { KVSPAN_BF16, KVSPAN_F32 };
+static const kvspan_dtype all_types[] = { KVSPAN_BF16, KVSPAN_F16, KVSPAN_F32 };
 
 /* A tensor with room between tokens, between heads, and behind the end. */
 typedef struct guarded {
@@ -39,15 +40,6 @@ static size_t vector_offset(const kvspan_tensor *tensor, uint32_t token, uint32_
            (size_t)(token * tensor->token_stride + head * tensor->head_stride);
 }
 
-static float widen(uint16_t half)
-{
-    const uint32_t bits = (uint32_t)half << 16;
-    float value;
-
-    memcpy(&value, &bits, sizeof(value));
-    return value;
-}
-
 static uint32_t bits_of(float value)
 {
     uint32_t bits;
@@ -58,15 +50,7 @@ static uint32_t bits_of(float value)
 
 static float load(kvspan_dtype dtype, const unsigned char *address)
 {
-    float value;
-    uint16_t half;
-
-    if (dtype == KVSPAN_F32) {
-        memcpy(&value, address, sizeof(value));
-        return value;
-    }
-    memcpy(&half, address, sizeof(half));
-    return widen(half);
+    return (float)kvspan_number_load(dtype, address, 0);
 }
 
 /* Computed by another program from the definition. */
@@ -143,8 +127,9 @@ START_TEST(fill_gives_each_element_its_value_and_touches_nothing_else)
     const uint32_t dims[] = { 1, 2, 3, 4, 5, 7, 8, 64, MAX_DIM };
 
     for (size_t i = 0; i < sizeof(dims) / sizeof(dims[0]); i++) {
-        check_fill(KVSPAN_BF16, dims[i]);
-        check_fill(KVSPAN_F32, dims[i]);
+        for (size_t type = 0; type < 3; type++) {
+            check_fill(all_types[type], dims[i]);
+        }
     }
 }
 END_TEST
@@ -154,20 +139,20 @@ START_TEST(a_shard_has_just_its_part_of_the_whole)
     const kvspan_row all = { .tag = 3, .position = 50, .first_token = 0, .token_count = TOKENS };
     const kvspan_row part = { .tag = 3, .position = 52, .first_token = 0, .token_count = 3 };
 
-    for (size_t i = 0; i < 2; i++) {
-        const kvspan_generate generate = { 5, both_types[i] };
+    for (size_t i = 0; i < 3; i++) {
+        const kvspan_generate generate = { 5, all_types[i] };
         static guarded whole;
         static guarded shard;
 
-        guarded_init(&whole, both_types[i], HEADS, 19);
-        guarded_init(&shard, both_types[i], 2, 19);
+        guarded_init(&whole, all_types[i], HEADS, 19);
+        guarded_init(&shard, all_types[i], 2, 19);
         kvspan_generate_fill(&generate, &all, KVSPAN_GENERATE_K, 1, 0, &whole.tensor);
         kvspan_generate_fill(&generate, &part, KVSPAN_GENERATE_K, 1, 3, &shard.tensor);
         for (uint32_t token = 0; token < 3; token++) {
             for (uint32_t head = 0; head < 2; head++) {
                 ck_assert_mem_eq(shard.bytes + vector_offset(&shard.tensor, token, head),
                                  whole.bytes + vector_offset(&whole.tensor, 2 + token, 3 + head),
-                                 19 * (size_t)kvspan_dtype_bytes(both_types[i]));
+                                 19 * (size_t)kvspan_dtype_bytes(all_types[i]));
             }
         }
     }
@@ -195,10 +180,45 @@ START_TEST(a_bf16_value_is_the_f32_value_to_nearest)
 }
 END_TEST
 
+START_TEST(a_f16_value_is_the_f32_value_to_nearest_below_its_normal_numbers_too)
+{
+    enum {
+        MANY_TOKENS = 512,
+        DIM = 1024
+    };
+    const kvspan_generate exact = { 8, KVSPAN_F32 };
+    const kvspan_generate rounded = { 8, KVSPAN_F16 };
+    const kvspan_row row = { .token_count = MANY_TOKENS };
+    static uint16_t halves[MANY_TOKENS * DIM];
+    const kvspan_tensor tensor = { .data = halves,
+                                   .dtype = KVSPAN_F16,
+                                   .heads = 1,
+                                   .dim = DIM,
+                                   .tokens = MANY_TOKENS,
+                                   .token_stride = DIM,
+                                   .head_stride = DIM };
+    uint32_t small = 0;
+
+    kvspan_generate_fill(&rounded, &row, KVSPAN_GENERATE_K, 0, 0, &tensor);
+    for (uint32_t i = 0; i < MANY_TOKENS * DIM; i++) {
+        const kvspan_generate_place place = { .role = KVSPAN_GENERATE_K, .position = i / DIM };
+        const float value = kvspan_generate_value(&exact, &place, i % DIM);
+        const double half = kvspan_number_load(KVSPAN_F16, halves, i);
+        int exponent;
+
+        (void)frexpf(value, &exponent);
+        exponent = exponent > -13 ? exponent : -13;
+        ck_assert_double_le(fabs(half - (double)value), ldexp(0.5, exponent - 11));
+        small += fabsf(value) < 0x1p-14f;
+    }
+    ck_assert_uint_gt(small, 0);
+}
+END_TEST
+
 START_TEST(values_have_mean_zero_and_variance_one)
 {
-    for (size_t i = 0; i < 2; i++) {
-        const kvspan_generate generate = { 1234, both_types[i] };
+    for (size_t i = 0; i < 3; i++) {
+        const kvspan_generate generate = { 1234, all_types[i] };
         double sum = 0.0;
         double squares = 0.0;
 
@@ -288,6 +308,7 @@ int main(void)
     tcase_add_test(unit, fill_gives_each_element_its_value_and_touches_nothing_else);
     tcase_add_test(unit, a_shard_has_just_its_part_of_the_whole);
     tcase_add_test(unit, a_bf16_value_is_the_f32_value_to_nearest);
+    tcase_add_test(unit, a_f16_value_is_the_f32_value_to_nearest_below_its_normal_numbers_too);
     tcase_add_test(unit, values_have_mean_zero_and_variance_one);
     tcase_add_test(unit, neighbours_along_every_coordinate_are_uncorrelated);
     tcase_add_test(unit, coordinates_do_not_stand_for_each_other);

@@ -1,6 +1,8 @@
 #include "support/suite.h"
 
+#include "launch/number_types.h"
 #include "launch/oracle.h"
+#include "launch/stored_values.h"
 
 #include <math.h>
 #include <string.h>
@@ -18,7 +20,7 @@ typedef struct stored_values {
 } stored_values;
 
 static void read_table(const void *context, const kvspan_generate_place *place, uint32_t dims,
-                       float *values_out)
+                       double *values_out)
 {
     const stored_values *table = context;
     const float *vector = table->q;
@@ -28,7 +30,9 @@ static void read_table(const void *context, const kvspan_generate_place *place, 
     } else if (place->role == KVSPAN_GENERATE_V) {
         vector = table->v[place->position];
     }
-    memcpy(values_out, vector, dims * sizeof(*values_out));
+    for (uint32_t dim = 0; dim < dims; dim++) {
+        values_out[dim] = vector[dim];
+    }
 }
 
 static kvspan_oracle oracle_of(const stored_values *table, kvspan_dtype dtype)
@@ -51,15 +55,6 @@ static double exact_of_one(const kvspan_oracle *oracle, uint64_t position)
 
     kvspan_oracle_evaluate(oracle, &place, exact, naive);
     return exact[0];
-}
-
-static uint16_t bf16_of(double value)
-{
-    const float narrow = (float)value;
-    uint32_t bits;
-
-    memcpy(&bits, &narrow, sizeof(bits));
-    return (uint16_t)((bits + 0x7fff + (bits >> 16 & 1)) >> 16);
 }
 
 /* Weights 1 : 2 : 3; the fourth token, not yet seen, would change everything. */
@@ -185,10 +180,11 @@ START_TEST(generated_rows_equal_a_brute_force_sum)
     const uint64_t positions[] = { 0, 1, 7, 130, 599 };
 
     for (uint32_t i = 0; i < 5 * 6 * 2; i++) {
-        const kvspan_generate generate = { 77, i % 2 ? KVSPAN_BF16 : KVSPAN_F32 };
+        const kvspan_dtype dtype = i % 2 ? KVSPAN_BF16 : KVSPAN_F32;
+        const kvspan_stored_values stored = { .generate = { 77, dtype }, .kv_dtype = dtype };
         const kvspan_oracle_place place = { i, positions[i % 5], i % 3, i % 6 };
-        const kvspan_oracle oracle = { .read = kvspan_oracle_read_generated,
-                                       .context = &generate,
+        const kvspan_oracle oracle = { .read = kvspan_stored_values_read,
+                                       .context = &stored,
                                        .q_heads = 6,
                                        .kv_heads = 2,
                                        .key_dim = 9,
@@ -196,13 +192,13 @@ START_TEST(generated_rows_equal_a_brute_force_sum)
                                        .window_tokens = i % 4 == 1 ? 100 : 0,
                                        .soft_cap = i % 4 == 2 ? 1.5f : 0.0f,
                                        .scale = i % 4 == 3 ? 0.7f : 0.0f,
-                                       .dtype = generate.dtype };
+                                       .dtype = dtype };
         double exact[MAX_DIM];
         float naive[MAX_DIM];
         double expected[MAX_DIM];
 
         kvspan_oracle_evaluate(&oracle, &place, exact, naive);
-        brute_force(&generate, &oracle, &place, kv_head_of[place.q_head], expected);
+        brute_force(&stored.generate, &oracle, &place, kv_head_of[place.q_head], expected);
         for (uint32_t dim = 0; dim < oracle.value_dim; dim++) {
             ck_assert_double_eq_tol(exact[dim], expected[dim], 1e-13);
         }
@@ -227,27 +223,36 @@ START_TEST(the_naive_row_rounds_the_weights_and_the_result)
 }
 END_TEST
 
-static kvspan_oracle generated_oracle(const kvspan_generate *generate)
+static kvspan_stored_values values_of(kvspan_dtype dtype, kvspan_dtype kv_dtype)
 {
-    return (kvspan_oracle){ .read = kvspan_oracle_read_generated,
-                            .context = generate,
+    return (kvspan_stored_values){ .generate = { 3, dtype }, .kv_dtype = kv_dtype };
+}
+
+static kvspan_oracle generated_oracle(const kvspan_stored_values *stored)
+{
+    return (kvspan_oracle){ .read = kvspan_stored_values_read,
+                            .context = stored,
                             .q_heads = 4,
                             .kv_heads = 2,
                             .key_dim = 16,
                             .value_dim = 16,
-                            .dtype = generate->dtype };
+                            .dtype = stored->generate.dtype };
 }
 
-/* As far off as the types are coarse, and no further. */
+/* As far off as the type of the results is coarse, and no further, however coarse that of the pages
+ * is. */
 START_TEST(the_naive_error_has_the_size_of_its_type)
 {
-    const kvspan_dtype dtypes[] = { KVSPAN_BF16, KVSPAN_F32 };
-    const double low[] = { 1e-5, 1e-10 };
-    const double high[] = { 1e-2, 1e-6 };
+    const kvspan_dtype dtypes[] = { KVSPAN_BF16, KVSPAN_F16, KVSPAN_F32 };
+    const kvspan_dtype kv_dtypes[] = { 0, KVSPAN_I8, KVSPAN_F8E4M3, KVSPAN_F8E5M2 };
+    const double low[] = { 1e-5, 1e-6, 1e-10 };
+    const double high[] = { 1e-2, 1e-3, 1e-6 };
 
-    for (size_t type = 0; type < 2; type++) {
-        const kvspan_generate generate = { 3, dtypes[type] };
-        const kvspan_oracle oracle = generated_oracle(&generate);
+    for (size_t i = 0; i < 12; i++) {
+        const size_t type = i % 3;
+        const kvspan_stored_values stored =
+            values_of(dtypes[type], i < 3 ? dtypes[type] : kv_dtypes[i / 3]);
+        const kvspan_oracle oracle = generated_oracle(&stored);
 
         for (uint64_t position = 20; position < 2000; position += 333) {
             const kvspan_oracle_place place = { 1, position, 0, 2 };
@@ -295,17 +300,20 @@ START_TEST(the_bound_is_twice_the_naive_error_and_two_ulp)
 }
 END_TEST
 
-/* Rounds `values` to a row of the type. */
+/* Rounds `values` to a row of bf16 or f32. */
 static void row_of(kvspan_dtype dtype, const double *values, uint32_t dims, unsigned char *row_out)
 {
     for (uint32_t dim = 0; dim < dims; dim++) {
-        const uint16_t half = bf16_of(values[dim]);
-        const float single = (float)values[dim];
+        const float rounded = (float)kvspan_number_round(dtype, values[dim]);
+        uint32_t bits;
+        uint16_t half;
 
+        memcpy(&bits, &rounded, sizeof(bits));
+        half = (uint16_t)(bits >> 16);
         if (dtype == KVSPAN_BF16) {
             memcpy(row_out + 2 * (size_t)dim, &half, sizeof(half));
         } else {
-            memcpy(row_out + 4 * (size_t)dim, &single, sizeof(single));
+            memcpy(row_out + 4 * (size_t)dim, &bits, sizeof(bits));
         }
     }
 }
@@ -345,8 +353,8 @@ START_TEST(one_wrong_element_is_found_and_named)
     const kvspan_dtype dtypes[] = { KVSPAN_BF16, KVSPAN_F32 };
 
     for (size_t type = 0; type < 2; type++) {
-        const kvspan_generate generate = { 3, dtypes[type] };
-        const kvspan_oracle oracle = generated_oracle(&generate);
+        const kvspan_stored_values stored = values_of(dtypes[type], KVSPAN_I8);
+        const kvspan_oracle oracle = generated_oracle(&stored);
         const kvspan_oracle_place place = { 1, 700, 0, 2 };
 
         for (uint32_t dim = 0; dim < 16; dim++) {
@@ -359,8 +367,8 @@ END_TEST
 /* A right row in the wrong place: another head, layer, position or request. */
 START_TEST(a_row_of_another_place_is_refused)
 {
-    const kvspan_generate generate = { 3, KVSPAN_BF16 };
-    const kvspan_oracle oracle = generated_oracle(&generate);
+    const kvspan_stored_values stored = values_of(KVSPAN_BF16, KVSPAN_BF16);
+    const kvspan_oracle oracle = generated_oracle(&stored);
     const kvspan_oracle_place place = { 5, 300, 1, 1 };
     const kvspan_oracle_place others[] = {
         { 6, 300, 1, 1 }, { 5, 299, 1, 1 }, { 5, 300, 0, 1 }, { 5, 300, 1, 0 }, { 5, 300, 1, 2 },

@@ -49,7 +49,7 @@ static void expect_refused(const char *const *arguments, const char *first, cons
 #define REFUSE(first, second, ...) \
     expect_refused((const char *const[]){ __VA_ARGS__, NULL }, first, second)
 
-START_TEST(without_options_a_small_model_serves_a_made_workload)
+START_TEST(without_options_the_small_model_serves_a_made_workload)
 {
     kvspan_run_options options = { 0 };
     const char *const none[] = { NULL };
@@ -59,11 +59,17 @@ START_TEST(without_options_a_small_model_serves_a_made_workload)
     ck_assert_str_eq(options.workload, "short");
     ck_assert_uint_eq(options.request_count, 64);
     ck_assert(options.scale == 1.0);
-    ck_assert_uint_eq(options.layer_count, 2);
-    ck_assert_uint_eq(options.q_heads, 16);
-    ck_assert_uint_eq(options.kv_heads, 4);
-    ck_assert_uint_eq(options.head_dim, 64);
-    ck_assert_int_eq(options.dtype, KVSPAN_BF16);
+    ck_assert_ptr_null(options.model_path);
+    ck_assert_uint_eq(options.layer_count, 0);
+    ck_assert_uint_eq(options.q_heads, 0);
+    ck_assert_uint_eq(options.kv_heads, 0);
+    ck_assert_uint_eq(options.head_dim, 0);
+    ck_assert_uint_eq(options.value_dim, 0);
+    ck_assert_int_lt(options.window_tokens, 0);
+    ck_assert_uint_eq(options.full_every, 0);
+    ck_assert(options.soft_cap < 0);
+    ck_assert_int_eq(options.dtype, 0);
+    ck_assert_int_eq(options.kv_dtype, 0);
     ck_assert_ptr_null(options.mesh);
     ck_assert_ptr_null(options.partition_axis);
     ck_assert_int_eq(options.heads_policy, KVSPAN_HEADS_POLICY_DEFAULT);
@@ -124,6 +130,30 @@ START_TEST(every_option_lands_in_its_place)
     ck_assert(options.no_attention);
     PARSE(&options, "--help");
     ck_assert(options.is_help);
+}
+END_TEST
+
+START_TEST(every_option_of_a_model_lands_in_its_place)
+{
+    kvspan_run_options options = { 0 };
+
+    PARSE(&options, "--model", "config.json", "--value-dim", "128", "--window", "4096",
+          "--full-every", "6", "--soft-cap", "30.5", "--dtype", "float16", "--kv-dtype", "int8");
+    ck_assert_str_eq(options.model_path, "config.json");
+    ck_assert_uint_eq(options.value_dim, 128);
+    ck_assert_int_eq(options.window_tokens, 4096);
+    ck_assert_uint_eq(options.full_every, 6);
+    ck_assert(options.soft_cap == 30.5);
+    ck_assert_int_eq(options.dtype, KVSPAN_F16);
+    ck_assert_int_eq(options.kv_dtype, KVSPAN_I8);
+    PARSE(&options, "--kv-dtype", "float8_e4m3");
+    ck_assert_int_eq(options.kv_dtype, KVSPAN_F8E4M3);
+    PARSE(&options, "--kv-dtype", "float8_e5m2");
+    ck_assert_int_eq(options.kv_dtype, KVSPAN_F8E5M2);
+    PARSE(&options, "--kv-dtype", "same", "--window", "0", "--soft-cap", "0");
+    ck_assert_int_eq(options.kv_dtype, 0);
+    ck_assert_int_eq(options.window_tokens, 0);
+    ck_assert(options.soft_cap == 0);
 }
 END_TEST
 
@@ -191,6 +221,10 @@ START_TEST(numbers_out_of_range_are_refused_with_their_limits)
     REFUSE("--layers is 0", "[1, 4096]", "--layers", "0");
     REFUSE("--layers is 4097", "[1, 4096]", "--layers", "4097");
     REFUSE("--head-dim is 1025", "[1, 1024]", "--head-dim", "1025");
+    REFUSE("--value-dim is 1025", "[1, 1024]", "--value-dim", "1025");
+    REFUSE("--window is -1", "[0, 2147483647]", "--window", "-1");
+    REFUSE("--full-every is 0", "[1, 4096]", "--full-every", "0", "--window", "5");
+    REFUSE("--soft-cap is -2", "between 0 and", "--soft-cap", "-2");
     REFUSE("--page-tokens is 65537", "[1, 65536]", "--page-tokens", "65537");
     REFUSE("--pages is 1,", "[2, 2147483647]", "--pages", "1");
     REFUSE("--pages is -5", "[2, 2147483647]", "--pages", "-5");
@@ -230,7 +264,9 @@ END_TEST
 
 START_TEST(a_word_that_is_no_choice_is_refused_with_the_choices)
 {
-    REFUSE("--dtype is \"int4\"", "bfloat16, bf16, float32, f32", "--dtype", "int4");
+    REFUSE("--dtype is \"int4\"", "bfloat16, bf16, float16, f16, float32, f32", "--dtype", "int4");
+    REFUSE("--dtype is \"int8\"", "bfloat16", "--dtype", "int8");
+    REFUSE("--kv-dtype is \"fp8\"", "same, int8, float8_e4m3, float8_e5m2", "--kv-dtype", "fp8");
     REFUSE("--heads-policy is \"x\"", "refuse, replicate, split_sequence", "--heads-policy", "x");
     REFUSE("--gather is \"all\"", "none, heads", "--gather", "all");
 }
@@ -250,7 +286,7 @@ END_TEST
 START_TEST(options_that_contradict_each_other_are_refused)
 {
     REFUSE("--trace \"a\"", "--workload \"short\"", "--trace", "a", "--workload", "short");
-    REFUSE("--q-heads is 10", "--kv-heads 4", "--q-heads", "10");
+    REFUSE("--full-every 6", "--window", "--full-every", "6");
     REFUSE("--verify 5", "--no-attention", "--verify", "5", "--no-attention");
 }
 END_TEST
@@ -261,8 +297,9 @@ int main(void)
     TCase *accepted = tcase_create("accepted");
     TCase *refused = tcase_create("refused");
 
-    tcase_add_test(accepted, without_options_a_small_model_serves_a_made_workload);
+    tcase_add_test(accepted, without_options_the_small_model_serves_a_made_workload);
     tcase_add_test(accepted, every_option_lands_in_its_place);
+    tcase_add_test(accepted, every_option_of_a_model_lands_in_its_place);
     tcase_add_test(accepted, only_a_trace_has_arrivals_and_only_they_a_clock);
     tcase_add_test(accepted, a_trace_is_read_whole_unless_told);
     tcase_add_test(accepted, bytes_may_have_suffixes);

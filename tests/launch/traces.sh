@@ -10,27 +10,14 @@ mpiexec=$1 kvspan=$2
 shift 2
 flags=("$@")
 traces=$KVSPAN_TEST_DATA/traces
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-failures=0
-
-# value KEY: of the report.
-value() { sed -n 's/.*"'"$1"'":"\{0,1\}\([^",}]*\).*/\1/p' "$work/report"; }
-
-fail() {
-    echo "FAILED: $*"
-    cat "$work/complaints"
-    failures=$((failures + 1))
-}
+source "$(dirname "$0")/job.sh"
 
 # check RANKS MESH ARGUMENT...: a run of `load`, of which `requests`, `prompts` and `outputs` are
 # known. Sets steps; the first run of a load, with digest empty, sets digest.
 check() {
-    local ranks=$1 mesh=$2 code=0 once
+    local ranks=$1 mesh=$2 once
     shift 2
-    timeout -k 5 200 "$mpiexec" -n "$ranks" "${flags[@]}" "$kvspan" run "${load[@]}" --mesh "$mesh" \
-        --q-heads 4 --kv-heads 2 --head-dim 16 --verify 100 --json "$@" \
-        >"$work/report" 2>"$work/complaints" || code=$?
+    run "$ranks" "${load[@]}" --mesh "$mesh" --q-heads 4 --kv-heads 2 --head-dim 16 --verify 100 "$@"
     steps=$(value steps)
     once=$(($(value tokens_appended) - $(value tokens_recomputed)))
     echo "$mesh $*: exit $code, digest $(value output_digest), $steps steps," \
