@@ -200,6 +200,9 @@ typedef struct kvspan_kernels {
     int (*has_dtype)(kvspan_dtype tensor, kvspan_dtype plane);
     /* The id of the page format that suits the column for such pages. */
     uint32_t (*choose_format)(const kvspan_layer_group *group, uint32_t page_tokens);
+    /* The id of the format whose pages the column attends itself; pages of others go through the
+     * reference column. 0: none. */
+    uint32_t attended_format;
 } kvspan_kernels;
 
 extern const kvspan_kernels kvspan_kernels_reference;

@@ -81,6 +81,11 @@ typedef struct kvspan_plan {
     uint64_t sequences_of_max_tokens; /**< that fit at once */
     uint64_t page_tokens;             /**< tokens that a page id stands for: P × token members */
     uint32_t limiting_rank;           /**< the lowest rank with the fewest pages */
+    uint32_t advised_page_tokens;     /**< for CPUs: a P that makes every run at least 64 KiB, which
+                                           is what memory gives at full speed; the config's own P
+                                           where that does */
+    uint64_t run_bytes;               /**< of one layer in one page, the shortest of all groups and
+                                           ranks */
 } kvspan_plan;
 
 /**
@@ -206,6 +211,8 @@ typedef struct kvspan_metrics {
     uint64_t exchange_bytes;       /**< sent by this rank during attention */
     uint64_t exchange_messages;    /**< the same, messages */
     uint64_t abandoned_requests;   /**< sends left to the transport after a failure */
+    uint64_t reference_groups;     /**< layer groups that are attended by the reference column on
+                                        this device: right, but slow */
 } kvspan_metrics;
 
 /**

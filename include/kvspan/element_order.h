@@ -33,9 +33,9 @@ static inline uint64_t kvspan_pair_offset(uint64_t pair, uint32_t side, uint32_t
                                           uint32_t element_bytes)
 {
     if (element_bytes == 2) {
-        return pair * 64 + side * 4 + half * 2;
+        return pair * 64 + (uint64_t)side * 4 + (uint64_t)half * 2;
     }
-    return pair / 2 * 64 + side / 4 * 16 + pair % 2 * 8 + side % 4 * 2 + half;
+    return pair / 2 * 64 + (uint64_t)side / 4 * 16 + pair % 2 * 8 + (uint64_t)side % 4 * 2 + half;
 }
 
 /**

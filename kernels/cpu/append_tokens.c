@@ -1,6 +1,7 @@
 #include "kernels/cpu/cpu.h"
 
 #include <assert.h>
+#include <immintrin.h>
 #include <string.h>
 
 #include "kernels/cpu/cpu_device.h"
@@ -9,7 +10,9 @@
 #include "kernels/reference/rows.h"
 
 enum {
-    LEAST_BYTES = 65536 /* that are worth waking threads for */
+    LEAST_BYTES = 65536,      /* that are worth waking threads for */
+    STREAMED_BYTES = 1048576, /* from here on the caches have better use for their room */
+    LINE_BYTES = 64
 };
 
 struct append {
@@ -18,6 +21,7 @@ struct append {
     kvspan_tile_shape shape; /* of the plane */
     uint32_t thread_count;
     int is_converted; /* the plane's type is not the source's */
+    int streams;      /* whole tiles are written past the caches */
 };
 
 /* Neighbouring tokens of one row that lie in the same tile, or in rows of the same page. */
@@ -93,7 +97,8 @@ static void append_tile(const struct append *append, const struct piece *piece, 
         }
     }
     if (piece->token_count == KVSPAN_TILE_TOKENS) {
-        append->pages->pack_tile(&append->shape, rows, tile);
+        append->pages->pack_tile(&append->shape, rows,
+                                 append->streams && (uintptr_t)tile % LINE_BYTES == 0, tile);
         return;
     }
     for (uint32_t i = 0; i < piece->token_count; i++) {
@@ -163,6 +168,7 @@ static void append_share(void *context, uint32_t thread)
         append_row(append, row, row_begin > begin ? row_begin : begin,
                    row_end < end ? row_end : end);
     }
+    _mm_sfence();
 }
 
 /* What the vector loops do not take: odd dims that have to be converted, and types that only
@@ -186,7 +192,8 @@ kvspan_status kvspan_cpu_append_tokens(kvspan_device *device, const kvspan_appen
                                         .element_bytes = element_bytes,
                                         .dim = args->plane.dim },
                              .thread_count = 1,
-                             .is_converted = args->plane.dtype != args->source.dtype };
+                             .is_converted = args->plane.dtype != args->source.dtype,
+                             .streams = bytes >= STREAMED_BYTES };
 
     if (is_for_reference(args)) {
         return kvspan_reference_append_tokens(device, args, stream, error);

@@ -42,4 +42,5 @@ const kvspan_kernels kvspan_kernels_cpu = {
     .checksum_pages = kvspan_cpu_checksum_pages,
     .has_dtype = has_dtype,
     .choose_format = choose_format,
+    .attended_format = KVSPAN_FORMAT_TILES,
 };

@@ -1,5 +1,6 @@
 #include "kernels/cpu/cpu_device.h"
 
+#include <cpuid.h>
 #include <kvspan/sized_struct.h>
 #include <stdlib.h>
 
@@ -27,12 +28,22 @@ static const char *isa_name(uint32_t isa)
     return "none of ours";
 }
 
+/* Not every compiler has a word for it in __builtin_cpu_supports(). */
+static int has_f16c(void)
+{
+    unsigned eax;
+    unsigned ebx;
+    unsigned ecx;
+    unsigned edx;
+
+    return __get_cpuid(1, &eax, &ebx, &ecx, &edx) && (ecx & bit_F16C);
+}
+
 /* The highest of ours that the machine runs; 0 = none. The operating system's part in it (saving
  * the registers) is looked at too. */
 static uint32_t machine_isa(void)
 {
-    if (!__builtin_cpu_supports("avx2") || !__builtin_cpu_supports("fma") ||
-        !__builtin_cpu_supports("f16c")) {
+    if (!__builtin_cpu_supports("avx2") || !__builtin_cpu_supports("fma") || !has_f16c()) {
         return 0;
     }
     if (!__builtin_cpu_supports("avx512f") || !__builtin_cpu_supports("avx512bw") ||

@@ -17,14 +17,16 @@ typedef struct kvspan_tile_shape {
 } kvspan_tile_shape;
 
 typedef struct kvspan_page_kernels {
-    /* Makes a tile, aligned to 32 bytes, of rows[token], which need not be aligned. */
-    void (*pack_tile)(const kvspan_tile_shape *shape, const unsigned char *const *rows,
+    /* Makes a tile of rows[token]; neither need be aligned. `streams`: it is written past the
+     * caches, aligned to 64 bytes, and a fence has to follow. */
+    void (*pack_tile)(const kvspan_tile_shape *shape, const unsigned char *const *rows, int streams,
                       unsigned char *tile);
     /* The inverse. */
     void (*unpack_tile)(const kvspan_tile_shape *shape, const unsigned char *tile,
                         unsigned char *const *rows);
     /* kvspan_row_load() and kvspan_quantise() in one, bit for bit: a vector of a multiple of 16
-     * bf16, f16 or f32 becomes codes of an 8-bit type. `scale` NULL: the plane has none. */
+     * bf16, f16 or f32 becomes codes of an 8-bit type. `scale` NULL: the plane, of 8-bit floats
+     * then, has none. */
     void (*quantise)(kvspan_dtype source_dtype, const void *source, uint32_t dim,
                      kvspan_dtype code_dtype, unsigned char *codes, float *scale);
     /* Σ kvspan_checksum_term() of `words` words, the first of which has this index. */
@@ -35,7 +37,7 @@ typedef struct kvspan_page_kernels {
 const kvspan_page_kernels *kvspan_page_kernels_of(kvspan_isa isa);
 
 void kvspan_pack_tile_avx2(const kvspan_tile_shape *shape, const unsigned char *const *rows,
-                           unsigned char *tile);
+                           int streams, unsigned char *tile);
 void kvspan_unpack_tile_avx2(const kvspan_tile_shape *shape, const unsigned char *tile,
                              unsigned char *const *rows);
 void kvspan_quantise_avx2(kvspan_dtype source_dtype, const void *source, uint32_t dim,

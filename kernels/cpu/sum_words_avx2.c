@@ -26,7 +26,7 @@ static struct sums sums_from(uint64_t index)
 {
     uint32_t keys[2 * STEP_WORDS];
 
-    for (uint32_t lane = 0; lane < STEP_WORDS; lane++) {
+    for (size_t lane = 0; lane < STEP_WORDS; lane++) {
         const uint32_t place = (uint32_t)(2 * (index + lane) + 1);
 
         keys[2 * lane] = KVSPAN_CHECKSUM_LOW_KEY * place;

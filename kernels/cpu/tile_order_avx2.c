@@ -62,23 +62,39 @@ static inline __m256i join_pairs(__m256i pairs)
                                                        13, 6, 7, 14, 15));
 }
 
-/* Four lines of a key tile: the quarter at `offset` of every row. */
-static inline void pack_key_lines(const unsigned char *const *rows, size_t offset,
-                                  uint32_t element_bytes, unsigned char *lines)
+/* Past the caches, for what is too much for them. */
+static inline void stream_vector(unsigned char *target, __m256i value)
 {
+    _mm256_stream_si256((__m256i *)(void *)target, value);
+}
+
+/* Four lines of a key tile: the quarter at `offset` of every row. Lines are written one after the
+ * other, so that streams fill them whole. */
+static inline void pack_key_lines(const unsigned char *const *rows, size_t offset,
+                                  uint32_t element_bytes, int streams, unsigned char *lines)
+{
+    __m256i units[2][4];
+
     for (size_t half = 0; half < 2; half++) {
         const unsigned char *const *const tokens = rows + half * VECTOR_TOKENS;
-        __m256i units[4];
 
         for (size_t i = 0; i < 4; i++) {
-            units[i] =
+            units[half][i] =
                 _mm256_inserti128_si256(_mm256_castsi128_si256(load_quarter(tokens[i] + offset)),
                                         load_quarter(tokens[i + QUARTER_TOKENS] + offset), 1);
         }
-        transpose_units(units);
-        for (size_t i = 0; i < 4; i++) {
-            store_vector(lines + i * LINE_BYTES + half * VECTOR_BYTES,
-                         element_bytes == 1 ? split_pairs(units[i]) : units[i]);
+        transpose_units(units[half]);
+    }
+    for (size_t i = 0; i < 4; i++) {
+        for (size_t half = 0; half < 2; half++) {
+            unsigned char *const target = lines + i * LINE_BYTES + half * VECTOR_BYTES;
+            const __m256i line = element_bytes == 1 ? split_pairs(units[half][i]) : units[half][i];
+
+            if (streams) {
+                stream_vector(target, line);
+            } else {
+                store_vector(target, line);
+            }
         }
     }
 }
@@ -105,12 +121,12 @@ static inline void unpack_key_lines(const unsigned char *lines, size_t offset,
 }
 
 static inline void pack_keys(const unsigned char *const *rows, uint32_t dim, uint32_t element_bytes,
-                             unsigned char *tile)
+                             int streams, unsigned char *tile)
 {
     const size_t row_bytes = (size_t)dim * element_bytes;
 
     for (size_t offset = 0; offset < row_bytes; offset += QUARTER_BYTES) {
-        pack_key_lines(rows, offset, element_bytes, tile + offset * KVSPAN_TILE_TOKENS);
+        pack_key_lines(rows, offset, element_bytes, streams, tile + offset * KVSPAN_TILE_TOKENS);
     }
 }
 
@@ -132,13 +148,18 @@ static inline __m256i swap_middle(__m256i value)
 
 /* 16 bf16 of two tokens each, side by side. */
 static inline void pack_value_line(const unsigned char *first, const unsigned char *second,
-                                   unsigned char *line)
+                                   int streams, unsigned char *line)
 {
     const __m256i a = swap_middle(load_vector(first));
     const __m256i b = swap_middle(load_vector(second));
 
-    store_vector(line, _mm256_unpacklo_epi16(a, b));
-    store_vector(line + VECTOR_BYTES, _mm256_unpackhi_epi16(a, b));
+    if (streams) {
+        stream_vector(line, _mm256_unpacklo_epi16(a, b));
+        stream_vector(line + VECTOR_BYTES, _mm256_unpackhi_epi16(a, b));
+    } else {
+        store_vector(line, _mm256_unpacklo_epi16(a, b));
+        store_vector(line + VECTOR_BYTES, _mm256_unpackhi_epi16(a, b));
+    }
 }
 
 static inline void unpack_value_line(const unsigned char *line, unsigned char *first,
@@ -155,7 +176,7 @@ static inline void unpack_value_line(const unsigned char *line, unsigned char *f
 }
 
 /* 16 codes of four tokens. */
-static inline void pack_value_quad(const unsigned char *const *rows, size_t offset,
+static inline void pack_value_quad(const unsigned char *const *rows, size_t offset, int streams,
                                    unsigned char *line)
 {
     const __m128i t0 = load_quarter(rows[0] + offset);
@@ -166,11 +187,18 @@ static inline void pack_value_quad(const unsigned char *const *rows, size_t offs
     const __m128i high_01 = _mm_unpackhi_epi8(t0, t1);
     const __m128i low_23 = _mm_unpacklo_epi8(t2, t3);
     const __m128i high_23 = _mm_unpackhi_epi8(t2, t3);
+    const __m256i low =
+        _mm256_set_m128i(_mm_unpackhi_epi64(low_01, low_23), _mm_unpacklo_epi64(low_01, low_23));
+    const __m256i high = _mm256_set_m128i(_mm_unpackhi_epi64(high_01, high_23),
+                                          _mm_unpacklo_epi64(high_01, high_23));
 
-    store_quarter(line, _mm_unpacklo_epi64(low_01, low_23));
-    store_quarter(line + QUARTER_BYTES, _mm_unpackhi_epi64(low_01, low_23));
-    store_quarter(line + 2 * QUARTER_BYTES, _mm_unpacklo_epi64(high_01, high_23));
-    store_quarter(line + 3 * QUARTER_BYTES, _mm_unpackhi_epi64(high_01, high_23));
+    if (streams) {
+        stream_vector(line, low);
+        stream_vector(line + VECTOR_BYTES, high);
+    } else {
+        store_vector(line, low);
+        store_vector(line + VECTOR_BYTES, high);
+    }
 }
 
 static inline void unpack_value_quad(const unsigned char *line, size_t offset,
@@ -179,8 +207,8 @@ static inline void unpack_value_quad(const unsigned char *line, size_t offset,
     const __m128i split = _mm_setr_epi8(0, 2, 4, 6, 8, 10, 12, 14, 1, 3, 5, 7, 9, 11, 13, 15);
     const __m128i q0 = load_quarter(line);
     const __m128i q1 = load_quarter(line + QUARTER_BYTES);
-    const __m128i q2 = load_quarter(line + 2 * QUARTER_BYTES);
-    const __m128i q3 = load_quarter(line + 3 * QUARTER_BYTES);
+    const __m128i q2 = load_quarter(line + VECTOR_BYTES);
+    const __m128i q3 = load_quarter(line + VECTOR_BYTES + QUARTER_BYTES);
     const __m128i low_01 = _mm_shuffle_epi8(_mm_unpacklo_epi64(q0, q1), split);
     const __m128i low_23 = _mm_shuffle_epi8(_mm_unpackhi_epi64(q0, q1), split);
     const __m128i high_01 = _mm_shuffle_epi8(_mm_unpacklo_epi64(q2, q3), split);
@@ -192,8 +220,8 @@ static inline void unpack_value_quad(const unsigned char *line, size_t offset,
     store_quarter(rows[3] + offset, _mm_unpackhi_epi64(low_23, high_23));
 }
 
-static void pack_values(const unsigned char *const *rows, uint32_t dim, uint32_t element_bytes,
-                        unsigned char *tile)
+static inline void pack_values(const unsigned char *const *rows, uint32_t dim,
+                               uint32_t element_bytes, int streams, unsigned char *tile)
 {
     const size_t row_bytes = (size_t)dim * element_bytes;
     const size_t line_tokens = element_bytes == 2 ? 2 : 4;
@@ -201,9 +229,9 @@ static void pack_values(const unsigned char *const *rows, uint32_t dim, uint32_t
     for (size_t token = 0; token < KVSPAN_TILE_TOKENS; token += line_tokens) {
         for (size_t offset = 0; offset < row_bytes; offset += LINE_BYTES / line_tokens) {
             if (element_bytes == 2) {
-                pack_value_line(rows[token] + offset, rows[token + 1] + offset, tile);
+                pack_value_line(rows[token] + offset, rows[token + 1] + offset, streams, tile);
             } else {
-                pack_value_quad(rows + token, offset, tile);
+                pack_value_quad(rows + token, offset, streams, tile);
             }
             tile += LINE_BYTES;
         }
@@ -229,14 +257,23 @@ static void unpack_values(const unsigned char *tile, uint32_t dim, uint32_t elem
 }
 
 void kvspan_pack_tile_avx2(const kvspan_tile_shape *shape, const unsigned char *const *rows,
-                           unsigned char *tile)
+                           int streams, unsigned char *tile)
 {
-    if (shape->order == KVSPAN_ORDER_VALUE_TILES) {
-        pack_values(rows, shape->dim, shape->element_bytes, tile);
+    const int is_key = shape->order == KVSPAN_ORDER_KEY_TILES;
+
+    /* Constants, so that no loop asks again. */
+    if (is_key && shape->element_bytes == 2 && streams) {
+        pack_keys(rows, shape->dim, 2, 1, tile);
+    } else if (is_key && shape->element_bytes == 2) {
+        pack_keys(rows, shape->dim, 2, 0, tile);
+    } else if (is_key) {
+        pack_keys(rows, shape->dim, 1, streams, tile);
+    } else if (shape->element_bytes == 2 && streams) {
+        pack_values(rows, shape->dim, 2, 1, tile);
     } else if (shape->element_bytes == 2) {
-        pack_keys(rows, shape->dim, 2, tile);
+        pack_values(rows, shape->dim, 2, 0, tile);
     } else {
-        pack_keys(rows, shape->dim, 1, tile);
+        pack_values(rows, shape->dim, 1, streams, tile);
     }
 }
 

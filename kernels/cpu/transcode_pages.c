@@ -30,7 +30,7 @@ static void transcode_tiles(const struct transcode *transcode, unsigned char *ti
         if (transcode->to_rows) {
             transcode->cpu->pages->unpack_tile(&shape, tiles, vectors);
         } else {
-            transcode->cpu->pages->pack_tile(&shape, sources, tiles);
+            transcode->cpu->pages->pack_tile(&shape, sources, 0, tiles);
         }
         tiles += tile_bytes;
     }

@@ -66,6 +66,16 @@ kvspan_plan kvspan_cache_plan(const kvspan_cache *cache)
     return cache->plan;
 }
 
+static uint64_t count_reference_groups(const kvspan_cache *cache)
+{
+    uint64_t count = 0;
+
+    for (uint32_t i = 0; cache->formats && i < cache->settings.config.group_count; i++) {
+        count += cache->formats[i].id != cache->device->kernels->attended_format;
+    }
+    return count;
+}
+
 kvspan_metrics kvspan_cache_metrics(const kvspan_cache *cache)
 {
     kvspan_metrics metrics = cache->metrics;
@@ -74,6 +84,7 @@ kvspan_metrics kvspan_cache_metrics(const kvspan_cache *cache)
     metrics.exchange_bytes = kvspan_comm_sent_bytes(cache->comm, KVSPAN_CHANNEL_EXCHANGE);
     metrics.exchange_messages = kvspan_comm_sent_messages(cache->comm, KVSPAN_CHANNEL_EXCHANGE);
     metrics.abandoned_requests = kvspan_comm_abandoned(cache->comm);
+    metrics.reference_groups = count_reference_groups(cache);
     return metrics;
 }
 

@@ -5,6 +5,10 @@
 
 #include "kernels/page_format.h"
 
+enum {
+    ADVISED_RUN_BYTES = 65536
+};
+
 void kvspan_local_heads(const kvspan_layer_group *group, const kvspan_head_shard *shard,
                         uint32_t *local_heads_out)
 {
@@ -63,6 +67,64 @@ static kvspan_status find_limit(const kvspan_settings *settings, const kvspan_ax
     if (plan->page_count > KVSPAN_MAX_PAGES) {
         plan->page_count = KVSPAN_MAX_PAGES;
     }
+    return KVSPAN_OK;
+}
+
+/* Of one layer of a group in one page; 0 on a rank without heads. */
+static kvspan_status rank_run_bytes(const kvspan_settings *settings, const kvspan_axis_roles *roles,
+                                    uint32_t rank, uint32_t group, uint64_t *run_bytes_out,
+                                    kvspan_error *error)
+{
+    const kvspan_cache_config *const config = &settings->config;
+    uint32_t local_heads[KVSPAN_MAX_PLANES];
+    kvspan_page_format format = { 0 };
+    kvspan_head_shard shard;
+    kvspan_status status = kvspan_axis_roles_heads(roles, settings, group, rank, &shard, error);
+
+    if (status == KVSPAN_OK && shard.kv.count > 0) {
+        kvspan_local_heads(&settings->groups[group], &shard, local_heads);
+        status = kvspan_page_format_make(&settings->groups[group], local_heads, config->page_tokens,
+                                         0, (kvspan_layout)config->layout, &format, error);
+    }
+    *run_bytes_out = format.run_bytes;
+    return status;
+}
+
+/* The least multiple of a tile's tokens that makes a run long enough. */
+static uint32_t advise_page_tokens(uint64_t run_bytes, uint32_t page_tokens)
+{
+    const uint64_t token_bytes = run_bytes / page_tokens;
+    uint64_t tokens;
+
+    if (run_bytes == 0 || run_bytes >= ADVISED_RUN_BYTES) {
+        return page_tokens;
+    }
+    tokens = (ADVISED_RUN_BYTES + token_bytes - 1) / token_bytes;
+    tokens = (tokens + KVSPAN_TILE_TOKENS - 1) / KVSPAN_TILE_TOKENS * KVSPAN_TILE_TOKENS;
+    assert(tokens <= KVSPAN_MAX_PAGE_TOKENS);
+    return (uint32_t)tokens;
+}
+
+/* The shortest run of any group on any rank, and how many tokens would make it long enough. */
+static kvspan_status find_shortest_run(const kvspan_settings *settings,
+                                       const kvspan_axis_roles *roles, kvspan_plan *plan,
+                                       kvspan_error *error)
+{
+    const uint32_t group_count = settings->config.group_count;
+
+    for (uint64_t i = 0; i < (uint64_t)roles->mesh.rank_count * group_count; i++) {
+        uint64_t run_bytes = 0;
+        const kvspan_status status = rank_run_bytes(settings, roles, (uint32_t)(i / group_count),
+                                                    (uint32_t)(i % group_count), &run_bytes, error);
+
+        if (status != KVSPAN_OK) {
+            return status;
+        }
+        if (run_bytes > 0 && (plan->run_bytes == 0 || run_bytes < plan->run_bytes)) {
+            plan->run_bytes = run_bytes;
+        }
+    }
+    plan->advised_page_tokens = advise_page_tokens(plan->run_bytes, settings->config.page_tokens);
     return KVSPAN_OK;
 }
 
@@ -143,6 +205,10 @@ kvspan_status kvspan_capacity_plan(const kvspan_settings *settings, const kvspan
     }
     plan.arena_bytes = plan.page_bytes * plan.page_count;
     plan.sequences_of_max_tokens = (plan.page_count - 1) / longest;
+    status = find_shortest_run(settings, roles, &plan, error);
+    if (status != KVSPAN_OK) {
+        return status;
+    }
     *plan_out = plan;
     return KVSPAN_OK;
 }

@@ -22,6 +22,8 @@ BEGIN {
     library["mpi.h"] = "^(comm/mpi[^/]*\\.[ch]|include/kvspan/mpi\\.h|launch/.*|tests/.*|docs/.*)$"
     library["jansson.h"] = "^runtime/json\\.c$"
     library["xxhash.h"] = "^runtime/digest\\.c$"
+    library["immintrin.h"] = "^kernels/cpu/.*$"
+    library["cpuid.h"] = "^kernels/cpu/cpu_device\\.c$"
     library["check.h"] = "^tests/.*$"
     library["argp.h"] = "^launch/.*$"
 

@@ -124,6 +124,11 @@ for file in include/kvspan/planted.h kernels/planted.c comm/planted.c runtime/ca
     refuse $file '#include <cuda_runtime.h>'
     refuse $file '#include <nccl.h>'
 done
+for file in include/kvspan/planted.h sharding/planted.c kernels/planted.c \
+    kernels/reference/planted.c comm/planted.c runtime/planted.c tests/planted.c; do
+    refuse $file '#include <immintrin.h>'
+    refuse $file '#include <cpuid.h>'
+done
 refuse runtime/cache/planted.c '#include <argp.h>'
 refuse include/kvspan/planted.h '#include <pthread.h>'
 
@@ -141,6 +146,7 @@ accept sharding/planted.c '#include "planted_header.h"'
 accept launch/planted.c '#include "runtime/json.h"'
 accept launch/planted.c '#include <mpi.h>'
 accept comm/mpi_planted.c '#include <mpi.h>'
+accept kernels/cpu/planted.h '#include <immintrin.h>'
 accept tests/planted.c '#include "support/planted_header.h"'
 
 echo "layering: the tree keeps the law; $planted planted includes were judged right"

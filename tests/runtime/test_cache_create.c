@@ -71,6 +71,33 @@ START_TEST(what_fails_on_one_rank_is_told_to_all)
 }
 END_TEST
 
+/* What the cpu column has no tiles for, as f32 or dims like 8, is counted; where there is no cpu
+ * column, everything is. */
+static void count_groups(ranks_self *self)
+{
+    cache_fixture fixture = cache_fixture_make();
+    kvspan_error error = { .status = KVSPAN_OK };
+    bool is_cpu;
+
+    ranks_check_status(self, cache_fixture_open(&fixture, self->comm, &error), KVSPAN_OK, &error);
+    ranks_check(self, kvspan_cache_metrics(fixture.cache).reference_groups == 1);
+    cache_fixture_close(&fixture);
+    for (int i = 0; i < 2; i++) {
+        fixture.group.planes[i].dtype = KVSPAN_BF16;
+        fixture.group.planes[i].dim = 16;
+    }
+    ranks_check_status(self, cache_fixture_open(&fixture, self->comm, &error), KVSPAN_OK, &error);
+    is_cpu = strcmp(kvspan_device_describe(fixture.device).name, "cpu") == 0;
+    ranks_check(self, kvspan_cache_metrics(fixture.cache).reference_groups == (is_cpu ? 0 : 1));
+    cache_fixture_close(&fixture);
+}
+
+START_TEST(groups_that_are_attended_slowly_are_counted)
+{
+    ranks_run(2, count_groups, NULL);
+}
+END_TEST
+
 static void limit_one(ranks_self *self)
 {
     cache_fixture fixture = cache_fixture_make();
@@ -203,6 +230,7 @@ int main(void)
     tcase_add_test(create, ranks_that_disagree_are_named_with_both_numbers);
     tcase_add_test(create, ranks_with_another_mesh_are_named);
     tcase_add_test(create, what_fails_on_one_rank_is_told_to_all);
+    tcase_add_test(create, groups_that_are_attended_slowly_are_counted);
     tcase_add_test(create, the_rank_with_least_memory_decides_for_all);
     tcase_add_test(create, ranks_in_one_memory_share_it);
     tcase_add_test(create, each_rank_knows_its_shard);

@@ -46,6 +46,55 @@ START_TEST(pages_are_floor_of_usable_by_page_bytes)
 }
 END_TEST
 
+/* Llama-3-8B: a rank with h of the 8 heads keeps h · 512 bytes of a token in a layer. */
+START_TEST(short_runs_come_with_advice)
+{
+    static const struct {
+        const char *mesh;
+        uint32_t rank_count, page_tokens;
+        uint64_t run_bytes;
+        uint32_t advised_page_tokens;
+    } cases[] = {
+        { "tp:1", 1, 128, 524288, 128 }, { "tp:1", 1, 16, 65536, 16 }, { "tp:1", 1, 15, 61440, 16 },
+        { "tp:8", 8, 32, 16384, 128 },   { "tp:4", 4, 48, 49152, 64 }, { "tp:8", 8, 1, 512, 128 },
+    };
+    const kvspan_layer_group group = group_of(2, 8, 128, KVSPAN_BF16);
+    const kvspan_cache_config config =
+        config_of(&group, cases[_i].page_tokens, 512, cases[_i].mesh);
+    const uint64_t usable[8] = { 1 << 30, 1 << 30, 1 << 30, 1 << 30,
+                                 1 << 30, 1 << 30, 1 << 30, 1 << 30 };
+    kvspan_plan plan;
+
+    ck_assert_int_eq(kvspan_plan_capacity(&config, usable, cases[_i].rank_count, &plan, NULL),
+                     KVSPAN_OK);
+    ck_assert_uint_eq(plan.run_bytes, cases[_i].run_bytes);
+    ck_assert_uint_eq(plan.advised_page_tokens, cases[_i].advised_page_tokens);
+}
+END_TEST
+
+/* Keys and values of 3 heads of 80 codes, with scales: 504 bytes of a token; no power of two.
+ * The smallest vectors there are make the largest advice. */
+START_TEST(advice_is_whole_tiles_within_the_limit)
+{
+    kvspan_layer_group group = group_of(1, 3, 80, KVSPAN_I8);
+    kvspan_cache_config config = config_of(&group, 16, 512, "tp:1");
+    const uint64_t usable = 1 << 30;
+    kvspan_plan plan;
+
+    group.planes[0].scale_tokens = 1;
+    group.planes[1].scale_tokens = 1;
+    config.groups = &group;
+    ck_assert_int_eq(kvspan_plan_capacity(&config, &usable, 1, &plan, NULL), KVSPAN_OK);
+    ck_assert_uint_eq(plan.run_bytes, 8064);          /* of 16 tokens */
+    ck_assert_uint_eq(plan.advised_page_tokens, 144); /* 131 would do */
+    group = group_of(1, 1, 1, KVSPAN_F8E5M2);
+    config = config_of(&group, 16, 512, "tp:1");
+    ck_assert_int_eq(kvspan_plan_capacity(&config, &usable, 1, &plan, NULL), KVSPAN_OK);
+    ck_assert_uint_eq(plan.run_bytes, 32);
+    ck_assert_uint_eq(plan.advised_page_tokens, 32768); /* never beyond the limit */
+}
+END_TEST
+
 /* A page of a rank holds only its own heads; the poorest rank decides for all. */
 START_TEST(the_poorest_rank_limits_and_is_named)
 {
@@ -128,6 +177,8 @@ int main(void)
     TCase *plan = tcase_create("plan");
 
     tcase_add_test(plan, pages_are_floor_of_usable_by_page_bytes);
+    tcase_add_loop_test(plan, short_runs_come_with_advice, 0, 6);
+    tcase_add_test(plan, advice_is_whole_tiles_within_the_limit);
     tcase_add_test(plan, the_poorest_rank_limits_and_is_named);
     tcase_add_test(plan, replicas_and_split_tokens_are_counted);
     tcase_add_test(plan, small_pages_are_rounded_up);

@@ -1,0 +1,135 @@
+#include "support/suite.h"
+
+#include <string.h>
+
+#include "kernels/cpu/cpu_devices.h"
+#include "kernels/page_format.h"
+
+START_TEST(a_device_is_what_was_asked_for)
+{
+    static const char *const names[] = { "avx2", "avx512", "avx512_bf16" };
+    static const uint32_t thread_counts[] = { 1, 2, 4 };
+    kvspan_device *const device = cpu_device_open(_i);
+
+    if (device) {
+        const kvspan_device_description description = kvspan_device_describe(device);
+
+        ck_assert_str_eq(description.name, "cpu");
+        ck_assert_str_eq(description.isa, names[_i / 3]);
+        ck_assert_uint_eq(description.thread_count, thread_counts[_i % 3]);
+        ck_assert_str_eq(device->kernels->name, "cpu");
+    }
+    kvspan_device_close(device);
+}
+END_TEST
+
+/* An instruction set that the machine lacks is above one that it has. */
+START_TEST(defaults_are_the_best_there_is)
+{
+    kvspan_device *best = NULL;
+    kvspan_device *device;
+
+    ck_assert_int_eq(kvspan_device_open_cpu(NULL, &best, NULL), KVSPAN_OK);
+    ck_assert_uint_gt(kvspan_device_describe(best).thread_count, 0);
+    for (int i = CPU_DEVICE_COUNT - 3; i >= 0; i -= 3) {
+        device = cpu_device_open(i);
+        if (device) {
+            ck_assert_str_eq(kvspan_device_describe(best).isa, kvspan_device_describe(device).isa);
+            kvspan_device_close(device);
+            break;
+        }
+    }
+    kvspan_device_close(best);
+}
+END_TEST
+
+START_TEST(what_is_no_config_is_refused)
+{
+    static const struct {
+        kvspan_cpu_config config;
+        kvspan_status status;
+        const char *message;
+    } cases[] = {
+        { { .size = 4 }, KVSPAN_ERR_ARGUMENT, "kvspan_cpu_config.size is 4, not in [16, 65536]" },
+        { { .size = sizeof(kvspan_cpu_config), .thread_count = 1025 },
+          KVSPAN_ERR_ARGUMENT,
+          "thread_count 1025 is above 1024" },
+        { { .size = sizeof(kvspan_cpu_config), .isa = 4 },
+          KVSPAN_ERR_ARGUMENT,
+          "isa 4 is none of kvspan_isa, 0 to 3" },
+    };
+    kvspan_device *device = NULL;
+    kvspan_error error = { 0 };
+
+    ck_assert_int_eq(kvspan_device_open_cpu(&cases[_i].config, &device, &error), cases[_i].status);
+    ck_assert_str_eq(error.message, cases[_i].message);
+    ck_assert_ptr_null(device);
+    ck_assert_int_eq(kvspan_device_open_cpu(NULL, NULL, &error), KVSPAN_ERR_ARGUMENT);
+}
+END_TEST
+
+/* Shared first touch leaves no byte but zeros, and no share runs past the end. */
+START_TEST(large_memory_is_zeroed_and_aligned)
+{
+    static const uint64_t sizes[] = { 4096, 2097152, 2097153, 9437184 + 17 };
+    kvspan_device *const device = cpu_device_open(_i);
+
+    for (int i = 0; device && i < 4; i++) {
+        void *data = NULL;
+
+        ck_assert_int_eq(device->ops->allocate(device, sizes[i], &data, NULL), KVSPAN_OK);
+        ck_assert_uint_eq((uintptr_t)data % (sizes[i] < 2097152 ? 4096 : 2097152), 0);
+        for (uint64_t byte = 0; byte < sizes[i]; byte += 511) {
+            ck_assert_uint_eq(((unsigned char *)data)[byte], 0);
+        }
+        memset(data, 1, sizes[i]);
+        device->ops->release(device, data, sizes[i]);
+    }
+    kvspan_device_close(device);
+}
+END_TEST
+
+START_TEST(pages_are_tiled_where_the_planes_allow)
+{
+    static const struct {
+        kvspan_dtype keys, values;
+        uint32_t key_dim, value_dim, page_tokens, format;
+    } cases[] = {
+        { KVSPAN_BF16, KVSPAN_BF16, 128, 128, 32, KVSPAN_FORMAT_TILES },
+        { KVSPAN_BF16, KVSPAN_I8, 192, 128, 16, KVSPAN_FORMAT_TILES },
+        { KVSPAN_F8E4M3, KVSPAN_F8E5M2, 256, 64, 48, KVSPAN_FORMAT_TILES },
+        { KVSPAN_BF16, KVSPAN_BF16, 128, 128, 24, KVSPAN_FORMAT_CANONICAL }, /* tokens */
+        { KVSPAN_BF16, KVSPAN_BF16, 72, 128, 32, KVSPAN_FORMAT_CANONICAL },  /* dim */
+        { KVSPAN_BF16, KVSPAN_BF16, 128, 272, 32, KVSPAN_FORMAT_CANONICAL },
+        { KVSPAN_BF16, KVSPAN_F16, 128, 128, 32, KVSPAN_FORMAT_CANONICAL }, /* type */
+        { KVSPAN_F32, KVSPAN_BF16, 128, 128, 32, KVSPAN_FORMAT_CANONICAL },
+    };
+    const kvspan_layer_group group = {
+        .plane_count = 2,
+        .planes = { { .role = KVSPAN_KEY, .dtype = cases[_i].keys, .dim = cases[_i].key_dim },
+                    { .role = KVSPAN_VALUE,
+                      .dtype = cases[_i].values,
+                      .dim = cases[_i].value_dim } },
+    };
+    kvspan_device *device = NULL;
+
+    ck_assert_int_eq(kvspan_device_open_cpu(NULL, &device, NULL), KVSPAN_OK);
+    ck_assert_uint_eq(device->kernels->choose_format(&group, cases[_i].page_tokens),
+                      cases[_i].format);
+    kvspan_device_close(device);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("kernels/cpu/device");
+    TCase *device = tcase_create("device");
+
+    tcase_add_loop_test(device, a_device_is_what_was_asked_for, 0, CPU_DEVICE_COUNT);
+    tcase_add_test(device, defaults_are_the_best_there_is);
+    tcase_add_loop_test(device, what_is_no_config_is_refused, 0, 3);
+    tcase_add_loop_test(device, large_memory_is_zeroed_and_aligned, 0, 3);
+    tcase_add_loop_test(device, pages_are_tiled_where_the_planes_allow, 0, 8);
+    suite_add_tcase(suite, device);
+    return suite_run(suite);
+}
