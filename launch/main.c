@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "launch/bench.h"
 #include "launch/exit_codes.h"
 #include "launch/run.h"
 
@@ -28,14 +29,17 @@ static void print_usage(FILE *file)
 {
     (void)fprintf(file,
                   "usage: kvspan run [OPTION...]\n"
+                  "       kvspan bench attention|append|ledger [OPTION...]\n"
                   "       kvspan --version\n"
                   "       kvspan --help\n"
                   "\n"
-                  "  run   drives a paged KV cache, sharded over the ranks of an MPI job,\n"
-                  "        through a recorded trace or a made-up workload; its options:\n"
-                  "        kvspan run --help\n"
+                  "  run    drives a paged KV cache, sharded over the ranks of an MPI job,\n"
+                  "         through a recorded trace or a made-up workload; its options:\n"
+                  "         kvspan run --help\n"
+                  "  bench  measures it in one process, beside what the machine can do at most;\n"
+                  "         its options: kvspan bench --help\n"
                   "\n"
-                  "Started by mpirun or srun on several ranks, or alone on one.\n"
+                  "run is started by mpirun or srun on several ranks, or alone on one.\n"
                   "Exit codes: 0 good, 1 a check failed, 2 usage or configuration, 3 finished\n"
                   "with requests refused, 4 a rank was late or failed, 5 input or output.\n");
 }
@@ -43,8 +47,7 @@ static void print_usage(FILE *file)
 static int fail_usage(const char *message)
 {
     if (is_first_process()) {
-        (void)fprintf(stderr, "kvspan: %s\nkvspan: see kvspan --help, kvspan run --help\n",
-                      message);
+        (void)fprintf(stderr, "kvspan: %s\nkvspan: see kvspan --help\n", message);
     }
     return KVSPAN_EXIT_USAGE;
 }
@@ -66,6 +69,25 @@ static int start_run(int argc, char **argv)
     return kvspan_run(&options);
 }
 
+/* One process measures; others that a launcher may have started would only disturb it. */
+static int start_bench(int argc, char **argv)
+{
+    kvspan_bench_options options;
+    kvspan_error error;
+
+    if (kvspan_bench_options_parse(argc, argv, &options, &error) != KVSPAN_OK) {
+        return fail_usage(error.message);
+    }
+    if (!is_first_process()) {
+        return KVSPAN_EXIT_GOOD;
+    }
+    if (options.is_help) {
+        kvspan_bench_options_help();
+        return KVSPAN_EXIT_GOOD;
+    }
+    return (int)kvspan_bench(&options);
+}
+
 /* Standard output may be a full disk; whoever reads it must not take silence for success. */
 static int close_output(int exit_code)
 {
@@ -84,6 +106,9 @@ int main(int argc, char **argv)
     if (strcmp(argv[1], "run") == 0) {
         return close_output(start_run(argc - 1, argv + 1));
     }
+    if (strcmp(argv[1], "bench") == 0) {
+        return close_output(start_bench(argc - 1, argv + 1));
+    }
     if (strcmp(argv[1], "--version") == 0) {
         if (is_first_process()) {
             (void)printf("kvspan %s\n", kvspan_version());
@@ -96,5 +121,5 @@ int main(int argc, char **argv)
         }
         return close_output(KVSPAN_EXIT_GOOD);
     }
-    return fail_usage("the first argument is none of run, --version, --help");
+    return fail_usage("the first argument is none of run, bench, --version, --help");
 }

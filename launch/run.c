@@ -36,21 +36,6 @@ typedef struct run_totals {
     double seconds; /* of the slowest rank */
 } run_totals;
 
-static kvspan_exit_code exit_code_of(kvspan_status status)
-{
-    switch (status) {
-    case KVSPAN_OK: return KVSPAN_EXIT_GOOD;
-    case KVSPAN_ERR_TIMEOUT:
-    case KVSPAN_ERR_LATE:
-    case KVSPAN_ERR_PEER:
-    case KVSPAN_ERR_TRANSPORT: return KVSPAN_EXIT_PEER;
-    case KVSPAN_ERR_IO: return KVSPAN_EXIT_FILE;
-    case KVSPAN_ERR_CORRUPT:
-    case KVSPAN_ERR_STALE: return KVSPAN_EXIT_CHECK_FAILED;
-    default: return KVSPAN_EXIT_USAGE;
-    }
-}
-
 /* ---- totals -----------------------------------------------------------------------------------
  */
 
@@ -190,7 +175,7 @@ _Noreturn static void leave(uint32_t rank, const kvspan_error *error)
                   error->message);
     (void)fflush(NULL);
     (void)nanosleep(&linger, NULL);
-    _exit(exit_code_of(error->status));
+    _exit(kvspan_exit_code_of(error->status));
 }
 
 /* All ranks know of it and come back together: one line is enough. */
@@ -200,12 +185,12 @@ static kvspan_exit_code refuse(uint32_t rank, const kvspan_error *error)
         (void)fprintf(stderr, "kvspan: %s: %s\n", kvspan_status_name(error->status),
                       error->message);
     }
-    return exit_code_of(error->status);
+    return kvspan_exit_code_of(error->status);
 }
 
 static bool is_about_peers(kvspan_status status)
 {
-    return exit_code_of(status) == KVSPAN_EXIT_PEER;
+    return kvspan_exit_code_of(status) == KVSPAN_EXIT_PEER;
 }
 
 static kvspan_exit_code conclude(const kvspan_session *session, const run_totals *totals)

@@ -43,11 +43,12 @@ silent()
 unset OMPI_COMM_WORLD_RANK PMIX_RANK PMI_RANK SLURM_PROCID
 expect 0 out "kvspan 0." --version
 expect 0 out "kvspan run [OPTION...]" --help
+expect 0 out "kvspan bench attention|append|ledger" --help
 expect 0 out "--token-budget=N" run --help
 expect 0 out "mpirun -n 4 kvspan run --verify 200" run --help
 expect 0 out "Exit codes: 0 good" run --help
 expect 2 err "what to do is missing"
-expect 2 err "none of run, --version, --help" walk
+expect 2 err "none of run, bench, --version, --help" walk
 expect 2 err "--pages is 1, not in [2, 2147483647]" run --pages 1
 expect 2 err "\"--nothing\"" run --nothing
 case $("$kvspan" run --help) in

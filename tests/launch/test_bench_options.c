@@ -1,0 +1,161 @@
+#include "launch/bench_options.h"
+#include "support/suite.h"
+
+#include <string.h>
+
+enum {
+    MOST_ARGUMENTS = 40
+};
+
+/* Parses a list that ends with NULL. */
+static kvspan_status parse(const char *const *arguments, kvspan_bench_options *options_out,
+                           kvspan_error *error)
+{
+    static char program[] = "bench";
+    char *argv[MOST_ARGUMENTS + 2] = { program };
+    int argc = 1;
+
+    while (arguments[argc - 1]) {
+        ck_assert_int_le(argc, MOST_ARGUMENTS);
+        argv[argc] = (char *)(uintptr_t)arguments[argc - 1];
+        argc++;
+    }
+    return kvspan_bench_options_parse(argc, argv, options_out, error);
+}
+
+#define PARSE(options, ...)                                                                       \
+    do {                                                                                          \
+        kvspan_error parse_error = { 0 };                                                         \
+        ck_assert_msg(parse((const char *const[]){ __VA_ARGS__, NULL }, options, &parse_error) == \
+                          KVSPAN_OK,                                                              \
+                      "%s", parse_error.message);                                                 \
+    } while (0)
+
+/* Fails the test unless the arguments are refused in words that contain both texts. */
+static void expect_refused(const char *const *arguments, const char *first, const char *second)
+{
+    kvspan_bench_options options = { .layer_count = 77 };
+    kvspan_error error = { 0 };
+
+    ck_assert_msg(parse(arguments, &options, &error) == KVSPAN_ERR_ARGUMENT, "%s was accepted",
+                  arguments[0]);
+    ck_assert_uint_eq(options.layer_count, 77);
+    ck_assert_msg(strstr(error.message, first) != NULL, "\"%s\" has no \"%s\"", error.message,
+                  first);
+    ck_assert_msg(strstr(error.message, second) != NULL, "\"%s\" has no \"%s\"", error.message,
+                  second);
+}
+
+#define REFUSE(first, second, ...) \
+    expect_refused((const char *const[]){ __VA_ARGS__, NULL }, first, second)
+
+START_TEST(each_case_has_defaults_of_its_own)
+{
+    kvspan_bench_options options;
+
+    PARSE(&options, "attention");
+    ck_assert_int_eq(options.what, KVSPAN_BENCH_ATTENTION);
+    ck_assert_uint_eq(options.q_heads, 32);
+    ck_assert_uint_eq(options.kv_heads, 8);
+    ck_assert_uint_eq(options.key_dim, 128);
+    ck_assert_uint_eq(options.value_dim, 128);
+    ck_assert_uint_eq(options.page_tokens, 32);
+    ck_assert_int_eq(options.kv_dtype, KVSPAN_BF16);
+    ck_assert_uint_eq(options.context_tokens, 32768);
+    ck_assert_uint_eq(options.new_tokens, 1);
+    ck_assert_uint_eq(options.sequence_count, 1);
+    ck_assert_uint_eq(options.window_tokens, 0);
+    ck_assert(options.soft_cap == 0.0);
+    ck_assert_uint_eq(options.layer_count, 0);
+    ck_assert_uint_eq(options.rounds, 15);
+    ck_assert_ptr_null(options.device.name);
+    ck_assert_uint_eq(options.device.thread_count, 0);
+    ck_assert_uint_eq(options.device.isa, KVSPAN_ISA_BEST);
+    ck_assert(!options.is_json && !options.is_help);
+
+    PARSE(&options, "attention", "--lengths-from", "trace.csv");
+    ck_assert_uint_eq(options.sequence_count, 64);
+    PARSE(&options, "append");
+    ck_assert_int_eq(options.what, KVSPAN_BENCH_APPEND);
+    ck_assert_uint_eq(options.context_tokens, 0);
+    ck_assert_uint_eq(options.new_tokens, 2048);
+    PARSE(&options, "ledger");
+    ck_assert_int_eq(options.what, KVSPAN_BENCH_LEDGER);
+    ck_assert_uint_eq(options.sequence_count, 256);
+    ck_assert_uint_eq(options.context_tokens, 2000);
+}
+END_TEST
+
+START_TEST(every_option_lands_in_its_place)
+{
+    kvspan_bench_options options;
+
+    PARSE(&options, "--q-heads", "12", "--kv-heads", "3", "attention", "--head-dim", "192",
+          "--value-dim", "96", "--page-tokens", "48", "--kv-dtype", "int8", "--context", "77",
+          "--new", "5", "--sequences", "9", "--window", "40", "--soft-cap", "30.5", "--layers", "6",
+          "--rounds", "4", "--device", "cpu", "--threads", "3", "--isa", "avx512", "--json");
+    ck_assert_uint_eq(options.q_heads, 12);
+    ck_assert_uint_eq(options.kv_heads, 3);
+    ck_assert_uint_eq(options.key_dim, 192);
+    ck_assert_uint_eq(options.value_dim, 96);
+    ck_assert_uint_eq(options.page_tokens, 48);
+    ck_assert_int_eq(options.kv_dtype, KVSPAN_I8);
+    ck_assert_uint_eq(options.context_tokens, 77);
+    ck_assert_uint_eq(options.new_tokens, 5);
+    ck_assert_uint_eq(options.sequence_count, 9);
+    ck_assert_uint_eq(options.window_tokens, 40);
+    ck_assert(options.soft_cap == 30.5);
+    ck_assert_uint_eq(options.layer_count, 6);
+    ck_assert_uint_eq(options.rounds, 4);
+    ck_assert_str_eq(options.device.name, "cpu");
+    ck_assert_uint_eq(options.device.thread_count, 3);
+    ck_assert_uint_eq(options.device.isa, KVSPAN_ISA_AVX512);
+    ck_assert(options.is_json);
+    PARSE(&options, "--help");
+    ck_assert(options.is_help);
+    PARSE(&options, "attention", "--head-dim", "64");
+    ck_assert_uint_eq(options.value_dim, 64);
+}
+END_TEST
+
+START_TEST(what_is_wrong_is_named)
+{
+    REFUSE("case is missing", "ledger", "--json");
+    REFUSE("\"walk\"", "attention, append, ledger", "walk");
+    REFUSE("\"ledger\"", "second case", "append", "ledger");
+    REFUSE("--context", "0, not in [1, ", "attention", "--context", "0");
+    REFUSE("--rounds", "1001, not in [1, 1000]", "attention", "--rounds", "1001");
+    REFUSE("--kv-dtype", "\"int4\"", "attention", "--kv-dtype", "int4");
+    REFUSE("--isa", "avx2, avx512, avx512_bf16", "attention", "--isa", "sse");
+    REFUSE("--device", "cpu, reference", "attention", "--device", "abacus");
+    REFUSE("--threads", "0, not in [1, 1024]", "attention", "--threads", "0");
+    REFUSE("--soft-cap", "-1", "attention", "--soft-cap", "-1");
+    REFUSE("--q-heads is 9", "--kv-heads 4", "attention", "--q-heads", "9", "--kv-heads", "4");
+    REFUSE("\"--nothing\"", "not known", "attention", "--nothing");
+}
+END_TEST
+
+START_TEST(options_without_meaning_for_a_case_are_refused)
+{
+    REFUSE("--window", "no meaning", "append", "--window", "5");
+    REFUSE("--context", "no meaning", "--context", "5", "append");
+    REFUSE("--lengths-from", "no meaning", "append", "--lengths-from", "x");
+    REFUSE("--isa", "no meaning", "ledger", "--isa", "avx2");
+    REFUSE("--q-heads", "no meaning", "ledger", "--q-heads", "8");
+    REFUSE("--lengths-from", "--context exclude each other", "attention", "--context", "5",
+           "--lengths-from", "x");
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("launch/bench_options");
+    TCase *tests = tcase_create("bench_options");
+
+    tcase_add_test(tests, each_case_has_defaults_of_its_own);
+    tcase_add_test(tests, every_option_lands_in_its_place);
+    tcase_add_test(tests, what_is_wrong_is_named);
+    tcase_add_test(tests, options_without_meaning_for_a_case_are_refused);
+    suite_add_tcase(suite, tests);
+    return suite_run(suite);
+}
