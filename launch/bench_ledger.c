@@ -134,6 +134,10 @@ kvspan_status kvspan_bench_ledger(const kvspan_bench_options *options, kvspan_be
     if (status == KVSPAN_OK) {
         status = fill(&book, options->context_tokens, error);
     }
+    if (status == KVSPAN_OK) {
+        status = run_round(&book, report, error);
+        kvspan_bench_report_forget(report);
+    }
     for (uint32_t i = 0; status == KVSPAN_OK && i < options->rounds; i++) {
         status = run_round(&book, report, error);
     }

@@ -42,6 +42,12 @@ void kvspan_bench_report_add(kvspan_bench_report *report, const char *key, doubl
     figure->values[figure->count++] = value;
 }
 
+void kvspan_bench_report_forget(kvspan_bench_report *report)
+{
+    memset(report->figures, 0, sizeof(report->figures));
+    report->figure_count = 0;
+}
+
 static int compare(const void *left, const void *right)
 {
     const double a = *(const double *)left;

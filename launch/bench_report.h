@@ -50,6 +50,9 @@ void kvspan_bench_report_set_number(kvspan_bench_report *report, const char *key
 /* Adds a round's value to the figure of that key, which the first one makes. */
 void kvspan_bench_report_add(kvspan_bench_report *report, const char *key, double value);
 
+/* Takes the figures back, the settings stay: after a round that does not count. */
+void kvspan_bench_report_forget(kvspan_bench_report *report);
+
 /* count is at least 1; orders the values. */
 kvspan_bench_summary kvspan_bench_summarise(double *values, uint32_t count);
 

@@ -93,6 +93,20 @@ START_TEST(lines_have_the_same_for_people)
 }
 END_TEST
 
+START_TEST(figures_that_are_taken_back_leave_the_settings)
+{
+    kvspan_bench_report *const report = make_report();
+
+    kvspan_bench_report_forget(report);
+    ck_assert_uint_eq(report->figure_count, 0);
+    ck_assert_uint_eq(report->setting_count, 2);
+    kvspan_bench_report_add(report, "seconds", 8.0);
+    ck_assert_uint_eq(report->figures[0].count, 1);
+    ck_assert(report->figures[0].values[0] == 8.0);
+    free(report);
+}
+END_TEST
+
 START_TEST(a_full_disk_is_an_error)
 {
     kvspan_bench_report *const report = make_report();
@@ -116,6 +130,7 @@ int main(void)
     tcase_add_test(tests, a_summary_is_the_middle_and_both_ends);
     tcase_add_test(tests, json_has_settings_and_an_object_for_each_figure);
     tcase_add_test(tests, lines_have_the_same_for_people);
+    tcase_add_test(tests, figures_that_are_taken_back_leave_the_settings);
     tcase_add_test(tests, a_full_disk_is_an_error);
     suite_add_tcase(suite, tests);
     return suite_run(suite);
