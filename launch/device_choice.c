@@ -47,7 +47,7 @@ kvspan_status kvspan_device_choice_open(const kvspan_device_choice *choice,
     if (is_cpu || (!choice->name && is_tuned)) {
         return kvspan_device_open_cpu(&config, device_out, error);
     }
-    if (is_tuned) {
+    if (choice->thread_count > 1 || choice->isa > 0) {
         return kvspan_fail(error, KVSPAN_ERR_ARGUMENT,
                            "device \"%s\" has one thread and no instruction sets to choose",
                            choice->name);

@@ -18,7 +18,8 @@ struct kvspan_model {
     kvspan_range answered;  /* heads of out that this rank answers for; may be none */
     kvspan_oracle oracle;
     kvspan_output_digest *digest;
-    void *memory; /* of the four tensors */
+    kvspan_comparison *comparison; /* NULL = none, or this rank answers for no rows */
+    void *memory;                  /* of the four tensors */
     kvspan_tensor q;
     kvspan_tensor k;
     kvspan_tensor v;
@@ -103,6 +104,24 @@ static kvspan_oracle make_oracle(const kvspan_model *model)
                             .dtype = shape->dtype };
 }
 
+static kvspan_status create_comparison(kvspan_model *model, kvspan_error *error)
+{
+    const kvspan_model_settings *const settings = &model->settings;
+    const kvspan_comparison_settings comparison = { .device = settings->compare,
+                                                    .model = settings->model,
+                                                    .kv_heads = model->shard.kv_heads.count,
+                                                    .q_heads = model->q_heads.count,
+                                                    .page_tokens = model->shard.tokens.page_tokens,
+                                                    .slot_count = settings->slot_count,
+                                                    .max_step_tokens = settings->max_step_tokens,
+                                                    .max_sequence_tokens =
+                                                        settings->max_sequence_tokens };
+
+    return settings->compare && model->answered.count > 0
+               ? kvspan_comparison_create(&comparison, &model->comparison, error)
+               : KVSPAN_OK;
+}
+
 kvspan_status kvspan_model_create(const kvspan_model_settings *settings, kvspan_cache *cache,
                                   kvspan_model **model_out, kvspan_error *error)
 {
@@ -127,6 +146,9 @@ kvspan_status kvspan_model_create(const kvspan_model_settings *settings, kvspan_
         status = kvspan_output_digest_create(settings->request_count, model->shape->layer_count,
                                              &model->digest, error);
     }
+    if (status == KVSPAN_OK) {
+        status = create_comparison(model, error);
+    }
     if (status != KVSPAN_OK) {
         kvspan_model_destroy(model);
         return status;
@@ -138,6 +160,7 @@ kvspan_status kvspan_model_create(const kvspan_model_settings *settings, kvspan_
 void kvspan_model_destroy(kvspan_model *model)
 {
     if (model) {
+        kvspan_comparison_destroy(model->comparison);
         kvspan_output_digest_destroy(model->digest);
         free(model->memory);
         free(model);
@@ -260,7 +283,21 @@ static void verify_token(kvspan_model *model, uint64_t request, uint64_t positio
     }
 }
 
-/* One token of one layer: its rows enter the digest, and the sampled ones are checked. */
+static void compare_token(kvspan_model *model, uint64_t request, uint64_t position, uint32_t layer,
+                          uint64_t token)
+{
+    for (uint32_t i = 0; i < model->answered.count; i++) {
+        const kvspan_oracle_place place = { .request = request,
+                                            .position = position,
+                                            .layer = layer,
+                                            .q_head = model->answered.first + i };
+
+        kvspan_comparison_judge(model->comparison, &place, token, i,
+                                row_of_out(model, token, place.q_head));
+    }
+}
+
+/* One token of one layer: its rows enter the digest, the sampled ones are checked, all compared. */
 static kvspan_status judge_token(kvspan_model *model, const kvspan_row *row, uint32_t token,
                                  uint32_t layer, kvspan_error *error)
 {
@@ -278,6 +315,9 @@ static kvspan_status judge_token(kvspan_model *model, const kvspan_row *row, uin
     }
     if (status == KVSPAN_OK && model->settings.sample) {
         verify_token(model, row->tag, position, layer, token);
+    }
+    if (status == KVSPAN_OK && model->comparison) {
+        compare_token(model, row->tag, position, layer, token);
     }
     return status;
 }
@@ -325,6 +365,9 @@ static kvspan_status run_layer(kvspan_model *model, const kvspan_step_view *view
         status = kvspan_cache_attend(model->cache, layer, &model->q, &attention, &model->out, NULL,
                                      error);
     }
+    if (status == KVSPAN_OK && model->comparison) {
+        status = kvspan_comparison_attend(model->comparison, layer, planes, &model->q, error);
+    }
     if (status == KVSPAN_OK) {
         status = judge(model, view, layer, error);
     }
@@ -355,10 +398,14 @@ static kvspan_status finish_requests(kvspan_model *model, const kvspan_step_view
 kvspan_status kvspan_model_step(kvspan_model *model, const kvspan_step_view *view,
                                 kvspan_error *error)
 {
-    kvspan_status status = KVSPAN_OK;
+    kvspan_status status =
+        model->comparison ? kvspan_comparison_begin(model->comparison, view, error) : KVSPAN_OK;
 
     for (uint32_t layer = 0; status == KVSPAN_OK && layer < model->shape->layer_count; layer++) {
         status = run_layer(model, view, layer, error);
+    }
+    if (status == KVSPAN_OK && model->comparison) {
+        status = kvspan_comparison_end(model->comparison, error);
     }
     return status == KVSPAN_OK ? finish_requests(model, view, error) : status;
 }
@@ -369,5 +416,8 @@ kvspan_model_result kvspan_model_results(const kvspan_model *model)
 
     result.digest = kvspan_output_digest_total(model->digest);
     result.rows = kvspan_output_digest_rows(model->digest);
+    if (model->comparison) {
+        result.comparison = kvspan_comparison_results(model->comparison);
+    }
     return result;
 }

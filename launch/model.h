@@ -11,6 +11,7 @@
 #include <kvspan/cache.h>
 #include <kvspan/scheduler.h>
 
+#include "launch/comparison.h"
 #include "launch/oracle.h"
 #include "launch/output_digest.h"
 #include "launch/run_model.h"
@@ -20,11 +21,15 @@ typedef struct kvspan_model_settings {
     const kvspan_run_model *model; /* outlives what is made of it */
     uint64_t seed;                 /* of q, k and v */
     uint32_t max_step_tokens;
-    uint32_t request_count;         /* of all step groups: tags are below it */
-    const kvspan_request *requests; /* [request_count] by tag */
-    bool gathers_heads;             /* every rank gets all heads; else each keeps its own */
-    const kvspan_sample *sample;    /* rows to check, NULL = none */
-    bool flips_bit;                 /* test: flips one stored bit that a sampled row depends on */
+    uint32_t request_count;              /* of all step groups: tags are below it */
+    const kvspan_request *requests;      /* [request_count] by tag */
+    bool gathers_heads;                  /* every rank gets all heads; else each keeps its own */
+    const kvspan_sample *sample;         /* rows to check, NULL = none */
+    const kvspan_device_choice *compare; /* device of a second opinion, NULL = none; and what it has
+                                            to hold: */
+    uint32_t slot_count;
+    uint64_t max_sequence_tokens;
+    bool flips_bit; /* test: flips one stored bit that a sampled row depends on */
 } kvspan_model_settings;
 
 /* What this rank found out about the rows it answers for. */
@@ -37,6 +42,7 @@ typedef struct kvspan_model_result {
     double worst_ratio;        /* largest error / bound */
     kvspan_oracle_place worst; /* where */
     kvspan_oracle_verdict worst_verdict;
+    kvspan_comparison_result comparison; /* all zero without one */
 } kvspan_model_result;
 
 typedef struct kvspan_model kvspan_model;

@@ -119,6 +119,14 @@ kvspan_status kvspan_report_write_text(const kvspan_report *report, FILE *file, 
                              report->verify_rows, report->verify_max_error, report->verify_bound,
                              report->verify_worst) > 0;
     }
+    if (report->compare_device) {
+        is_written = is_written &&
+                     fprintf(file,
+                             "compared    %" PRIu64 " rows with device %s; the largest difference "
+                             "is %.3g: %s\n",
+                             report->compare_rows, report->compare_device,
+                             report->compare_max_difference, report->compare_worst) > 0;
+    }
     return finish(file, is_written, error);
 }
 
@@ -174,6 +182,9 @@ static bool add_output(const kvspan_report *report, kvspan_json *json)
            kvspan_json_add_real(json, "verify_max_error", report->verify_max_error) &&
            kvspan_json_add_real(json, "verify_bound", report->verify_bound) &&
            kvspan_json_add_text(json, "verify_worst", report->verify_worst) &&
+           kvspan_json_add_integer(json, "compare_rows", (int64_t)report->compare_rows) &&
+           kvspan_json_add_real(json, "compare_max_difference", report->compare_max_difference) &&
+           kvspan_json_add_text(json, "compare_worst", report->compare_worst) &&
            kvspan_json_add_text(json, "mesh", report->mesh) &&
            kvspan_json_add_integer(json, "ranks", report->rank_count) &&
            kvspan_json_add_text(json, "version", kvspan_version());

@@ -44,7 +44,11 @@ typedef struct kvspan_report {
     uint64_t verify_rows;    /* checked against the oracle; 0 = none were asked for */
     double verify_max_error; /* of the worst row, and its bound */
     double verify_bound;
-    const char *verify_worst; /* which row that is; "" if none */
+    const char *verify_worst;   /* which row that is; "" if none */
+    const char *compare_device; /* NULL = none was asked for */
+    uint64_t compare_rows;
+    double compare_max_difference;
+    const char *compare_worst; /* where that is; "" if there are no rows */
     const char *mesh;
     uint32_t rank_count;
 } kvspan_report;

@@ -32,6 +32,7 @@ typedef struct run_totals {
     double worst_ratio;
     kvspan_oracle_place worst;
     kvspan_oracle_verdict worst_verdict;
+    kvspan_comparison_result comparison;
     bool was_stopped;
     double seconds; /* of the slowest rank */
 } run_totals;
@@ -52,6 +53,7 @@ static void add_model(run_totals *totals, const kvspan_model_result *model)
         totals->worst_verdict = model->worst_verdict;
     }
     totals->verified_rows += model->verified_rows;
+    kvspan_comparison_merge(&totals->comparison, &model->comparison);
 }
 
 /* Collective: what all ranks brought home, on all ranks. */
@@ -102,6 +104,9 @@ static bool checks_fail(const kvspan_session *session, const run_totals *totals)
     bool fails =
         complain(totals->failed_rows > 0, "rows beyond their bound", totals->failed_rows, 0);
 
+    fails |=
+        complain(totals->comparison.failed_rows > 0, "rows that differ from those compared with",
+                 totals->comparison.failed_rows, 0);
     fails |= complain(totals->changed_tokens > 0, "recomputed tokens with other bytes",
                       totals->changed_tokens, 0);
     if (totals->was_stopped) {
@@ -137,10 +142,26 @@ static void describe_worst(const run_totals *totals, char *text, size_t text_byt
     }
 }
 
+static void describe_difference(const kvspan_comparison_result *comparison, char *text,
+                                size_t text_bytes)
+{
+    const kvspan_oracle_place *const place = &comparison->worst;
+
+    text[0] = '\0';
+    if (comparison->rows > 0) {
+        (void)snprintf(text, text_bytes,
+                       "request %" PRIu64 " position %" PRIu64
+                       " layer %u head %u dim %u: %.9g, compared with %.9g",
+                       place->request, place->position, place->layer, place->q_head,
+                       comparison->worst_dim, comparison->actual, comparison->expected);
+    }
+}
+
 static kvspan_status write_report(const kvspan_session *session, const run_totals *totals,
                                   kvspan_error *error)
 {
     char worst[200];
+    char difference[200];
     char mesh[24];
     kvspan_report report = { .tally = &totals->tally,
                              .seconds = totals->seconds,
@@ -150,10 +171,15 @@ static kvspan_status write_report(const kvspan_session *session, const run_total
                              .verify_max_error = totals->worst_verdict.max_error,
                              .verify_bound = totals->worst_verdict.bound,
                              .verify_worst = worst,
+                             .compare_device = session->options->compare.name,
+                             .compare_rows = totals->comparison.rows,
+                             .compare_max_difference = totals->comparison.max_difference,
+                             .compare_worst = difference,
                              .mesh = session->options->mesh,
                              .rank_count = session->rank_count };
 
     describe_worst(totals, worst, sizeof(worst));
+    describe_difference(&totals->comparison, difference, sizeof(difference));
     if (!report.mesh) {
         (void)snprintf(mesh, sizeof(mesh), "tp:%u", session->rank_count);
         report.mesh = mesh;

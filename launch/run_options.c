@@ -48,6 +48,10 @@ enum {
     KEY_TOKEN_BUDGET,
     KEY_MAX_SEQUENCE_TOKENS,
     KEY_SEED,
+    KEY_DEVICE,
+    KEY_THREADS,
+    KEY_ISA,
+    KEY_COMPARE,
     KEY_DEADLINE_MS,
     KEY_VERIFY,
     KEY_NO_ATTENTION,
@@ -123,7 +127,16 @@ static const struct argp_option known_options[] = {
     { "max-sequence-tokens", KEY_MAX_SEQUENCE_TOKENS, "N", 0,
       "Longer requests are refused (as long as the longest)", 0 },
 
-    { NULL, 0, NULL, 0, "Checks and output:", 5 },
+    { NULL, 0, NULL, 0, "Where it runs:", 5 },
+    { "device", KEY_DEVICE, "NAME", 0, KVSPAN_DEVICE_CHOICE_NAMES, 0 },
+    { "threads", KEY_THREADS, "N", 0, KVSPAN_DEVICE_CHOICE_THREADS, 0 },
+    { "isa", KEY_ISA, "NAME", 0, KVSPAN_DEVICE_CHOICE_ISAS, 0 },
+
+    { NULL, 0, NULL, 0, "Checks and output:", 6 },
+    { "compare", KEY_COMPARE, "NAME", 0,
+      "Attend every row on a second device, too, such as reference, and tell the largest difference "
+      "and where it is",
+      0 },
     { "verify", KEY_VERIFY, "N", 0, "Check N rows of the results against float64 (0)", 0 },
     { "no-attention", KEY_NO_ATTENTION, NULL, 0, "Plan and broadcast only; no page memory", 0 },
     { "deadline-ms", KEY_DEADLINE_MS, "MS", 0, "Of every wait inside a step (60000)", 0 },
@@ -142,6 +155,7 @@ static const char documentation[] =
     "  mpirun -n 4 kvspan run --verify 200\n"
     "  mpirun -n 4 kvspan run --trace trace.jsonl --requests 64 --scale 64 --mesh tp:2,sp:2\n"
     "  mpirun -n 2 kvspan run --model config.json --kv-dtype int8 --requests 8 --verify 50\n"
+    "  mpirun -n 2 kvspan run --threads 1 --compare reference\n"
     "  mpirun -n 4 kvspan run --trace trace.jsonl --no-attention --pages 120000 \\\n"
     "      --page-tokens 32 --slots 256 --token-budget 2048 --json\n"
     "\n"
@@ -297,6 +311,7 @@ static kvspan_status parse_check(int key, const kvspan_option *given, kvspan_run
                                  kvspan_error *error)
 {
     switch (key) {
+    case KEY_COMPARE: return kvspan_device_choice_name(given, &options->compare, error);
     case KEY_VERIFY: return parse_long(given, 0, MAX_VERIFY_ROWS, &options->verify_rows, error);
     case KEY_DEADLINE_MS:
         return kvspan_option_count(given, 1, MAX_DEADLINE_MS, &options->deadline_ms, error);
@@ -337,6 +352,10 @@ static kvspan_status parse_option(int key, const char *text, kvspan_run_options 
     case KEY_PARTITION:
     case KEY_HEADS_POLICY:
     case KEY_GATHER: return parse_placement(key, &given, options, error);
+    case KEY_DEVICE: return kvspan_device_choice_name(&given, &options->device, error);
+    case KEY_THREADS: return kvspan_device_choice_threads(&given, &options->device, error);
+    case KEY_ISA: return kvspan_device_choice_isa(&given, &options->device, error);
+    case KEY_COMPARE:
     case KEY_VERIFY:
     case KEY_DEADLINE_MS:
     case KEY_FLIP_BIT:
@@ -397,6 +416,11 @@ static kvspan_status check_together(const kvspan_run_options *options, kvspan_er
         return kvspan_fail(error, KVSPAN_ERR_ARGUMENT,
                            "--full-every %u leaves layers to a --window, and none is given",
                            options->full_every);
+    }
+    if (options->no_attention && options->compare.name) {
+        return kvspan_fail(error, KVSPAN_ERR_ARGUMENT,
+                           "--compare %s has nothing to compare with --no-attention",
+                           options->compare.name);
     }
     if (options->no_attention && options->verify_rows > 0) {
         return kvspan_fail(error, KVSPAN_ERR_ARGUMENT,

@@ -7,6 +7,8 @@
 #include <kvspan/cache.h>
 #include <stdbool.h>
 
+#include "launch/device_choice.h"
+
 /* Where the results of attention go. */
 typedef enum kvspan_gather {
     KVSPAN_GATHER_NONE = 0, /* each rank keeps the rows of its own query heads */
@@ -47,8 +49,10 @@ typedef struct kvspan_run_options {
     uint64_t max_sequence_tokens; /* 0 = those of the longest request */
     uint64_t seed;
     uint32_t deadline_ms;
-    uint64_t verify_rows;  /* checked against the oracle; 0 = none */
-    int64_t flip_bit_rank; /* a test's: this rank damages one stored bit; -1 = none */
+    kvspan_device_choice device;
+    kvspan_device_choice compare; /* a second one whose results are compared; no name = none */
+    uint64_t verify_rows;         /* checked against the oracle; 0 = none */
+    int64_t flip_bit_rank;        /* a test's: this rank damages one stored bit; -1 = none */
     bool no_attention;
     bool is_json;
     bool is_progress;

@@ -233,16 +233,19 @@ static kvspan_status create_scheduler(kvspan_session *session, kvspan_error *err
 static kvspan_status create_model(kvspan_session *session, kvspan_error *error)
 {
     const kvspan_run_options *const options = session->options;
-    const kvspan_model_settings settings = { .model = &session->plays,
-                                             .seed = options->seed,
-                                             .max_step_tokens = options->token_budget,
-                                             .request_count = session->trace.count,
-                                             .requests = session->trace.requests,
-                                             .gathers_heads =
-                                                 options->gather == KVSPAN_GATHER_HEADS,
-                                             .sample = session->sample,
-                                             .flips_bit =
-                                                 options->flip_bit_rank == (int64_t)session->rank };
+    const kvspan_model_settings settings = {
+        .model = &session->plays,
+        .seed = options->seed,
+        .max_step_tokens = options->token_budget,
+        .request_count = session->trace.count,
+        .requests = session->trace.requests,
+        .gathers_heads = options->gather == KVSPAN_GATHER_HEADS,
+        .sample = session->sample,
+        .compare = options->compare.name ? &options->compare : NULL,
+        .slot_count = options->slot_count,
+        .max_sequence_tokens = session->max_sequence_tokens,
+        .flips_bit = options->flip_bit_rank == (int64_t)session->rank
+    };
 
     if (options->no_attention) {
         return KVSPAN_OK;
@@ -296,7 +299,7 @@ kvspan_status kvspan_session_init(kvspan_session *session, const kvspan_run_opti
         status = choose_sequence_tokens(session, &local);
     }
     if (status == KVSPAN_OK) {
-        status = kvspan_device_open(NULL, 0, &session->device, &local);
+        status = kvspan_device_choice_open(&options->device, &session->device, &local);
     }
     status = agree(session, status, &local, error);
     if (status == KVSPAN_OK) {

@@ -29,6 +29,9 @@ static const char *const promised_keys[] = { "requests_finished",
                                              "verify_max_error",
                                              "verify_bound",
                                              "verify_worst",
+                                             "compare_rows",
+                                             "compare_max_difference",
+                                             "compare_worst",
                                              "mesh",
                                              "ranks",
                                              "version" };
@@ -70,6 +73,10 @@ static kvspan_report report_of(const kvspan_tally *tally)
                             .verify_max_error = 0.125,
                             .verify_bound = 0.25,
                             .verify_worst = "request 1",
+                            .compare_device = "reference",
+                            .compare_rows = 33,
+                            .compare_max_difference = 0.375,
+                            .compare_worst = "request 2",
                             .mesh = "tp:4",
                             .rank_count = 4 };
 }
@@ -127,6 +134,7 @@ START_TEST(the_json_says_what_was_counted)
         "\"broadcast_bytes_p50\":350,\"broadcast_bytes_p99\":399,\"exchange_bytes\":31,"
         "\"output_digest\":\"0000000000000abc0000000000000001\",\"verify_rows\":32,"
         "\"verify_max_error\":0.125,\"verify_bound\":0.25,\"verify_worst\":\"request 1\","
+        "\"compare_rows\":33,\"compare_max_difference\":0.375,\"compare_worst\":\"request 2\","
         "\"mesh\":\"tp:4\",\"ranks\":4,\"version\":\"" KVSPAN_VERSION_TEXT "\"}\n");
     free(text);
 }
@@ -188,6 +196,7 @@ START_TEST(the_summary_names_every_figure)
         "31 bytes",
         "digest 0000000000000abc0000000000000001",
         "32 rows; the worst is off by 0.125, its bound is 0.25: request 1",
+        "33 rows with device reference; the largest difference is 0.375: request 2",
     };
     static kvspan_tally tally;
     kvspan_report report = report_of(&tally);
@@ -200,8 +209,10 @@ START_TEST(the_summary_names_every_figure)
     }
     free(text);
     report.verify_rows = 0;
+    report.compare_device = NULL;
     text = written(&report, false);
     ck_assert_ptr_null(strstr(text, "verified"));
+    ck_assert_ptr_null(strstr(text, "compared"));
     free(text);
 }
 END_TEST

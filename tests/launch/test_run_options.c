@@ -84,6 +84,9 @@ START_TEST(without_options_the_small_model_serves_a_made_workload)
     ck_assert_uint_eq(options.seed, 0);
     ck_assert_uint_eq(options.deadline_ms, 60000);
     ck_assert_uint_eq(options.verify_rows, 0);
+    ck_assert_ptr_null(options.device.name);
+    ck_assert_ptr_null(options.compare.name);
+    ck_assert_uint_eq(options.device.thread_count, 0);
     ck_assert_int_eq(options.flip_bit_rank, -1);
     ck_assert(!options.no_attention && !options.is_json && !options.is_progress);
     ck_assert(!options.is_help);
@@ -112,7 +115,12 @@ START_TEST(every_option_lands_in_its_place)
     PARSE(&options, "--workload", "conversation", "--page-tokens", "32", "--pages", "120000",
           "--slots", "256", "--memory-limit", "3G", "--utilization", "0.5", "--token-budget",
           "2048", "--max-sequence-tokens", "4096", "--seed", "9", "--deadline-ms", "1500",
-          "--verify", "200", "--json", "--progress", "--test-flip-bit", "3");
+          "--verify", "200", "--json", "--progress", "--test-flip-bit", "3", "--device", "cpu",
+          "--threads", "3", "--isa", "avx2", "--compare", "reference");
+    ck_assert_str_eq(options.device.name, "cpu");
+    ck_assert_uint_eq(options.device.thread_count, 3);
+    ck_assert_uint_eq(options.device.isa, KVSPAN_ISA_AVX2);
+    ck_assert_str_eq(options.compare.name, "reference");
     ck_assert_str_eq(options.workload, "conversation");
     ck_assert_uint_eq(options.page_tokens, 32);
     ck_assert_uint_eq(options.page_count, 120000);
@@ -287,6 +295,8 @@ START_TEST(options_that_contradict_each_other_are_refused)
 {
     REFUSE("--trace \"a\"", "--workload \"short\"", "--trace", "a", "--workload", "short");
     REFUSE("--full-every 6", "--window", "--full-every", "6");
+    REFUSE("--compare reference", "--no-attention", "--compare", "reference", "--no-attention");
+    REFUSE("--compare", "cpu, reference", "--compare", "abacus");
     REFUSE("--verify 5", "--no-attention", "--verify", "5", "--no-attention");
 }
 END_TEST
