@@ -7,7 +7,7 @@
 #include "launch/bench_cache.h"
 #include "launch/calibrate.h"
 
-static const double GIGA = 1e9;
+static const double giga = 1e9;
 
 /* Copies as many bytes as all layers get, layer by layer from the keys and values that append
  * reads, one thread. */
@@ -43,8 +43,8 @@ static kvspan_status run_round(kvspan_bench_cache *bench, unsigned char *target,
 
         kvspan_bench_report_add(report, "seconds", seconds);
         kvspan_bench_report_add(report, "written_gigabytes_per_second",
-                                (double)bytes / seconds / GIGA);
-        kvspan_bench_report_add(report, "copy_gigabytes_per_second", (double)bytes / copy / GIGA);
+                                (double)bytes / seconds / giga);
+        kvspan_bench_report_add(report, "copy_gigabytes_per_second", (double)bytes / copy / giga);
         kvspan_bench_report_add(report, "ratio_to_copy", copy / seconds);
     }
     return status;

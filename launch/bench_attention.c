@@ -2,7 +2,7 @@
 #include "launch/bench_cache.h"
 #include "launch/calibrate.h"
 
-static const double GIGA = 1e9;
+static const double giga = 1e9;
 
 /* One peak of multiply-adds, if the CPU has it, and what attention is of it. */
 static kvspan_status add_peak(const kvspan_calibrator *calibrator,
@@ -18,7 +18,7 @@ static kvspan_status add_peak(const kvspan_calibrator *calibrator,
     }
     status = kvspan_calibrate_multiplies(calibrator, multiply, &peak, error);
     if (status == KVSPAN_OK) {
-        kvspan_bench_report_add(report, keys[0], peak / GIGA);
+        kvspan_bench_report_add(report, keys[0], peak / giga);
         kvspan_bench_report_add(report, keys[1], operations_per_second / peak);
     }
     return status;
@@ -37,7 +37,7 @@ static kvspan_status add_calibrators(const kvspan_calibrator *calibrator, double
     kvspan_status status = kvspan_calibrate_memory(calibrator, &read, error);
 
     if (status == KVSPAN_OK) {
-        kvspan_bench_report_add(report, "memory_read_gigabytes_per_second", read / GIGA);
+        kvspan_bench_report_add(report, "memory_read_gigabytes_per_second", read / giga);
         kvspan_bench_report_add(report, "ratio_to_memory_read", bytes_per_second / read);
         status = add_peak(calibrator, kernels->multiply_f32, f32_keys, operations_per_second,
                           report, error);
@@ -61,8 +61,8 @@ static kvspan_status run_round(kvspan_bench_cache *bench, const kvspan_calibrato
 
     if (status == KVSPAN_OK) {
         kvspan_bench_report_add(report, "seconds", seconds);
-        kvspan_bench_report_add(report, "kv_gigabytes_per_second", bytes_per_second / GIGA);
-        kvspan_bench_report_add(report, "gigaflops_per_second", operations_per_second / GIGA);
+        kvspan_bench_report_add(report, "kv_gigabytes_per_second", bytes_per_second / giga);
+        kvspan_bench_report_add(report, "gigaflops_per_second", operations_per_second / giga);
         status =
             add_calibrators(calibrator, bytes_per_second, operations_per_second, report, error);
     }

@@ -224,7 +224,7 @@ static kvspan_status take_tensors(kvspan_bench_cache *bench, kvspan_error *error
 static void fill_tensor(kvspan_tensor *tensor, uint64_t seed, uint32_t tokens)
 {
     tensor->tokens = tokens;
-    kvspan_bench_numbers_fill(tensor->dtype, seed, tokens * tensor->heads * (uint64_t)tensor->dim,
+    kvspan_bench_numbers_fill(tensor->dtype, seed, (uint64_t)tokens * tensor->heads * tensor->dim,
                               tensor->data);
 }
 

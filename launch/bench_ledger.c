@@ -96,8 +96,8 @@ static kvspan_status open_book(bench_book *book, const kvspan_bench_options *opt
         options->context_tokens + (uint64_t)(options->rounds + 1) * DECODE_STEPS;
     const uint64_t taken_tokens = (uint64_t)PAGES_AT_ONCE * options->page_tokens;
     const uint64_t most_tokens = tokens > taken_tokens ? tokens : taken_tokens;
-    const uint64_t pages =
-        (tokens / options->page_tokens + 1) * options->sequence_count + 2 * PAGES_AT_ONCE + 1;
+    const uint64_t pages = (tokens / options->page_tokens + 1) * options->sequence_count +
+                           2 * (uint64_t)PAGES_AT_ONCE + 1;
     const kvspan_ledger_config config = { .size = sizeof(config),
                                           .page_count = (uint32_t)pages,
                                           .slot_count = options->sequence_count + 2,
@@ -111,26 +111,27 @@ static kvspan_status open_book(bench_book *book, const kvspan_bench_options *opt
                            (unsigned long long)pages, (unsigned long long)most_tokens,
                            KVSPAN_MAX_PAGES, KVSPAN_MAX_STEP_TOKENS);
     }
-    book->sequences = calloc(options->sequence_count, sizeof(*book->sequences));
-    if (!book->sequences) {
-        return kvspan_fail(error, KVSPAN_ERR_MEMORY, "no memory for %u sequences",
-                           options->sequence_count);
-    }
     return kvspan_ledger_create(&config, &book->ledger, error);
 }
 
 kvspan_status kvspan_bench_ledger(const kvspan_bench_options *options, kvspan_bench_report *report,
                                   kvspan_error *error)
 {
-    bench_book book = { .sequence_count = options->sequence_count,
+    bench_book book = { .sequences = calloc(options->sequence_count, sizeof(kvspan_sequence)),
+                        .sequence_count = options->sequence_count,
                         .page_tokens = options->page_tokens };
-    kvspan_status status = open_book(&book, options, error);
+    kvspan_status status;
 
+    if (!book.sequences) {
+        return kvspan_fail(error, KVSPAN_ERR_MEMORY, "no memory for %u sequences",
+                           options->sequence_count);
+    }
     kvspan_bench_report_set_number(report, "sequences", options->sequence_count);
     kvspan_bench_report_set_number(report, "context_tokens", options->context_tokens);
     kvspan_bench_report_set_number(report, "page_tokens", options->page_tokens);
     kvspan_bench_report_set_number(report, "pages_at_once", PAGES_AT_ONCE);
     kvspan_bench_report_set_number(report, "rounds", options->rounds);
+    status = open_book(&book, options, error);
     if (status == KVSPAN_OK) {
         status = fill(&book, options->context_tokens, error);
     }

@@ -8,7 +8,9 @@ enum {
     TOKENS = 3,
     KV_HEADS = 2,
     Q_HEADS = 4,
-    DIM = 8
+    DIM = 8,
+    Q_ELEMENTS = Q_HEADS * DIM, /* of a token */
+    KV_ELEMENTS = KV_HEADS * DIM
 };
 
 /* A comparison of one layer on the reference device, and the tensors of a step of one row. */
@@ -54,10 +56,10 @@ static kvspan_status step(comparison_fixture *fixture, uint32_t slot, uint64_t t
         .tag = tag, .position = position, .slot = slot, .token_count = TOKENS
     };
     const kvspan_step_view view = { .row_count = 1, .token_count = TOKENS, .rows = &row };
-    const kvspan_tensor q = { fixture->q, KVSPAN_F32, Q_HEADS, DIM, TOKENS, Q_HEADS * DIM, DIM };
+    const kvspan_tensor q = { fixture->q, KVSPAN_F32, Q_HEADS, DIM, TOKENS, Q_ELEMENTS, DIM };
     const kvspan_tensor planes[2] = {
-        { fixture->k, KVSPAN_F32, KV_HEADS, DIM, TOKENS, KV_HEADS * DIM, DIM },
-        { fixture->v, KVSPAN_F32, KV_HEADS, DIM, TOKENS, KV_HEADS * DIM, DIM }
+        { fixture->k, KVSPAN_F32, KV_HEADS, DIM, TOKENS, KV_ELEMENTS, DIM },
+        { fixture->v, KVSPAN_F32, KV_HEADS, DIM, TOKENS, KV_ELEMENTS, DIM }
     };
     kvspan_status status = kvspan_comparison_begin(fixture->comparison, &view, error);
 
@@ -75,8 +77,10 @@ START_TEST(equal_keys_give_the_mean_of_the_values_and_a_difference_is_placed)
     float row[DIM];
 
     open_fixture(&fixture);
-    for (int i = 0; i < TOKENS * KV_HEADS * DIM; i++) {
-        fixture.v[i] = (float)(i / (KV_HEADS * DIM)); /* the token's index: its mean is 1 */
+    for (int i = 0; i < TOKENS * KV_ELEMENTS; i++) {
+        const int token = i / KV_ELEMENTS;
+
+        fixture.v[i] = (float)token; /* their mean is 1 */
     }
     ck_assert_int_eq(step(&fixture, 0, 5, 0, NULL), KVSPAN_OK);
     for (int i = 0; i < DIM; i++) {
