@@ -21,7 +21,8 @@ import statistics
 import sys
 import time
 
-import kvspan_ctypes as kvspan
+sys.dont_write_bytecode = True  # the tree stays clean
+import kvspan_ctypes as kvspan  # noqa: E402
 
 
 def parse():
@@ -40,6 +41,7 @@ def parse():
 
 OPTIONS = parse()
 os.environ["OMP_NUM_THREADS"] = str(OPTIONS.threads)
+os.environ["THP_MEM_ALLOC_ENABLE"] = "1"  # torch's memory in huge pages, as kvspan's is
 os.environ.setdefault("VLLM_LOGGING_LEVEL", "ERROR")
 
 import torch  # noqa: E402  after the environment is set
