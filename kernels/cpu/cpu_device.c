@@ -12,9 +12,7 @@
 enum {
     TILE_TOKENS = 16, /* with 4 q heads to a kv head they fill a block */
     CODE_TYPES = 3,
-    PARTIAL_BYTES = 4194304, /* for each thread; untouched until it is needed */
-    SMALL_PAGE_BYTES = 4096,
-    HUGE_PAGE_BYTES = 2097152
+    PARTIAL_BYTES = 4194304 /* for each thread; untouched until it is needed */
 };
 
 static const char *isa_name(uint32_t isa)
@@ -65,45 +63,6 @@ static kvspan_device_description describe(const kvspan_device *device)
                                         .thread_count = kvspan_pool_thread_count(cpu->pool) };
 }
 
-struct touch {
-    kvspan_pool *pool;
-    unsigned char *data;
-    uint64_t bytes;
-};
-
-/* Writes to every page of the thread's share: the kernel then places it near the thread's core. */
-static void touch_share(void *context, uint32_t thread)
-{
-    const struct touch *const touch = context;
-    const uint32_t thread_count = kvspan_pool_thread_count(touch->pool);
-    const uint64_t pieces = (touch->bytes + HUGE_PAGE_BYTES - 1) / HUGE_PAGE_BYTES;
-    const uint64_t end = kvspan_pool_share(pieces, thread + 1, thread_count) * HUGE_PAGE_BYTES;
-    uint64_t byte = kvspan_pool_share(pieces, thread, thread_count) * HUGE_PAGE_BYTES;
-
-    for (; byte < end && byte < touch->bytes; byte += SMALL_PAGE_BYTES) {
-        ((volatile unsigned char *)touch->data)[byte] = 0;
-    }
-}
-
-static kvspan_status allocate(kvspan_device *device, uint64_t bytes, void **data_out,
-                              kvspan_error *error)
-{
-    kvspan_pool *const pool = kvspan_cpu_device_of(device)->pool;
-    void *data = NULL;
-    kvspan_status status = kvspan_host_device_allocate(device, bytes, &data, error);
-
-    if (status != KVSPAN_OK) {
-        return status;
-    }
-    if (bytes >= HUGE_PAGE_BYTES) {
-        struct touch touch = { .pool = pool, .data = data, .bytes = bytes };
-
-        kvspan_pool_run(pool, touch_share, &touch);
-    }
-    *data_out = data;
-    return KVSPAN_OK;
-}
-
 static uint64_t workspaces_bytes(const kvspan_cpu_device *cpu)
 {
     return (uint64_t)kvspan_pool_thread_count(cpu->pool) * KVSPAN_TILE_WORKSPACE_BYTES;
@@ -129,7 +88,7 @@ static const kvspan_device_ops cpu_ops = {
     .name = "cpu",
     .describe = describe,
     .memory = kvspan_host_device_memory,
-    .allocate = allocate,
+    .allocate = kvspan_host_device_allocate, /* first touched by the threads that append */
     .release = kvspan_host_device_release,
     .allocate_pinned = kvspan_host_device_allocate,
     .release_pinned = kvspan_host_device_release,

@@ -1,6 +1,7 @@
 #include "support/suite.h"
 
 #include <string.h>
+#include <sys/resource.h>
 
 #include "kernels/cpu/cpu_devices.h"
 #include "kernels/page_format.h"
@@ -68,7 +69,6 @@ START_TEST(what_is_no_config_is_refused)
 }
 END_TEST
 
-/* Shared first touch leaves no byte but zeros, and no share runs past the end. */
 START_TEST(large_memory_is_zeroed_and_aligned)
 {
     static const uint64_t sizes[] = { 4096, 2097152, 2097153, 9437184 + 17 };
@@ -84,6 +84,26 @@ START_TEST(large_memory_is_zeroed_and_aligned)
         }
         memset(data, 1, sizes[i]);
         device->ops->release(device, data, sizes[i]);
+    }
+    kvspan_device_close(device);
+}
+END_TEST
+
+/* An arena may have all the memory there is: only what is appended to is taken. */
+START_TEST(large_memory_is_not_there_before_it_is_written)
+{
+    const uint64_t bytes = (uint64_t)512 << 20;
+    kvspan_device *const device = cpu_device_open(_i);
+    struct rusage before;
+    struct rusage after;
+    void *data = NULL;
+
+    if (device) {
+        ck_assert_int_eq(getrusage(RUSAGE_SELF, &before), 0);
+        ck_assert_int_eq(device->ops->allocate(device, bytes, &data, NULL), KVSPAN_OK);
+        ck_assert_int_eq(getrusage(RUSAGE_SELF, &after), 0);
+        ck_assert_int_lt(after.ru_maxrss - before.ru_maxrss, 64 << 10); /* KiB */
+        device->ops->release(device, data, bytes);
     }
     kvspan_device_close(device);
 }
@@ -129,6 +149,7 @@ int main(void)
     tcase_add_test(device, defaults_are_the_best_there_is);
     tcase_add_loop_test(device, what_is_no_config_is_refused, 0, 3);
     tcase_add_loop_test(device, large_memory_is_zeroed_and_aligned, 0, 3);
+    tcase_add_loop_test(device, large_memory_is_not_there_before_it_is_written, 0, 3);
     tcase_add_loop_test(device, pages_are_tiled_where_the_planes_allow, 0, 8);
     suite_add_tcase(suite, device);
     return suite_run(suite);
