@@ -26,9 +26,19 @@ enum {
     KVSPAN_TILE_DIMS = 16    /**< dims side by side in a value tile's line */
 };
 
-/* Pairs of 2-byte elements lie [pair][16]: 64 bytes are one pair of each of 16 tokens or dims.
- * 1-byte elements lie [two pairs][4][pair of the two][4]: 64 bytes are two pairs of each of 16, in
- * quarters of four, so that they unpack in place. `side` is the place among the 16. */
+/**
+ * Tells where half of a pair lies among the pairs of one tile's tokens or dims, 16 side by side.
+ *
+ * Pairs of 2-byte elements lie [pair][16]: 64 bytes are one pair of each of the 16. 1-byte elements
+ * lie [two pairs][4][pair of the two][4]: 64 bytes are two pairs of each of the 16, in quarters of
+ * four, so that they unpack in place.
+ *
+ * @param pair  which pair
+ * @param side  place among the 16
+ * @param half  0 or 1
+ * @param element_bytes  1 or 2
+ * @return bytes from the first pair
+ */
 static inline uint64_t kvspan_pair_offset(uint64_t pair, uint32_t side, uint32_t half,
                                           uint32_t element_bytes)
 {

@@ -550,7 +550,7 @@ static void fold_value_tiles(const kvspan_tile_block *block, uint32_t head, uint
         parts = (block->head_rows + most_rows(lines) - 1) / most_rows(lines);
         for (uint32_t part = 0; part < parts; part++) {
             const uint32_t rows = (end - row + parts - part - 1) / (parts - part);
-            const struct value_pass pass = { .weights = (const number *)weights +
+            const struct value_pass pass = { .weights = (const number *)(const void *)weights +
                                                         (size_t)row * KVSPAN_CHUNK_TOKENS +
                                                         (size_t)first_tile * KVSPAN_TILE_TOKENS,
                                              .tiles = ready->tiles,
