@@ -582,7 +582,8 @@ static void fold_chunk_values(const kvspan_tile_block *block, const kvspan_tile_
             }
             fold_value_tiles(block, head, tile, &ready, end - tile, work->weights, outputs);
             if (block->has_value_scales && !WEIGHTS_ARE_EXACT) {
-                fold_value_tiles(block, head, tile, &ready, end - tile, work->rests, outputs);
+                fold_value_tiles(block, head, tile, &ready, end - tile, work->rests,
+                                 work->rest_outputs);
             }
         }
     }
@@ -606,12 +607,14 @@ static void add_chunk_outputs(const kvspan_tile_block *block)
 
     for (uint32_t row = 0; row < block->row_count; row++) {
         const float *const part = work->chunk_outputs + (size_t)row * block->value_dim;
+        const float *const rest = work->rest_outputs + (size_t)row * block->value_dim;
         float *const output = work->outputs + (size_t)row * block->value_dim;
         const vector unit = vector_of(work->units[row]);
 
         for (uint32_t i = 0; i < block->value_dim; i += VECTOR_FLOATS) {
-            vector_store(output + i,
-                         vector_fused(vector_load(part + i), unit, vector_load(output + i)));
+            const vector both = vector_add(vector_load(part + i), vector_load(rest + i));
+
+            vector_store(output + i, vector_fused(both, unit, vector_load(output + i)));
         }
     }
 }
@@ -621,6 +624,7 @@ static void fold_chunk(const kvspan_tile_block *block, const kvspan_tile_chunk *
     kvspan_tile_workspace *const work = block->work;
     /* Two vectors make one of weights; what is behind the last tile no row sees. */
     const uint32_t vectors = (chunk->tile_count * LINE_VECTORS + 1) / 2 * 2;
+    const size_t bytes = (size_t)block->row_count * block->value_dim * sizeof(float);
 
     score_chunk(block, chunk);
     for (uint32_t row = 0; row < block->row_count; row++) {
@@ -639,8 +643,8 @@ static void fold_chunk(const kvspan_tile_block *block, const kvspan_tile_chunk *
         fold_chunk_values(block, chunk);
         return;
     }
-    memset(work->chunk_outputs, 0,
-           (size_t)block->row_count * block->value_dim * sizeof(*work->chunk_outputs));
+    memset(work->chunk_outputs, 0, bytes);
+    memset(work->rest_outputs, 0, bytes);
     fold_chunk_values(block, chunk);
     add_chunk_outputs(block);
 }

@@ -29,6 +29,7 @@ typedef struct kvspan_tile_workspace {
     _Alignas(64) float queries[KVSPAN_BLOCK_ROWS * KVSPAN_TILE_MAX_DIM];
     _Alignas(64) float outputs[KVSPAN_BLOCK_ROWS * KVSPAN_TILE_MAX_DIM]; /* of the current split */
     _Alignas(64) float chunk_outputs[KVSPAN_BLOCK_ROWS * KVSPAN_TILE_MAX_DIM];
+    _Alignas(64) float rest_outputs[KVSPAN_BLOCK_ROWS * KVSPAN_TILE_MAX_DIM];
     _Alignas(64) float totals[KVSPAN_BLOCK_ROWS * KVSPAN_TILE_MAX_DIM]; /* of all splits so far */
     _Alignas(64) uint16_t keys[2 * KVSPAN_TILE_TOKENS * KVSPAN_TILE_MAX_DIM];
     _Alignas(64) uint16_t values[KVSPAN_VALUE_TILES * KVSPAN_TILE_TOKENS * KVSPAN_TILE_MAX_DIM];

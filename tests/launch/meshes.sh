@@ -40,6 +40,10 @@ lone=$digest
 check 2 tp:2 "$lone" "${wide[@]}"
 check 4 tp:4 "$lone" "${wide[@]}"
 check 4 dp:2,tp:2 "$lone" "${wide[@]}"
+for threads in 1 2 4; do
+    check 1 tp:1 "$lone" "${wide[@]}" --threads $threads
+done
+check 2 tp:2 "$lone" "${wide[@]}" --threads 2
 check 4 tp:2,sp:2 "" "${wide[@]}"
 check 4 sp:4 "" "${wide[@]}"
 narrow=(--q-heads 8 --kv-heads 2 --heads-policy replicate)
