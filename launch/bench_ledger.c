@@ -3,13 +3,15 @@
 #include <stdlib.h>
 
 #include <kvspan/ledger.h>
+#include <kvspan/prefix_key.h>
 
 #include "launch/calibrate.h"
 
 enum {
     PAGES_AT_ONCE = 500, /* that one row takes, and its sequence's end gives back */
     PAGE_TURNS = 100,
-    DECODE_STEPS = 64
+    DECODE_STEPS = 64,
+    PROMPT_TOKENS = 131072 /* of a long prompt, whose pages get keys */
 };
 
 /* A ledger without a cache, and its sequences. */
@@ -18,6 +20,8 @@ typedef struct bench_book {
     kvspan_sequence *sequences;
     uint32_t sequence_count;
     uint32_t page_tokens;
+    uint32_t *prompt;    /* [PROMPT_TOKENS] */
+    kvspan_digest *keys; /* [PROMPT_TOKENS] */
 } bench_book;
 
 /* Steps are seconds apart in a model: here they end as soon as they are planned. */
@@ -66,6 +70,13 @@ static kvspan_status run_round(const bench_book *book, kvspan_bench_report *repo
     if (status == KVSPAN_OK) {
         kvspan_bench_report_add(report, "microseconds_per_decode_step",
                                 (kvspan_calibrate_seconds(1) - start) * 1e6 / DECODE_STEPS);
+        start = kvspan_calibrate_seconds(1);
+        status = kvspan_prefix_keys(NULL, book->prompt, PROMPT_TOKENS, book->page_tokens,
+                                    book->keys, error);
+    }
+    if (status == KVSPAN_OK) {
+        kvspan_bench_report_add(report, "prefix_key_gigatokens_per_second",
+                                PROMPT_TOKENS / (kvspan_calibrate_seconds(1) - start) / 1e9);
     }
     return status;
 }
@@ -119,19 +130,26 @@ kvspan_status kvspan_bench_ledger(const kvspan_bench_options *options, kvspan_be
 {
     bench_book book = { .sequences = calloc(options->sequence_count, sizeof(kvspan_sequence)),
                         .sequence_count = options->sequence_count,
-                        .page_tokens = options->page_tokens };
-    kvspan_status status;
+                        .page_tokens = options->page_tokens,
+                        .prompt = calloc(PROMPT_TOKENS, sizeof(*book.prompt)),
+                        .keys = calloc(PROMPT_TOKENS, sizeof(*book.keys)) };
+    kvspan_status status = KVSPAN_OK;
 
-    if (!book.sequences) {
-        return kvspan_fail(error, KVSPAN_ERR_MEMORY, "no memory for %u sequences",
-                           options->sequence_count);
+    if (!book.sequences || !book.prompt || !book.keys) {
+        status = kvspan_fail(error, KVSPAN_ERR_MEMORY, "no memory for %u sequences and a prompt",
+                             options->sequence_count);
+    }
+    for (uint32_t i = 0; status == KVSPAN_OK && i < PROMPT_TOKENS; i++) {
+        book.prompt[i] = i * 2654435761u % 128256; /* ids as of a vocabulary */
     }
     kvspan_bench_report_set_number(report, "sequences", options->sequence_count);
     kvspan_bench_report_set_number(report, "context_tokens", options->context_tokens);
     kvspan_bench_report_set_number(report, "page_tokens", options->page_tokens);
     kvspan_bench_report_set_number(report, "pages_at_once", PAGES_AT_ONCE);
     kvspan_bench_report_set_number(report, "rounds", options->rounds);
-    status = open_book(&book, options, error);
+    if (status == KVSPAN_OK) {
+        status = open_book(&book, options, error);
+    }
     if (status == KVSPAN_OK) {
         status = fill(&book, options->context_tokens, error);
     }
@@ -143,6 +161,8 @@ kvspan_status kvspan_bench_ledger(const kvspan_bench_options *options, kvspan_be
         status = run_round(&book, report, error);
     }
     kvspan_ledger_destroy(book.ledger);
+    free(book.keys);
+    free(book.prompt);
     free(book.sequences);
     return status;
 }

@@ -18,6 +18,7 @@
 #include <kvspan/export.h>
 #include <kvspan/ledger.h>
 #include <kvspan/model_config.h>
+#include <kvspan/prefix_key.h>
 #include <kvspan/scheduler.h>
 #include <kvspan/status.h>
 #include <kvspan/token_rule.h>

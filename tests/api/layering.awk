@@ -21,7 +21,7 @@ BEGIN {
     # Which files may include a library's headers, as a regular expression; all others may not.
     library["mpi.h"] = "^(comm/mpi[^/]*\\.[ch]|include/kvspan/mpi\\.h|launch/.*|tests/.*|docs/.*)$"
     library["jansson.h"] = "^runtime/json\\.c$"
-    library["xxhash.h"] = "^runtime/digest\\.c$"
+    library["xxhash.h"] = "^runtime/(digest|prefix_key)\\.c$"
     library["immintrin.h"] = "^kernels/cpu/.*$"
     library["cpuid.h"] = "^kernels/cpu/cpu_device\\.c$"
     library["check.h"] = "^tests/.*$"

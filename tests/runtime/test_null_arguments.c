@@ -111,10 +111,14 @@ START_TEST(calls_of_peers_and_devices_refuse_null_by_name)
     kvspan_transport transport = { .size = sizeof(transport) };
     kvspan_local_hub *hub = NULL;
     kvspan_comm *comm = NULL;
+    kvspan_digest key;
+    const uint32_t token = 0;
     char byte = 0;
 
     refused(kvspan_device_open(NULL, 0, NULL, &error), "device_out");
     refused(kvspan_device_open_cpu(NULL, NULL, &error), "device_out");
+    refused(kvspan_prefix_keys(NULL, NULL, 1, 1, &key, &error), "tokens");
+    refused(kvspan_prefix_keys(NULL, &token, 1, 1, NULL, &error), "keys_out");
     refused(kvspan_local_hub_create(1, NULL, &error), "hub_out");
     refused(kvspan_comm_create_local(NULL, 0, &comm, &error), "hub");
     refused(kvspan_comm_create(NULL, &comm, &error), "transport");
