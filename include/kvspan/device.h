@@ -15,7 +15,7 @@ typedef enum kvspan_isa {
     KVSPAN_ISA_BEST = 0,       /**< the highest that the machine runs */
     KVSPAN_ISA_AVX2 = 1,       /**< AVX2, FMA, F16C */
     KVSPAN_ISA_AVX512 = 2,     /**< and AVX-512 F, BW, DQ, VL */
-    KVSPAN_ISA_AVX512_BF16 = 3 /**< and AVX-512 BF16, VBMI */
+    KVSPAN_ISA_AVX512_BF16 = 3 /**< and AVX-512 BF16, VBMI, VNNI */
 } kvspan_isa;
 
 /** The most threads of one cpu device. */

@@ -13,10 +13,9 @@ extern "C" {
 
 /** Order of the elements of one head in one page. */
 typedef enum kvspan_element_order {
-    KVSPAN_ORDER_ROWS = 0,      /**< [token][dim]: canonical */
-    KVSPAN_ORDER_KEY_TILES = 1, /**< tiles of 16 tokens; a pair is two neighbouring dims */
-    KVSPAN_ORDER_VALUE_TILES =
-        2 /**< tiles of 16 tokens; a pair is two neighbouring tokens of one dim */
+    KVSPAN_ORDER_ROWS = 0,       /**< [token][dim]: canonical */
+    KVSPAN_ORDER_KEY_TILES = 1,  /**< [16 tokens]: [unit][token], a unit is neighbouring dims */
+    KVSPAN_ORDER_VALUE_TILES = 2 /**< [16 tokens]: [unit][dim], a unit is neighbouring tokens */
 } kvspan_element_order;
 
 /** Tiled orders exist where page_tokens and dim are multiples of these, for 1 and 2 byte elements.
@@ -27,25 +26,23 @@ enum {
 };
 
 /**
- * Tells where half of a pair lies among the pairs of one tile's tokens or dims, 16 side by side.
+ * Tells where an element of a tile lies among the units of 4 bytes that hold it.
  *
- * Pairs of 2-byte elements lie [pair][16]: 64 bytes are one pair of each of the 16. 1-byte elements
- * lie [two pairs][4][pair of the two][4]: 64 bytes are two pairs of each of the 16, in quarters of
- * four, so that they unpack in place.
+ * A line of 64 bytes is one unit of each of 16 tokens or dims, side by side. A unit is 2 elements
+ * of 2 bytes or 4 of 1 byte, whose places are neighbours.
  *
- * @param pair  which pair
+ * @param index  place along the axis that units are made of
  * @param side  place among the 16
- * @param half  0 or 1
- * @param element_bytes  1 or 2
- * @return bytes from the first pair
+ * @param line_step  lines from a unit to the next along that axis
+ * @param element_bytes  1, 2 or 4
+ * @return bytes from the first unit
  */
-static inline uint64_t kvspan_pair_offset(uint64_t pair, uint32_t side, uint32_t half,
+static inline uint64_t kvspan_unit_offset(uint64_t index, uint32_t side, uint64_t line_step,
                                           uint32_t element_bytes)
 {
-    if (element_bytes == 2) {
-        return pair * 64 + (uint64_t)side * 4 + (uint64_t)half * 2;
-    }
-    return pair / 2 * 64 + (uint64_t)side / 4 * 16 + pair % 2 * 8 + (uint64_t)side % 4 * 2 + half;
+    const uint32_t unit = 4 / element_bytes;
+
+    return index / unit * line_step * 64 + (uint64_t)side * 4 + index % unit * element_bytes;
 }
 
 /**
@@ -65,18 +62,12 @@ static inline uint64_t kvspan_element_offset(kvspan_element_order order, uint32_
     const uint32_t place = (uint32_t)(token % KVSPAN_TILE_TOKENS);
 
     switch (order) {
-    case KVSPAN_ORDER_KEY_TILES:
-        return tile + kvspan_pair_offset(element / 2, place, element % 2, element_bytes);
-    case KVSPAN_ORDER_VALUE_TILES: {
+    case KVSPAN_ORDER_KEY_TILES: return tile + kvspan_unit_offset(element, place, 1, element_bytes);
+    case KVSPAN_ORDER_VALUE_TILES:
         /* Lines of 16 dims follow each other within what holds the same tokens. */
-        const uint32_t line_tokens = element_bytes == 2 ? 2 : 4;
-        const uint64_t line =
-            place / line_tokens * (dim / KVSPAN_TILE_DIMS) + element / KVSPAN_TILE_DIMS;
-
-        return tile + line * 64 +
-               kvspan_pair_offset(place % line_tokens / 2, element % KVSPAN_TILE_DIMS, place % 2,
+        return tile + (uint64_t)(element / KVSPAN_TILE_DIMS) * 64 +
+               kvspan_unit_offset(place, element % KVSPAN_TILE_DIMS, dim / KVSPAN_TILE_DIMS,
                                   element_bytes);
-    }
     case KVSPAN_ORDER_ROWS: break;
     }
     return (token * dim + element) * element_bytes;

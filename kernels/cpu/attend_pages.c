@@ -7,6 +7,7 @@
 
 #include "kernels/cpu/attend_split.h"
 #include "kernels/cpu/cpu_device.h"
+#include "kernels/cpu/digit_passes.h"
 #include "kernels/reference/reference.h"
 
 /* A unit of work is an item with the q heads of some kv heads, as many as make a block: their pages
@@ -86,9 +87,18 @@ static kvspan_tile_workspace *workspace_of(const struct attend_job *job, uint32_
                                              (uint64_t)thread * KVSPAN_TILE_WORKSPACE_BYTES);
 }
 
+/* What multiplies codes of the type as they are stored, if anything does. */
+static const kvspan_digit_passes *digits_of(const struct attend_job *job, kvspan_dtype dtype)
+{
+    return dtype == KVSPAN_I8 ? job->kernels->digits : NULL;
+}
+
+/* What widens codes of the type. */
 static const kvspan_code_table *codes_of(const struct attend_job *job, kvspan_dtype dtype)
 {
-    return dtype == KVSPAN_BF16 ? NULL : &job->device->codes[dtype - KVSPAN_F8E4M3];
+    return dtype == KVSPAN_BF16 || digits_of(job, dtype)
+               ? NULL
+               : &job->device->codes[dtype - KVSPAN_F8E4M3];
 }
 
 /* The kv heads of a unit of the item: as many as make a block. */
@@ -140,6 +150,8 @@ static kvspan_attend_block make_block(const struct attend_job *job, uint64_t uni
                                             .soft_cap = args->soft_cap,
                                             .key_codes = codes_of(job, args->keys.dtype),
                                             .value_codes = codes_of(job, args->values.dtype),
+                                            .key_digits = digits_of(job, args->keys.dtype),
+                                            .value_digits = digits_of(job, args->values.dtype),
                                             .has_key_scales = args->keys.scale_offset != 0,
                                             .has_value_scales = args->values.scale_offset != 0 },
                                   .kv_head = (uint32_t)group_of(args, 0) + number - args->kv_first,

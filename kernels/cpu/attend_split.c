@@ -3,6 +3,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "kernels/cpu/digit_passes.h"
 #include "kernels/reference/rows.h"
 
 static uint64_t later(uint64_t a, uint64_t b)
@@ -26,6 +27,20 @@ kvspan_attend_row kvspan_attend_row_of(const kvspan_attend_block *block, uint32_
                                 .head = block->heads.first + kv_head * group + in_group };
 }
 
+static void pack_query(const kvspan_attend_block *block, uint32_t row, const void *query)
+{
+    const kvspan_tensor *const q = &block->args->q;
+    kvspan_tile_workspace *const work = block->tile.work;
+    float elements[KVSPAN_TILE_MAX_DIM];
+
+    if (block->tile.key_digits) {
+        kvspan_row_load(q->dtype, query, q->dim, elements);
+        block->tile.key_digits->pack_query(work, row, elements, q->dim);
+    } else {
+        block->kernels->pack_query(work, row, q->dtype, query, q->dim);
+    }
+}
+
 static void begin_row(const kvspan_attend_block *block, uint32_t row)
 {
     const kvspan_attend_pages_args *const args = block->args;
@@ -37,10 +52,8 @@ static void begin_row(const kvspan_attend_block *block, uint32_t row)
 
     work->row_begins[row] = kvspan_token_count(&args->rows.rule, lowest);
     work->row_ends[row] = kvspan_token_count(&args->rows.rule, position + 1);
-    block->kernels->pack_query(
-        work, row, args->q.dtype,
-        kvspan_row_address(&args->q, block->item->first_token + place.token, place.head),
-        args->keys.dim);
+    pack_query(block, row,
+               kvspan_row_address(&args->q, block->item->first_token + place.token, place.head));
 }
 
 void kvspan_attend_block_begin(kvspan_attend_block *block)
@@ -89,6 +102,30 @@ struct split {
     uint64_t end;
 };
 
+static const float *find_scales(const kvspan_plane_view *view, const unsigned char *page,
+                                uint64_t token)
+{
+    return (const float *)(const void *)(page + view->scale_offset) + token;
+}
+
+/* Appends the tile that begins with a local token. */
+static void find_tile(const struct split *split, uint64_t token, kvspan_tile_chunk *chunk)
+{
+    const kvspan_plane_view *const keys = split->keys.view;
+    const kvspan_plane_view *const values = split->values.view;
+    const uint64_t page = split->table[token / split->page_tokens];
+    const uint64_t in_page = token % split->page_tokens;
+    const uint64_t tile = in_page / KVSPAN_TILE_TOKENS;
+    const unsigned char *const key_page = split->keys.head + page * keys->page_stride;
+    const unsigned char *const value_page = split->values.head + page * values->page_stride;
+    const uint32_t i = chunk->tile_count++;
+
+    chunk->keys[i] = key_page + tile * split->keys.tile_bytes;
+    chunk->values[i] = value_page + tile * split->values.tile_bytes;
+    chunk->key_scales[i] = find_scales(keys, key_page, in_page);
+    chunk->value_scales[i] = find_scales(values, value_page, in_page);
+}
+
 /* Fills the tiles of the chunk that begins at `index`; there is one at least. */
 static void find_tiles(const struct split *split, uint64_t index, kvspan_tile_chunk *chunk)
 {
@@ -100,60 +137,43 @@ static void find_tiles(const struct split *split, uint64_t index, kvspan_tile_ch
     chunk->last = (uint32_t)(last - first);
     chunk->tile_count = 0;
     for (uint64_t token = first; token < last; token += KVSPAN_TILE_TOKENS) {
-        const uint64_t page = split->table[token / split->page_tokens];
-        const uint64_t tile = token % split->page_tokens / KVSPAN_TILE_TOKENS;
-
-        chunk->keys[chunk->tile_count] =
-            split->keys.head + page * split->keys.view->page_stride + tile * split->keys.tile_bytes;
-        chunk->values[chunk->tile_count] = split->values.head +
-                                           page * split->values.view->page_stride +
-                                           tile * split->values.tile_bytes;
-        chunk->tile_count++;
+        find_tile(split, token, chunk);
+    }
+    if (chunk->tile_count % 2 == 1) {
+        chunk->key_scales[chunk->tile_count] = chunk->key_scales[chunk->tile_count - 1];
+        chunk->value_scales[chunk->tile_count] = chunk->value_scales[chunk->tile_count - 1];
     }
 }
 
-static const unsigned char *find_scales(const struct split *split, const struct tile_plane *plane,
-                                        uint64_t token)
-{
-    return plane->head + split->table[token / split->page_tokens] * plane->view->page_stride +
-           plane->view->scale_offset + token % split->page_tokens * sizeof(float);
-}
-
-/* Finds the keys after this chunk, of the next split too, to be fetched meanwhile; at the end its
- * own. */
-static void find_next_keys(const struct split *split, uint64_t index, kvspan_tile_chunk *chunk)
+/* The chunk behind the one at `index`, of the next split too, to be fetched meanwhile; at the end
+ * that one itself. */
+static void find_next(const struct split *split, uint64_t index, const kvspan_tile_chunk *chunk,
+                      kvspan_tile_chunk *next_out)
 {
     struct split rest = *split;
-    kvspan_tile_chunk next = *chunk;
 
+    *next_out = *chunk;
     rest.end = split->block->index_end;
     if (index + KVSPAN_CHUNK_TOKENS < rest.end) {
-        find_tiles(&rest, index + KVSPAN_CHUNK_TOKENS, &next);
-    }
-    for (uint32_t i = 0; i < chunk->tile_count; i++) {
-        chunk->next_keys[i] = next.keys[i < next.tile_count ? i : next.tile_count - 1];
+        find_tiles(&rest, index + KVSPAN_CHUNK_TOKENS, next_out);
     }
 }
 
-/* The scales of a chunk for each kv head, 0 for tokens that nobody reads. */
-static void load_scales(const struct split *split, const struct tile_plane *plane,
-                        const kvspan_tile_chunk *chunk, float *scales)
+/* Folds the chunk that begins at `index`. */
+static void fold_chunk(const struct split *split, uint64_t index)
 {
-    for (uint32_t head = 0; head < split->block->kv_head_count; head++) {
-        for (uint32_t i = 0; i < chunk->tile_count; i++) {
-            memcpy(scales + (size_t)i * KVSPAN_TILE_TOKENS,
-                   find_scales(split, plane, chunk->index + (uint64_t)i * KVSPAN_TILE_TOKENS) +
-                       head * plane->view->head_stride,
-                   KVSPAN_TILE_TOKENS * sizeof(float));
-        }
-        for (uint32_t i = 0; i < chunk->first; i++) {
-            scales[i] = 0.0f;
-        }
-        for (uint32_t i = chunk->last; i < chunk->tile_count * KVSPAN_TILE_TOKENS; i++) {
-            scales[i] = 0.0f;
-        }
-        scales += KVSPAN_CHUNK_TOKENS;
+    kvspan_tile_chunk chunk;
+    kvspan_tile_chunk next;
+
+    find_tiles(split, index, &chunk);
+    find_next(split, index, &chunk, &next);
+    for (uint32_t i = 0; i < chunk.tile_count; i++) {
+        const uint32_t tile = i < next.tile_count ? i : next.tile_count - 1;
+
+        chunk.next_keys[i] = next.keys[tile];
+        chunk.next_key_scales[i] = next.key_scales[tile];
     }
+    split->block->kernels->fold_chunk(&split->block->tile, &chunk);
 }
 
 static void clear_results(const kvspan_tile_block *tile)
@@ -183,17 +203,7 @@ void kvspan_attend_split(const kvspan_attend_block *block, uint64_t number)
     clear_results(&block->tile);
     for (uint64_t index = split.begin / KVSPAN_CHUNK_TOKENS * KVSPAN_CHUNK_TOKENS;
          index < split.end; index += KVSPAN_CHUNK_TOKENS) {
-        kvspan_tile_chunk chunk;
-
-        find_tiles(&split, index, &chunk);
-        find_next_keys(&split, index, &chunk);
-        if (block->tile.has_key_scales) {
-            load_scales(&split, &split.keys, &chunk, block->tile.work->key_scales);
-        }
-        if (block->tile.has_value_scales) {
-            load_scales(&split, &split.values, &chunk, block->tile.work->value_scales);
-        }
-        block->kernels->fold_chunk(&block->tile, &chunk);
+        fold_chunk(&split, index);
     }
     block->kernels->finish_split(&block->tile);
 }

@@ -48,7 +48,8 @@ static uint32_t machine_isa(void)
         !__builtin_cpu_supports("avx512dq") || !__builtin_cpu_supports("avx512vl")) {
         return KVSPAN_ISA_AVX2;
     }
-    if (!__builtin_cpu_supports("avx512bf16") || !__builtin_cpu_supports("avx512vbmi")) {
+    if (!__builtin_cpu_supports("avx512bf16") || !__builtin_cpu_supports("avx512vbmi") ||
+        !__builtin_cpu_supports("avx512vnni")) {
         return KVSPAN_ISA_AVX512;
     }
     return KVSPAN_ISA_AVX512_BF16;

@@ -18,5 +18,6 @@ enum {
 #define TILE_KERNELS      kvspan_tile_kernels_avx2
 #define TILE_KERNELS_NAME "avx2"
 #define WIDEN_TILE        kvspan_widen_tile
+#define DIGIT_PASSES      NULL
 
 #include "kernels/cpu/tile_body.h"

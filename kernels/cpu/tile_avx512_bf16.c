@@ -34,6 +34,17 @@ static inline __m512i look_up(byte_table table, __m512i codes)
     return _mm512_permutex2var_epi8(table.lower, codes, table.upper);
 }
 
+/* Takes the first pairs and the second pairs of units apart: two units follow each other in each
+ * quarter of `even`, the next two in that of `odd`. */
+static inline void store_pairs(__m512i even, __m512i odd, uint16_t *first_out, uint16_t *second_out)
+{
+    const __m512 a = _mm512_castsi512_ps(even);
+    const __m512 b = _mm512_castsi512_ps(odd);
+
+    _mm512_store_ps(first_out, _mm512_shuffle_ps(a, b, 0x88));
+    _mm512_store_ps(second_out, _mm512_shuffle_ps(a, b, 0xdd));
+}
+
 /* As kvspan_widen_tile(). */
 static void widen_tile(const kvspan_code_table *codes, const unsigned char *tile,
                        const unsigned char *next, uint32_t quads, uint32_t lines,
@@ -54,8 +65,8 @@ static void widen_tile(const kvspan_code_table *codes, const unsigned char *tile
             const __m512i high =
                 _mm512_ternarylogic_epi64(look_up(high_bytes, magnitudes), bytes, sign_bits, 0xf8);
 
-            _mm512_store_si512(target, _mm512_unpacklo_epi8(low, high));
-            _mm512_store_si512(target + (size_t)lines * 32, _mm512_unpackhi_epi8(low, high));
+            store_pairs(_mm512_unpacklo_epi8(low, high), _mm512_unpackhi_epi8(low, high), target,
+                        target + (size_t)lines * 32);
             _mm_prefetch((const char *)next, FETCH_HINT);
             tile += 64;
             next += 64;
@@ -66,6 +77,7 @@ static void widen_tile(const kvspan_code_table *codes, const unsigned char *tile
 }
 
 #define WIDEN_TILE        widen_tile
+#define DIGIT_PASSES      &kvspan_digit_passes_vnni
 #define TILE_KERNELS      kvspan_tile_kernels_avx512_bf16
 #define TILE_KERNELS_NAME "avx512_bf16"
 

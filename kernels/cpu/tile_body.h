@@ -1,6 +1,7 @@
 /** @file
  * The loops of tile_kernels.h, written once over what the including file chose before: a
- * vector_….h, a pairs_….h, the sizes below, FETCH_HINT, WIDEN_TILE, TILE_KERNELS and its name.
+ * vector_….h, a pairs_….h, the sizes below, FETCH_HINT, WIDEN_TILE, DIGIT_PASSES (for int8, NULL =
+ * it is widened), TILE_KERNELS and its name.
  *
  *   SCORE_ROWS × SCORE_TILES   queries × tiles whose products are summed in registers at once
  *   VALUE_ROWS × VALUE_LINES   queries × lines of 16 dims whose outputs are
@@ -12,6 +13,8 @@
 #include <assert.h>
 #include <math.h>
 #include <string.h>
+
+#include "kernels/cpu/digit_passes.h"
 
 enum {
     LINE_BYTES = 64,
@@ -126,10 +129,21 @@ static void step_ahead(const kvspan_tile_block *block, uint32_t *head, uint32_t 
     }
 }
 
+/* Planes of codes that are multiplied as they are stored are so small that a whole chunk of both
+ * stays in the second cache. There values are fetched while keys are read, and the next chunk's
+ * keys while values are, in the order in which they lie; they may then be read in any. */
+static int fetches_chunks(const kvspan_tile_block *block)
+{
+    return block->key_digits && block->value_digits;
+}
+
 /* What is read some steps after a tile of keys: values come after the last keys. */
 static const unsigned char *after_key(const kvspan_tile_block *block,
                                       const kvspan_tile_chunk *chunk, uint32_t head, uint32_t tile)
 {
+    if (fetches_chunks(block)) {
+        return chunk->values[tile] + head * block->value_head_stride;
+    }
     step_ahead(block, &head, &tile);
     if (tile < chunk->tile_count) {
         return chunk->keys[tile] + head * block->key_head_stride;
@@ -139,11 +153,41 @@ static const unsigned char *after_key(const kvspan_tile_block *block,
     return chunk->values[tile] + head * block->value_head_stride;
 }
 
+/* A key that is read some steps later: what was fetched with the chunk, but dropped by a processor
+ * that had too much to fetch. */
+static const unsigned char *soon_key(const kvspan_tile_block *block, const kvspan_tile_chunk *chunk,
+                                     uint32_t head, uint32_t tile)
+{
+    step_ahead(block, &head, &tile);
+    tile = tile < chunk->tile_count ? tile : chunk->tile_count - 1;
+    return chunk->keys[tile] + head * block->key_head_stride;
+}
+
+/* Values are read in steps of KVSPAN_VALUE_TILES of each head; as many keys have been fetched. */
+static const unsigned char *next_key_in_order(const kvspan_tile_block *block,
+                                              const kvspan_tile_chunk *chunk, uint32_t head,
+                                              uint32_t tile)
+{
+    const uint32_t first = tile / KVSPAN_VALUE_TILES * KVSPAN_VALUE_TILES;
+    const uint32_t left = chunk->tile_count - first;
+    const uint32_t count = left < KVSPAN_VALUE_TILES ? left : KVSPAN_VALUE_TILES;
+    const uint32_t read = first * block->head_count + head * count + tile - first;
+    const uint32_t page_read = read % (block->head_count * block->page_tiles);
+
+    tile = read / (block->head_count * block->page_tiles) * block->page_tiles +
+           page_read % block->page_tiles;
+    tile = tile < chunk->tile_count ? tile : chunk->tile_count - 1;
+    return chunk->next_keys[tile] + page_read / block->page_tiles * block->key_head_stride;
+}
+
 /* … and the next chunk's keys after the last values. */
 static const unsigned char *after_value(const kvspan_tile_block *block,
                                         const kvspan_tile_chunk *chunk, uint32_t head,
                                         uint32_t tile)
 {
+    if (fetches_chunks(block)) {
+        return next_key_in_order(block, chunk, head, tile);
+    }
     step_ahead(block, &head, &tile);
     if (tile < chunk->tile_count) {
         return chunk->values[tile] + head * block->value_head_stride;
@@ -161,7 +205,9 @@ static uint32_t step_end(const kvspan_tile_block *block, const kvspan_tile_chunk
     const uint32_t in_page = block->page_tiles - (uint32_t)(tile_index % block->page_tiles);
     uint32_t count = chunk->tile_count - tile;
 
-    count = block->head_count > 1 && in_page < count ? in_page : count;
+    if (block->head_count > 1 && !fetches_chunks(block) && in_page < count) {
+        count = in_page;
+    }
     return tile + (count < most ? count : most);
 }
 
@@ -202,6 +248,16 @@ static void score_step(const kvspan_tile_block *block, const kvspan_tile_chunk *
     for (uint32_t i = 0; i < tiles; i++) {
         ready_key(block, chunk, head, first_tile + i, i, &ready);
     }
+    if (block->key_digits) {
+        const kvspan_digit_tiles keys = { .tiles = ready.tiles,
+                                          .next = ready.next,
+                                          .soon = soon_key(block, chunk, head, first_tile),
+                                          .count = tiles,
+                                          .first = first_tile };
+
+        block->key_digits->score(block, row, block->head_rows, &keys);
+        return;
+    }
     for (uint32_t part = 0; part < parts; part++) {
         const uint32_t rows = (end - row + parts - part - 1) / (parts - part);
 
@@ -220,14 +276,26 @@ static uint32_t choose_tiles(uint32_t head_rows)
     return head_rows >= 3 && head_rows <= 7 ? 1 : SCORE_TILES;
 }
 
+/* Brings the scales of some tiles closer. */
+static void fetch_scales(const float *const *tiles, uint32_t first, uint32_t end, uint64_t offset)
+{
+    for (uint32_t i = first; i < end; i++) {
+        _mm_prefetch((const char *)tiles[i] + offset, FETCH_HINT);
+    }
+}
+
 static void score_chunk(const kvspan_tile_block *block, const kvspan_tile_chunk *chunk)
 {
     const uint32_t tiles = choose_tiles(block->head_rows);
     uint32_t end;
 
     for (uint32_t tile = 0; tile < chunk->tile_count; tile = end) {
-        end = step_end(block, chunk, tile, KVSPAN_CHUNK_TILES);
+        end = step_end(block, chunk, tile,
+                       fetches_chunks(block) ? block->page_tiles : KVSPAN_CHUNK_TILES);
         for (uint32_t head = 0; head < block->head_count; head++) {
+            if (block->has_value_scales) {
+                fetch_scales(chunk->value_scales, tile, end, head * block->value_head_stride);
+            }
             for (uint32_t i = tile; i < end; i += tiles) {
                 score_step(block, chunk, head, i, end - i < tiles ? end - i : tiles);
             }
@@ -262,14 +330,29 @@ INLINED vector capped(vector score, float cap)
     return vector_subtract(vector_of(cap), part);
 }
 
+/* The i-th vector of scales of a chunk for the row's kv head. Those that are no token's may be
+ * anything. */
+INLINED vector load_scales(const kvspan_tile_block *block, const float *const *tiles,
+                           uint64_t head_stride, uint32_t row, uint32_t i)
+{
+    const size_t head = row / block->head_rows;
+
+    return vector_load(tiles[i / LINE_VECTORS] + head * (head_stride / sizeof(float)) +
+                       (size_t)(i % LINE_VECTORS) * VECTOR_FLOATS);
+}
+
+/* Which tokens of a chunk a row sees: [first, last). */
+struct sight {
+    int32_t first;
+    int32_t last;
+};
+
 /* Turns products into logits, those outside [first, last) into −inf; returns the highest. */
-static float finish_scores(const kvspan_tile_block *block, uint32_t row, uint32_t vectors,
-                           int32_t first, int32_t last)
+static float finish_scores(const kvspan_tile_block *block, const kvspan_tile_chunk *chunk,
+                           uint32_t row, uint32_t vectors, struct sight sight)
 {
     float *const scores = block->work->scores + (size_t)row * KVSPAN_CHUNK_TOKENS;
-    const float *const scales =
-        block->work->key_scales + (size_t)(row / block->head_rows) * KVSPAN_CHUNK_TOKENS;
-    const int is_partial = first > 0 || last < (int32_t)(vectors * VECTOR_FLOATS);
+    const int is_partial = sight.first > 0 || sight.last < (int32_t)(vectors * VECTOR_FLOATS);
     vector highest = vector_of(-INFINITY);
 
     for (uint32_t i = 0; i < vectors; i++) {
@@ -277,13 +360,15 @@ static float finish_scores(const kvspan_tile_block *block, uint32_t row, uint32_
         vector score = vector_multiply(vector_load(scores + lane), vector_of(block->scale));
 
         if (block->has_key_scales) {
-            score = vector_multiply(score, vector_load(scales + lane));
+            score = vector_multiply(
+                score, load_scales(block, chunk->key_scales, block->key_head_stride, row, i));
         }
         if (block->soft_cap != 0.0f) {
             score = capped(score, block->soft_cap);
         }
         if (is_partial) {
-            score = vector_within(score, first - lane, last - lane, vector_of(-INFINITY));
+            score =
+                vector_within(score, sight.first - lane, sight.last - lane, vector_of(-INFINITY));
         }
         vector_store(scores + lane, score);
         highest = vector_max(score, highest);
@@ -349,21 +434,26 @@ static void weigh_row(const kvspan_tile_block *block, uint32_t row, uint32_t vec
 }
 
 /* Turns logits into weights times the values' scales, where they lie; returns the highest. */
-static float scale_weights(const kvspan_tile_block *block, uint32_t row, uint32_t vectors,
-                           vector shift)
+static float scale_weights(const kvspan_tile_block *block, const kvspan_tile_chunk *chunk,
+                           uint32_t row, uint32_t vectors, struct sight sight, vector shift)
 {
     float *const scores = block->work->scores + (size_t)row * KVSPAN_CHUNK_TOKENS;
-    const float *const scales =
-        block->work->value_scales + (size_t)(row / block->head_rows) * KVSPAN_CHUNK_TOKENS;
+    const int is_partial = sight.first > 0 || sight.last < (int32_t)(vectors * VECTOR_FLOATS);
     vector sum = vector_of(0.0f);
     vector highest = vector_of(0.0f);
 
     for (uint32_t i = 0; i < vectors; i++) {
-        const size_t lane = (size_t)i * VECTOR_FLOATS;
+        const int32_t lane = (int32_t)(i * VECTOR_FLOATS);
         vector weight = exponential(vector_subtract(vector_load(scores + lane), shift));
 
         sum = vector_add(sum, weight);
-        weight = vector_multiply(weight, vector_load(scales + lane));
+        if (block->has_value_scales) {
+            weight = vector_multiply(
+                weight, load_scales(block, chunk->value_scales, block->value_head_stride, row, i));
+        }
+        if (is_partial) {
+            weight = vector_within(weight, sight.first - lane, sight.last - lane, vector_of(0.0f));
+        }
         highest = vector_max(weight, highest);
         vector_store(scores + lane, weight);
     }
@@ -371,17 +461,16 @@ static float scale_weights(const kvspan_tile_block *block, uint32_t row, uint32_
     return vector_highest(highest);
 }
 
-/* The same where values have scales, which go into the weights: these are written as multiples of
- * the highest, which is then exact, and so is a single one; and twice, rounded and what that took
- * away, since no sum of them can make up for it. */
-static void weigh_scaled_row(const kvspan_tile_block *block, uint32_t row, uint32_t vectors,
-                             vector shift)
+/* Writes weights that are scaled as multiples of the highest, which is then exact, and so is a
+ * single one; and twice, rounded and what that took away, since no sum of them can make up for it.
+ */
+static void write_scaled_weights(const kvspan_tile_block *block, uint32_t row, uint32_t vectors,
+                                 float highest)
 {
     kvspan_tile_workspace *const work = block->work;
     const float *const scores = work->scores + (size_t)row * KVSPAN_CHUNK_TOKENS;
     number *const weights = (number *)work->weights + (size_t)row * KVSPAN_CHUNK_TOKENS;
     number *const rests = (number *)work->rests + (size_t)row * KVSPAN_CHUNK_TOKENS;
-    const float highest = scale_weights(block, row, vectors, shift);
     const vector unit = vector_of(highest == 0.0f ? 1.0f : highest);
 
     for (uint32_t i = 0; i < vectors; i += 2) {
@@ -395,6 +484,19 @@ static void weigh_scaled_row(const kvspan_tile_block *block, uint32_t row, uint3
         }
     }
     work->units[row] = highest == 0.0f ? 1.0f : highest;
+}
+
+/* weigh_row() where each chunk's weights are multiples of a unit. */
+static void weigh_row_in_units(const kvspan_tile_block *block, const kvspan_tile_chunk *chunk,
+                               uint32_t row, uint32_t vectors, struct sight sight, vector shift)
+{
+    const float highest = scale_weights(block, chunk, row, vectors, sight, shift);
+
+    if (block->value_digits) {
+        block->value_digits->split_weights(block->work, row, vectors * VECTOR_FLOATS, highest);
+    } else {
+        write_scaled_weights(block, row, vectors, highest);
+    }
 }
 
 /* Some rows' weights times lines of values. */
@@ -517,7 +619,8 @@ static void ready_value(const kvspan_tile_block *block, const kvspan_tile_chunk 
 
     ready->tiles[place] = value;
     ready->next[place] = next;
-    if (is_whole && !block->value_codes) {
+    /* What is no token weighs 0, which any int8 bears. */
+    if (block->value_digits || (is_whole && !block->value_codes)) {
         return;
     }
     if (block->value_codes) {
@@ -566,6 +669,16 @@ static void fold_value_tiles(const kvspan_tile_block *block, uint32_t head, uint
     }
 }
 
+static void fold_digits(const kvspan_tile_block *block, uint32_t head, uint32_t first_tile,
+                        const struct ready_tiles *ready, uint32_t tile_count)
+{
+    const kvspan_digit_tiles values = {
+        .tiles = ready->tiles, .next = ready->next, .count = tile_count, .first = first_tile
+    };
+
+    block->value_digits->fold(block, head * block->head_rows, block->head_rows, &values);
+}
+
 static void fold_chunk_values(const kvspan_tile_block *block, const kvspan_tile_chunk *chunk)
 {
     kvspan_tile_workspace *const work = block->work;
@@ -577,8 +690,15 @@ static void fold_chunk_values(const kvspan_tile_block *block, const kvspan_tile_
         for (uint32_t head = 0; head < block->head_count; head++) {
             struct ready_tiles ready;
 
+            if (block->has_key_scales) {
+                fetch_scales(chunk->next_key_scales, tile, end, head * block->key_head_stride);
+            }
             for (uint32_t i = tile; i < end; i++) {
                 ready_value(block, chunk, head, i, i - tile, &ready);
+            }
+            if (block->value_digits) {
+                fold_digits(block, head, tile, &ready, end - tile);
+                continue;
             }
             fold_value_tiles(block, head, tile, &ready, end - tile, work->weights, outputs);
             if (block->has_value_scales && !WEIGHTS_ARE_EXACT) {
@@ -600,23 +720,45 @@ static int32_t place_of(uint64_t index, const kvspan_tile_chunk *chunk)
     return (int32_t)(index - chunk->index < tokens ? index - chunk->index : tokens);
 }
 
-/* Adds what the chunk has given, in multiples of each row's unit. */
-static void add_chunk_outputs(const kvspan_tile_block *block)
+/* Adds what the chunk has given a row, in multiples of its unit. */
+static void add_chunk_outputs(const kvspan_tile_block *block, uint32_t row)
 {
     kvspan_tile_workspace *const work = block->work;
+    const float *const part = work->chunk_outputs + (size_t)row * block->value_dim;
+    const float *const rest = work->rest_outputs + (size_t)row * block->value_dim;
+    float *const output = work->outputs + (size_t)row * block->value_dim;
+    const vector unit = vector_of(work->units[row]);
 
+    for (uint32_t i = 0; i < block->value_dim; i += VECTOR_FLOATS) {
+        const vector both = vector_add(vector_load(part + i), vector_load(rest + i));
+
+        vector_store(output + i, vector_fused(both, unit, vector_load(output + i)));
+    }
+}
+
+/* The chunk's values where weights are multiples of units. */
+static void fold_values_in_units(const kvspan_tile_block *block, const kvspan_tile_chunk *chunk)
+{
+    const size_t bytes = (size_t)block->row_count * block->value_dim * sizeof(float);
+
+    memset(block->work->chunk_outputs, 0, bytes);
+    if (!block->value_digits) {
+        memset(block->work->rest_outputs, 0, bytes);
+    }
+    fold_chunk_values(block, chunk);
     for (uint32_t row = 0; row < block->row_count; row++) {
-        const float *const part = work->chunk_outputs + (size_t)row * block->value_dim;
-        const float *const rest = work->rest_outputs + (size_t)row * block->value_dim;
-        float *const output = work->outputs + (size_t)row * block->value_dim;
-        const vector unit = vector_of(work->units[row]);
-
-        for (uint32_t i = 0; i < block->value_dim; i += VECTOR_FLOATS) {
-            const vector both = vector_add(vector_load(part + i), vector_load(rest + i));
-
-            vector_store(output + i, vector_fused(both, unit, vector_load(output + i)));
+        if (block->value_digits) {
+            block->value_digits->add_sums(block, row);
+        } else {
+            add_chunk_outputs(block, row);
         }
     }
+}
+
+/* Whether each chunk's weights are multiples of a unit; else they are relative to the maximum. */
+static int has_units(const kvspan_tile_block *block)
+{
+    return block->has_value_scales || block->value_digits;
 }
 
 static void fold_chunk(const kvspan_tile_block *block, const kvspan_tile_chunk *chunk)
@@ -624,29 +766,25 @@ static void fold_chunk(const kvspan_tile_block *block, const kvspan_tile_chunk *
     kvspan_tile_workspace *const work = block->work;
     /* Two vectors make one of weights; what is behind the last tile no row sees. */
     const uint32_t vectors = (chunk->tile_count * LINE_VECTORS + 1) / 2 * 2;
-    const size_t bytes = (size_t)block->row_count * block->value_dim * sizeof(float);
 
     score_chunk(block, chunk);
     for (uint32_t row = 0; row < block->row_count; row++) {
-        const float highest =
-            finish_scores(block, row, vectors, place_of(work->row_begins[row], chunk),
-                          place_of(work->row_ends[row], chunk));
+        const struct sight sight = { .first = place_of(work->row_begins[row], chunk),
+                                     .last = place_of(work->row_ends[row], chunk) };
+        const float highest = finish_scores(block, chunk, row, vectors, sight);
         const vector shift = vector_of(raise_maximum(block, row, highest));
 
-        if (block->has_value_scales) {
-            weigh_scaled_row(block, row, vectors, shift);
+        if (has_units(block)) {
+            weigh_row_in_units(block, chunk, row, vectors, sight, shift);
         } else {
             weigh_row(block, row, vectors, shift);
         }
     }
-    if (!block->has_value_scales) {
+    if (has_units(block)) {
+        fold_values_in_units(block, chunk);
+    } else {
         fold_chunk_values(block, chunk);
-        return;
     }
-    memset(work->chunk_outputs, 0, bytes);
-    memset(work->rest_outputs, 0, bytes);
-    fold_chunk_values(block, chunk);
-    add_chunk_outputs(block);
 }
 
 /* Rounded weights are a little more or less in all than the sum: outputs are made to fit. Weights
@@ -655,7 +793,7 @@ static void finish_split(const kvspan_tile_block *block)
 {
     kvspan_tile_workspace *const work = block->work;
 
-    if (WEIGHTS_ARE_EXACT || block->has_value_scales) {
+    if (WEIGHTS_ARE_EXACT || has_units(block)) {
         return;
     }
     for (uint32_t row = 0; row < block->row_count; row++) {
@@ -677,4 +815,5 @@ const kvspan_tile_kernels TILE_KERNELS = {
     .pack_query = pack_query,
     .fold_chunk = fold_chunk,
     .finish_split = finish_split,
+    .digits = DIGIT_PASSES,
 };

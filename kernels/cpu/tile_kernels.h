@@ -21,6 +21,19 @@ enum {
     KVSPAN_BLOCK_ROWS = 64  /* queries of a block */
 };
 
+/* A query as digits, see digit_passes.h. The starts of its sums make up for codes that are taken as
+ * unsigned. */
+typedef struct kvspan_query_digits {
+    int8_t numbers[KVSPAN_TILE_MAX_DIM * 2];     /* [four dims][high, low][4] */
+    int8_t rests[KVSPAN_TILE_MAX_DIM];           /* [rest_count][4] */
+    uint8_t rest_quads[KVSPAN_TILE_MAX_DIM / 4]; /* which four dims those are of */
+    uint32_t rest_count;
+    int32_t high_start;
+    int32_t low_start;
+    int32_t rest_start;
+    float unit;
+} kvspan_query_digits;
+
 /* What one thread needs. A query or weight is bf16 or f32, as the instruction set multiplies. */
 typedef struct kvspan_tile_workspace {
     _Alignas(64) float scores[KVSPAN_BLOCK_ROWS * KVSPAN_CHUNK_TOKENS];
@@ -28,13 +41,17 @@ typedef struct kvspan_tile_workspace {
     _Alignas(64) float rests[KVSPAN_BLOCK_ROWS * KVSPAN_CHUNK_TOKENS]; /* what rounding took away */
     _Alignas(64) float queries[KVSPAN_BLOCK_ROWS * KVSPAN_TILE_MAX_DIM];
     _Alignas(64) float outputs[KVSPAN_BLOCK_ROWS * KVSPAN_TILE_MAX_DIM]; /* of the current split */
-    _Alignas(64) float chunk_outputs[KVSPAN_BLOCK_ROWS * KVSPAN_TILE_MAX_DIM];
+    _Alignas(64) union {
+        float chunk_outputs[KVSPAN_BLOCK_ROWS * KVSPAN_TILE_MAX_DIM]; /* in multiples of units */
+        int32_t chunk_sums[KVSPAN_BLOCK_ROWS * KVSPAN_TILE_MAX_DIM];  /* of products of digits */
+    };
     _Alignas(64) float rest_outputs[KVSPAN_BLOCK_ROWS * KVSPAN_TILE_MAX_DIM];
     _Alignas(64) float totals[KVSPAN_BLOCK_ROWS * KVSPAN_TILE_MAX_DIM]; /* of all splits so far */
     _Alignas(64) uint16_t keys[2 * KVSPAN_TILE_TOKENS * KVSPAN_TILE_MAX_DIM];
     _Alignas(64) uint16_t values[KVSPAN_VALUE_TILES * KVSPAN_TILE_TOKENS * KVSPAN_TILE_MAX_DIM];
-    _Alignas(64) float key_scales[KVSPAN_BLOCK_ROWS * KVSPAN_CHUNK_TOKENS]; /* [kv head][token] */
-    _Alignas(64) float value_scales[KVSPAN_BLOCK_ROWS * KVSPAN_CHUNK_TOKENS];
+    _Alignas(64) kvspan_query_digits query_digits[KVSPAN_BLOCK_ROWS];
+    _Alignas(64) uint8_t
+        weight_digits[KVSPAN_BLOCK_ROWS * KVSPAN_CHUNK_TOKENS * 2]; /* [four][high, low][4] */
     float maxima[KVSPAN_BLOCK_ROWS];      /* what the exponents of the split are relative to */
     float sums[KVSPAN_BLOCK_ROWS];        /* of e^(logit − maximum) */
     float weight_sums[KVSPAN_BLOCK_ROWS]; /* the same as rounded: what outputs are made with */
@@ -59,6 +76,8 @@ typedef struct kvspan_code_table {
     uint32_t is_complement;
 } kvspan_code_table;
 
+struct kvspan_digit_passes;
+
 /* What all chunks of a block have in common. */
 typedef struct kvspan_tile_block {
     kvspan_tile_workspace *work;
@@ -71,10 +90,12 @@ typedef struct kvspan_tile_block {
     uint32_t key_dim;
     uint32_t value_dim;
     float scale;
-    float soft_cap;                       /* 0 = none */
-    const kvspan_code_table *key_codes;   /* NULL = keys are bf16 */
-    const kvspan_code_table *value_codes; /* NULL = values are bf16 */
-    uint32_t has_key_scales;              /* work->key_scales holds those of the chunk */
+    float soft_cap;                               /* 0 = none */
+    const kvspan_code_table *key_codes;           /* NULL = keys are not widened */
+    const kvspan_code_table *value_codes;         /* NULL = values are not */
+    const struct kvspan_digit_passes *key_digits; /* NULL = keys are bf16, widened or not */
+    const struct kvspan_digit_passes *value_digits;
+    uint32_t has_key_scales;
     uint32_t has_value_scales;
 } kvspan_tile_block;
 
@@ -87,7 +108,11 @@ typedef struct kvspan_tile_chunk {
     uint32_t last;
     const unsigned char *keys[KVSPAN_CHUNK_TILES]; /* of the block's first kv head */
     const unsigned char *values[KVSPAN_CHUNK_TILES];
+    const float *key_scales[KVSPAN_CHUNK_TILES]; /* each tile's, where there are any; an odd count's
+                                                    last is there twice */
+    const float *value_scales[KVSPAN_CHUNK_TILES];
     const unsigned char *next_keys[KVSPAN_CHUNK_TILES]; /* of the chunk after it, to be fetched */
+    const float *next_key_scales[KVSPAN_CHUNK_TILES];
 } kvspan_tile_chunk;
 
 typedef struct kvspan_tile_kernels {
@@ -99,6 +124,8 @@ typedef struct kvspan_tile_kernels {
     void (*fold_chunk)(const kvspan_tile_block *block, const kvspan_tile_chunk *chunk);
     /* Behind a split's last chunk: makes outputs what they would be with weights not rounded. */
     void (*finish_split)(const kvspan_tile_block *block);
+    /* For int8 planes; NULL = they are widened. */
+    const struct kvspan_digit_passes *digits;
 } kvspan_tile_kernels;
 
 extern const kvspan_tile_kernels kvspan_tile_kernels_avx2;

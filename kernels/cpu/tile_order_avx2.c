@@ -46,22 +46,6 @@ static inline void transpose_units(__m256i units[4])
     units[3] = _mm256_unpackhi_epi64(high_01, high_23);
 }
 
-/* Four tokens' two pairs of 8-bit elements, from [token][pair] to [pair][token] in each half. */
-static inline __m256i split_pairs(__m256i units)
-{
-    return _mm256_shuffle_epi8(units, _mm256_setr_epi8(0, 1, 4, 5, 8, 9, 12, 13, 2, 3, 6, 7, 10, 11,
-                                                       14, 15, 0, 1, 4, 5, 8, 9, 12, 13, 2, 3, 6, 7,
-                                                       10, 11, 14, 15));
-}
-
-/* The inverse. */
-static inline __m256i join_pairs(__m256i pairs)
-{
-    return _mm256_shuffle_epi8(pairs, _mm256_setr_epi8(0, 1, 8, 9, 2, 3, 10, 11, 4, 5, 12, 13, 6, 7,
-                                                       14, 15, 0, 1, 8, 9, 2, 3, 10, 11, 4, 5, 12,
-                                                       13, 6, 7, 14, 15));
-}
-
 /* Past the caches, for what is too much for them. */
 static inline void stream_vector(unsigned char *target, __m256i value)
 {
@@ -70,8 +54,8 @@ static inline void stream_vector(unsigned char *target, __m256i value)
 
 /* Four lines of a key tile: the quarter at `offset` of every row. Lines are written one after the
  * other, so that streams fill them whole. */
-static inline void pack_key_lines(const unsigned char *const *rows, size_t offset,
-                                  uint32_t element_bytes, int streams, unsigned char *lines)
+static inline void pack_key_lines(const unsigned char *const *rows, size_t offset, int streams,
+                                  unsigned char *lines)
 {
     __m256i units[2][4];
 
@@ -88,28 +72,25 @@ static inline void pack_key_lines(const unsigned char *const *rows, size_t offse
     for (size_t i = 0; i < 4; i++) {
         for (size_t half = 0; half < 2; half++) {
             unsigned char *const target = lines + i * LINE_BYTES + half * VECTOR_BYTES;
-            const __m256i line = element_bytes == 1 ? split_pairs(units[half][i]) : units[half][i];
 
             if (streams) {
-                stream_vector(target, line);
+                stream_vector(target, units[half][i]);
             } else {
-                store_vector(target, line);
+                store_vector(target, units[half][i]);
             }
         }
     }
 }
 
 static inline void unpack_key_lines(const unsigned char *lines, size_t offset,
-                                    uint32_t element_bytes, unsigned char *const *rows)
+                                    unsigned char *const *rows)
 {
     for (size_t half = 0; half < 2; half++) {
         unsigned char *const *const tokens = rows + half * VECTOR_TOKENS;
         __m256i units[4];
 
         for (size_t i = 0; i < 4; i++) {
-            const __m256i stored = load_vector(lines + i * LINE_BYTES + half * VECTOR_BYTES);
-
-            units[i] = element_bytes == 1 ? join_pairs(stored) : stored;
+            units[i] = load_vector(lines + i * LINE_BYTES + half * VECTOR_BYTES);
         }
         transpose_units(units);
         for (size_t i = 0; i < 4; i++) {
@@ -120,23 +101,18 @@ static inline void unpack_key_lines(const unsigned char *lines, size_t offset,
     }
 }
 
-static inline void pack_keys(const unsigned char *const *rows, uint32_t dim, uint32_t element_bytes,
-                             int streams, unsigned char *tile)
+static inline void pack_keys(const unsigned char *const *rows, size_t row_bytes, int streams,
+                             unsigned char *tile)
 {
-    const size_t row_bytes = (size_t)dim * element_bytes;
-
     for (size_t offset = 0; offset < row_bytes; offset += QUARTER_BYTES) {
-        pack_key_lines(rows, offset, element_bytes, streams, tile + offset * KVSPAN_TILE_TOKENS);
+        pack_key_lines(rows, offset, streams, tile + offset * KVSPAN_TILE_TOKENS);
     }
 }
 
-static inline void unpack_keys(const unsigned char *tile, uint32_t dim, uint32_t element_bytes,
-                               unsigned char *const *rows)
+static void unpack_keys(const unsigned char *tile, size_t row_bytes, unsigned char *const *rows)
 {
-    const size_t row_bytes = (size_t)dim * element_bytes;
-
     for (size_t offset = 0; offset < row_bytes; offset += QUARTER_BYTES) {
-        unpack_key_lines(tile + offset * KVSPAN_TILE_TOKENS, offset, element_bytes, rows);
+        unpack_key_lines(tile + offset * KVSPAN_TILE_TOKENS, offset, rows);
     }
 }
 
@@ -188,9 +164,9 @@ static inline void pack_value_quad(const unsigned char *const *rows, size_t offs
     const __m128i low_23 = _mm_unpacklo_epi8(t2, t3);
     const __m128i high_23 = _mm_unpackhi_epi8(t2, t3);
     const __m256i low =
-        _mm256_set_m128i(_mm_unpackhi_epi64(low_01, low_23), _mm_unpacklo_epi64(low_01, low_23));
-    const __m256i high = _mm256_set_m128i(_mm_unpackhi_epi64(high_01, high_23),
-                                          _mm_unpacklo_epi64(high_01, high_23));
+        _mm256_set_m128i(_mm_unpackhi_epi16(low_01, low_23), _mm_unpacklo_epi16(low_01, low_23));
+    const __m256i high = _mm256_set_m128i(_mm_unpackhi_epi16(high_01, high_23),
+                                          _mm_unpacklo_epi16(high_01, high_23));
 
     if (streams) {
         stream_vector(line, low);
@@ -201,23 +177,30 @@ static inline void pack_value_quad(const unsigned char *const *rows, size_t offs
     }
 }
 
+/* Four units as [token][unit]. */
+static inline __m128i load_by_token(const unsigned char *units)
+{
+    const __m128i by_token = _mm_setr_epi8(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
+
+    return _mm_shuffle_epi8(load_quarter(units), by_token);
+}
+
 static inline void unpack_value_quad(const unsigned char *line, size_t offset,
                                      unsigned char *const *rows)
 {
-    const __m128i split = _mm_setr_epi8(0, 2, 4, 6, 8, 10, 12, 14, 1, 3, 5, 7, 9, 11, 13, 15);
-    const __m128i q0 = load_quarter(line);
-    const __m128i q1 = load_quarter(line + QUARTER_BYTES);
-    const __m128i q2 = load_quarter(line + VECTOR_BYTES);
-    const __m128i q3 = load_quarter(line + VECTOR_BYTES + QUARTER_BYTES);
-    const __m128i low_01 = _mm_shuffle_epi8(_mm_unpacklo_epi64(q0, q1), split);
-    const __m128i low_23 = _mm_shuffle_epi8(_mm_unpackhi_epi64(q0, q1), split);
-    const __m128i high_01 = _mm_shuffle_epi8(_mm_unpacklo_epi64(q2, q3), split);
-    const __m128i high_23 = _mm_shuffle_epi8(_mm_unpackhi_epi64(q2, q3), split);
+    const __m128i q0 = load_by_token(line);
+    const __m128i q1 = load_by_token(line + QUARTER_BYTES);
+    const __m128i q2 = load_by_token(line + VECTOR_BYTES);
+    const __m128i q3 = load_by_token(line + VECTOR_BYTES + QUARTER_BYTES);
+    const __m128i low_01 = _mm_unpacklo_epi32(q0, q1);
+    const __m128i low_23 = _mm_unpacklo_epi32(q2, q3);
+    const __m128i high_01 = _mm_unpackhi_epi32(q0, q1);
+    const __m128i high_23 = _mm_unpackhi_epi32(q2, q3);
 
-    store_quarter(rows[0] + offset, _mm_unpacklo_epi64(low_01, high_01));
-    store_quarter(rows[1] + offset, _mm_unpackhi_epi64(low_01, high_01));
-    store_quarter(rows[2] + offset, _mm_unpacklo_epi64(low_23, high_23));
-    store_quarter(rows[3] + offset, _mm_unpackhi_epi64(low_23, high_23));
+    store_quarter(rows[0] + offset, _mm_unpacklo_epi64(low_01, low_23));
+    store_quarter(rows[1] + offset, _mm_unpackhi_epi64(low_01, low_23));
+    store_quarter(rows[2] + offset, _mm_unpacklo_epi64(high_01, high_23));
+    store_quarter(rows[3] + offset, _mm_unpackhi_epi64(high_01, high_23));
 }
 
 static inline void pack_values(const unsigned char *const *rows, uint32_t dim,
@@ -259,15 +242,13 @@ static void unpack_values(const unsigned char *tile, uint32_t dim, uint32_t elem
 void kvspan_pack_tile_avx2(const kvspan_tile_shape *shape, const unsigned char *const *rows,
                            int streams, unsigned char *tile)
 {
-    const int is_key = shape->order == KVSPAN_ORDER_KEY_TILES;
+    const size_t row_bytes = (size_t)shape->dim * shape->element_bytes;
 
     /* Constants, so that no loop asks again. */
-    if (is_key && shape->element_bytes == 2 && streams) {
-        pack_keys(rows, shape->dim, 2, 1, tile);
-    } else if (is_key && shape->element_bytes == 2) {
-        pack_keys(rows, shape->dim, 2, 0, tile);
-    } else if (is_key) {
-        pack_keys(rows, shape->dim, 1, streams, tile);
+    if (shape->order == KVSPAN_ORDER_KEY_TILES && streams) {
+        pack_keys(rows, row_bytes, 1, tile);
+    } else if (shape->order == KVSPAN_ORDER_KEY_TILES) {
+        pack_keys(rows, row_bytes, 0, tile);
     } else if (shape->element_bytes == 2 && streams) {
         pack_values(rows, shape->dim, 2, 1, tile);
     } else if (shape->element_bytes == 2) {
@@ -282,9 +263,7 @@ void kvspan_unpack_tile_avx2(const kvspan_tile_shape *shape, const unsigned char
 {
     if (shape->order == KVSPAN_ORDER_VALUE_TILES) {
         unpack_values(tile, shape->dim, shape->element_bytes, rows);
-    } else if (shape->element_bytes == 2) {
-        unpack_keys(tile, shape->dim, 2, rows);
     } else {
-        unpack_keys(tile, shape->dim, 1, rows);
+        unpack_keys(tile, (size_t)shape->dim * shape->element_bytes, rows);
     }
 }

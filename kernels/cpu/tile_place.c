@@ -4,31 +4,30 @@
 #include <string.h>
 
 enum {
-    LINE_BYTES = 64
+    LINE_BYTES = 64,
+    UNIT_BYTES = 4
 };
 
-/* Pairs of dims stay together: they are moved as one. */
-static void place_key(uint32_t pair_bytes, uint32_t dim, uint32_t place,
-                      const unsigned char *vector, unsigned char *tile)
+/* Units stay together: they are moved as one. */
+static void place_key(uint32_t row_bytes, uint32_t place, const unsigned char *vector,
+                      unsigned char *tile)
 {
-    for (size_t pair = 0; pair < dim / 2; pair++) {
-        memcpy(tile + kvspan_pair_offset(pair, place, 0, pair_bytes / 2),
-               vector + pair * pair_bytes, pair_bytes);
+    for (size_t byte = 0; byte < row_bytes; byte += UNIT_BYTES) {
+        memcpy(tile + kvspan_unit_offset(byte, place, 1, 1), vector + byte, UNIT_BYTES);
     }
 }
 
-/* `line` is the first of those that hold the token. */
 static void place_value(uint32_t element_bytes, uint32_t dim, uint32_t place,
-                        const unsigned char *vector, unsigned char *line)
+                        const unsigned char *vector, unsigned char *tile)
 {
-    const uint32_t pair = element_bytes == 2 ? 0 : place % 4 / 2; /* of the line */
+    const size_t line_step = dim / KVSPAN_TILE_DIMS;
 
-    for (size_t first = 0; first < dim; first += KVSPAN_TILE_DIMS) {
+    for (size_t line = 0; line < line_step; line++) {
         for (uint32_t side = 0; side < KVSPAN_TILE_DIMS; side++) {
-            memcpy(line + kvspan_pair_offset(pair, side, place % 2, element_bytes),
-                   vector + (first + side) * element_bytes, element_bytes);
+            memcpy(tile + line * LINE_BYTES +
+                       kvspan_unit_offset(place, side, line_step, element_bytes),
+                   vector + (line * KVSPAN_TILE_DIMS + side) * element_bytes, element_bytes);
         }
-        line += LINE_BYTES;
     }
 }
 
@@ -36,15 +35,11 @@ void kvspan_tile_place(const kvspan_tile_shape *shape, uint32_t place, const uns
                        unsigned char *tile)
 {
     assert(place < KVSPAN_TILE_TOKENS);
-    if (shape->order == KVSPAN_ORDER_KEY_TILES && shape->element_bytes == 2) {
-        place_key(4, shape->dim, place, vector, tile);
-    } else if (shape->order == KVSPAN_ORDER_KEY_TILES) {
-        place_key(2, shape->dim, place, vector, tile);
+    if (shape->order == KVSPAN_ORDER_KEY_TILES) {
+        place_key(shape->dim * shape->element_bytes, place, vector, tile);
     } else if (shape->element_bytes == 2) {
-        place_value(2, shape->dim, place, vector,
-                    tile + place / 2 * (size_t)(shape->dim / KVSPAN_TILE_DIMS) * LINE_BYTES);
+        place_value(2, shape->dim, place, vector, tile);
     } else {
-        place_value(1, shape->dim, place, vector,
-                    tile + place / 4 * (size_t)(shape->dim / KVSPAN_TILE_DIMS) * LINE_BYTES);
+        place_value(1, shape->dim, place, vector, tile);
     }
 }

@@ -41,8 +41,8 @@ void kvspan_widen_tile(const kvspan_code_table *codes, const unsigned char *tile
 
         __builtin_prefetch(next + line * LINE_BYTES, 0, 2);
         for (size_t i = 0; i < LINE_BYTES; i++) {
-            /* A quarter of 16 bytes holds 8 of the first pair, then 8 of the second. */
-            uint16_t *const target = first + i / 8 % 2 * lines * LINE_PAIRS + i / 16 * 8 + i % 8;
+            /* Each unit of 4 bytes holds two pairs. */
+            uint16_t *const target = first + i / 2 % 2 * lines * LINE_PAIRS + i / 4 * 2 + i % 2;
 
             *target = widen(codes, source[i]);
         }
