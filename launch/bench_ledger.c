@@ -133,13 +133,14 @@ kvspan_status kvspan_bench_ledger(const kvspan_bench_options *options, kvspan_be
                         .page_tokens = options->page_tokens,
                         .prompt = calloc(PROMPT_TOKENS, sizeof(*book.prompt)),
                         .keys = calloc(PROMPT_TOKENS, sizeof(*book.keys)) };
-    kvspan_status status = KVSPAN_OK;
+    kvspan_status status;
 
     if (!book.sequences || !book.prompt || !book.keys) {
         status = kvspan_fail(error, KVSPAN_ERR_MEMORY, "no memory for %u sequences and a prompt",
                              options->sequence_count);
+        goto err_free_book;
     }
-    for (uint32_t i = 0; status == KVSPAN_OK && i < PROMPT_TOKENS; i++) {
+    for (uint32_t i = 0; i < PROMPT_TOKENS; i++) {
         book.prompt[i] = i * 2654435761u % 128256; /* ids as of a vocabulary */
     }
     kvspan_bench_report_set_number(report, "sequences", options->sequence_count);
@@ -147,9 +148,7 @@ kvspan_status kvspan_bench_ledger(const kvspan_bench_options *options, kvspan_be
     kvspan_bench_report_set_number(report, "page_tokens", options->page_tokens);
     kvspan_bench_report_set_number(report, "pages_at_once", PAGES_AT_ONCE);
     kvspan_bench_report_set_number(report, "rounds", options->rounds);
-    if (status == KVSPAN_OK) {
-        status = open_book(&book, options, error);
-    }
+    status = open_book(&book, options, error);
     if (status == KVSPAN_OK) {
         status = fill(&book, options->context_tokens, error);
     }
@@ -161,6 +160,7 @@ kvspan_status kvspan_bench_ledger(const kvspan_bench_options *options, kvspan_be
         status = run_round(&book, report, error);
     }
     kvspan_ledger_destroy(book.ledger);
+err_free_book:
     free(book.keys);
     free(book.prompt);
     free(book.sequences);

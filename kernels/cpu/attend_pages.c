@@ -78,6 +78,7 @@ static uint64_t end_split_of(const kvspan_work_item *item)
 
 static const kvspan_work_item *item_of(const struct attend_job *job, uint64_t unit)
 {
+    assert(job->range_count > 0);
     return &job->args->plan.items[unit / job->range_count];
 }
 

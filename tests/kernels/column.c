@@ -19,10 +19,10 @@ enum {
 
 /* Where weights are rounded to bf16, they are so relative to another maximum than the naive
  * evaluation's: a row's rounding errors are as large, but not the same. */
-#define CPU_COLUMN(suffix, number, factor)                                             \
-    {                                                                                  \
-        .name = "cpu." suffix, .device = "cpu", .isa = number, .naive_factor = factor, \
-        .ulp_factor = 2.0, .lse_absolute = 2e-6, .lse_relative = 1e-5                  \
+#define CPU_COLUMN(suffix, number, factor)                                                 \
+    {                                                                                      \
+        .name = "cpu." suffix, .device = "cpu", .isa = (number), .naive_factor = (factor), \
+        .ulp_factor = 2.0, .lse_absolute = 2e-6, .lse_relative = 1e-5                      \
     }
 
 static const kernel_column columns[] = {

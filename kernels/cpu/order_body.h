@@ -1,0 +1,113 @@
+/** @file
+ * The order in which the tiles of a chunk are read, and what is fetched meanwhile: heads take turns
+ * page by page, first the keys, then the values, then the next chunk's keys.
+ *
+ * A part of the file of one instruction set, which has chosen the vectors before (see tile_body.h).
+ */
+#ifndef KVSPAN_KERNELS_CPU_ORDER_BODY_H
+#define KVSPAN_KERNELS_CPU_ORDER_BODY_H
+
+#include "kernels/cpu/tile_kernels.h"
+
+enum {
+    AHEAD_HEADS = 2, /* how far ahead memory is fetched, in heads of a page, … */
+    AHEAD_TILES = 4  /* … or in tiles if there is one head */
+};
+
+/* The same place some steps later. */
+static void step_ahead(const kvspan_tile_block *block, uint32_t *head, uint32_t *tile)
+{
+    if (block->head_count == 1) {
+        *tile += AHEAD_TILES;
+        return;
+    }
+    *head += AHEAD_HEADS;
+    while (*head >= block->head_count) {
+        *head -= block->head_count;
+        *tile += block->page_tiles;
+    }
+}
+
+/* Planes of codes that are multiplied as they are stored are so small that a whole chunk of both
+ * stays in the second cache. There values are fetched while keys are read, and the next chunk's
+ * keys while values are, in the order in which they lie; they may then be read in any. */
+static int fetches_chunks(const kvspan_tile_block *block)
+{
+    return block->key_digits && block->value_digits;
+}
+
+/* What is read some steps after a tile of keys: values come after the last keys. */
+static const unsigned char *after_key(const kvspan_tile_block *block,
+                                      const kvspan_tile_chunk *chunk, uint32_t head, uint32_t tile)
+{
+    if (fetches_chunks(block)) {
+        return chunk->values[tile] + head * block->value_head_stride;
+    }
+    step_ahead(block, &head, &tile);
+    if (tile < chunk->tile_count) {
+        return chunk->keys[tile] + head * block->key_head_stride;
+    }
+    tile -= chunk->tile_count;
+    tile = tile < chunk->tile_count ? tile : chunk->tile_count - 1;
+    return chunk->values[tile] + head * block->value_head_stride;
+}
+
+/* A key that is read some steps later: what was fetched with the chunk, but dropped by a processor
+ * that had too much to fetch. */
+static const unsigned char *soon_key(const kvspan_tile_block *block, const kvspan_tile_chunk *chunk,
+                                     uint32_t head, uint32_t tile)
+{
+    step_ahead(block, &head, &tile);
+    tile = tile < chunk->tile_count ? tile : chunk->tile_count - 1;
+    return chunk->keys[tile] + head * block->key_head_stride;
+}
+
+/* Values are read in steps of KVSPAN_VALUE_TILES of each head; as many keys have been fetched. */
+static const unsigned char *next_key_in_order(const kvspan_tile_block *block,
+                                              const kvspan_tile_chunk *chunk, uint32_t head,
+                                              uint32_t tile)
+{
+    const uint32_t first = tile / KVSPAN_VALUE_TILES * KVSPAN_VALUE_TILES;
+    const uint32_t left = chunk->tile_count - first;
+    const uint32_t count = left < KVSPAN_VALUE_TILES ? left : KVSPAN_VALUE_TILES;
+    const uint32_t read = first * block->head_count + head * count + tile - first;
+    const uint32_t page_read = read % (block->head_count * block->page_tiles);
+
+    tile = read / (block->head_count * block->page_tiles) * block->page_tiles +
+           page_read % block->page_tiles;
+    tile = tile < chunk->tile_count ? tile : chunk->tile_count - 1;
+    return chunk->next_keys[tile] + page_read / block->page_tiles * block->key_head_stride;
+}
+
+/* … and the next chunk's keys after the last values. */
+static const unsigned char *after_value(const kvspan_tile_block *block,
+                                        const kvspan_tile_chunk *chunk, uint32_t head,
+                                        uint32_t tile)
+{
+    if (fetches_chunks(block)) {
+        return next_key_in_order(block, chunk, head, tile);
+    }
+    step_ahead(block, &head, &tile);
+    if (tile < chunk->tile_count) {
+        return chunk->values[tile] + head * block->value_head_stride;
+    }
+    tile -= chunk->tile_count;
+    tile = tile < chunk->tile_count ? tile : chunk->tile_count - 1;
+    return chunk->next_keys[tile] + head * block->key_head_stride;
+}
+
+/* The tile behind those from `tile` on that lie in one page, at most `most`. */
+static uint32_t step_end(const kvspan_tile_block *block, const kvspan_tile_chunk *chunk,
+                         uint32_t tile, uint32_t most)
+{
+    const uint64_t tile_index = chunk->index / KVSPAN_TILE_TOKENS + tile;
+    const uint32_t in_page = block->page_tiles - (uint32_t)(tile_index % block->page_tiles);
+    uint32_t count = chunk->tile_count - tile;
+
+    if (block->head_count > 1 && !fetches_chunks(block) && in_page < count) {
+        count = in_page;
+    }
+    return tile + (count < most ? count : most);
+}
+
+#endif

@@ -1,0 +1,145 @@
+/** @file
+ * Weights times values, for as many rows and lines of dims as registers hold sums.
+ *
+ * A part of the file of one instruction set, which has chosen the vectors before (see tile_body.h).
+ */
+#ifndef KVSPAN_KERNELS_CPU_VALUE_BODY_H
+#define KVSPAN_KERNELS_CPU_VALUE_BODY_H
+
+#include "kernels/cpu/score_body.h"
+
+/* Some rows' weights times lines of values. */
+struct value_pass {
+    const number *weights; /* [row][KVSPAN_CHUNK_TOKENS] of the first row */
+    const unsigned char *const *tiles;
+    const unsigned char *const *next_tiles;
+    uint32_t tile_count;
+    uint32_t dim;
+    uint32_t first_line;
+    float *outputs; /* [row][dim] of the first row */
+};
+
+/* The sums of a pass. */
+typedef vector value_sums[VALUE_ROWS][WIDE_LINES * LINE_VECTORS];
+
+/* A pair of tokens: a line of values, times each row's two weights. */
+INLINED void fold_pair(value_sums sums, const unsigned char *line, const number *weights,
+                       const int rows, const int vectors)
+{
+    stored_pairs values[WIDE_LINES * LINE_VECTORS];
+
+#pragma GCC unroll 8
+    for (int i = 0; i < vectors; i++) {
+        values[i] = pairs_load(line + (size_t)i * VECTOR_FLOATS * 4);
+    }
+#pragma GCC unroll 16
+    for (int row = 0; row < rows; row++) {
+        const number_pair weight = pair_of(weights + (size_t)row * KVSPAN_CHUNK_TOKENS);
+
+#pragma GCC unroll 8
+        for (int i = 0; i < vectors; i++) {
+            sums[row][i] = pairs_fold(sums[row][i], values[i], weight);
+        }
+    }
+}
+
+INLINED void fetch_lines(const unsigned char *next, const int lines)
+{
+#pragma GCC unroll 8
+    for (int i = 0; i < lines; i++) {
+        _mm_prefetch((const char *)next + (size_t)i * LINE_BYTES, FETCH_HINT);
+    }
+}
+
+INLINED void load_sums(value_sums sums, const float *outputs, size_t dim, const int rows,
+                       const int vectors)
+{
+#pragma GCC unroll 16
+    for (int row = 0; row < rows; row++) {
+#pragma GCC unroll 8
+        for (int i = 0; i < vectors; i++) {
+            sums[row][i] = vector_load(outputs + (size_t)row * dim + (size_t)i * VECTOR_FLOATS);
+        }
+    }
+}
+
+INLINED void store_sums(value_sums sums, float *outputs, size_t dim, const int rows,
+                        const int vectors)
+{
+#pragma GCC unroll 16
+    for (int row = 0; row < rows; row++) {
+#pragma GCC unroll 8
+        for (int i = 0; i < vectors; i++) {
+            vector_store(outputs + (size_t)row * dim + (size_t)i * VECTOR_FLOATS, sums[row][i]);
+        }
+    }
+}
+
+INLINED void fold_values(const struct value_pass *pass, const int rows, const int lines)
+{
+    value_sums sums;
+    const int vectors = lines * LINE_VECTORS;
+    const size_t dim = pass->dim;
+    const size_t pair_bytes = dim * 4;
+    const size_t offset = (size_t)pass->first_line * LINE_BYTES;
+    float *const outputs = pass->outputs + (size_t)pass->first_line * KVSPAN_TILE_DIMS;
+
+    load_sums(sums, outputs, dim, rows, vectors);
+    for (uint32_t tile = 0; tile < pass->tile_count; tile++) {
+        const unsigned char *line = pass->tiles[tile] + offset;
+        const unsigned char *next = pass->next_tiles[tile] + offset;
+        const number *weights = pass->weights + (size_t)tile * KVSPAN_TILE_TOKENS;
+
+        for (uint32_t pair = 0; pair < TILE_PAIRS; pair++) {
+            fold_pair(sums, line, weights, rows, vectors);
+            fetch_lines(next, lines);
+            line += pair_bytes;
+            next += pair_bytes;
+            weights += 2;
+        }
+    }
+    store_sums(sums, outputs, dim, rows, vectors);
+}
+
+/* Lines that are folded at once. Few rows wait for memory, which is faster in order: all lines that
+ * lie side by side. Measured. */
+static uint32_t choose_lines(uint32_t left, uint32_t head_rows)
+{
+    if (left >= WIDE_LINES && head_rows <= VALUE_ROWS) {
+        return WIDE_LINES;
+    }
+    return left >= VALUE_LINES ? VALUE_LINES : 1;
+}
+
+static uint32_t most_rows(uint32_t lines)
+{
+    return lines == WIDE_LINES ? WIDE_ROWS : VALUE_ROWS;
+}
+
+INLINED void fold_value_lines(const struct value_pass *pass, const int rows, uint32_t lines)
+{
+    if (lines == WIDE_LINES) {
+        fold_values(pass, rows <= WIDE_ROWS ? rows : WIDE_ROWS, WIDE_LINES);
+    } else if (lines == VALUE_LINES) {
+        fold_values(pass, rows, VALUE_LINES);
+    } else {
+        fold_values(pass, rows, 1);
+    }
+}
+
+static void fold_value_rows(const struct value_pass *pass, uint32_t rows, uint32_t lines)
+{
+#define VALUE_CASE(n) \
+case n: fold_value_lines(pass, (n) <= VALUE_ROWS ? (n) : VALUE_ROWS, lines); return
+    switch (rows) {
+        VALUE_CASE(1);
+        VALUE_CASE(2);
+        VALUE_CASE(3);
+        VALUE_CASE(4);
+        VALUE_CASE(5);
+        VALUE_CASE(6);
+    }
+#undef VALUE_CASE
+}
+
+#endif

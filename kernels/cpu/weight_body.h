@@ -1,0 +1,209 @@
+/** @file
+ * From products to weights: logits, the running maximum, exponentials, sums.
+ *
+ * A part of the file of one instruction set, which has chosen the vectors before (see tile_body.h).
+ */
+#ifndef KVSPAN_KERNELS_CPU_WEIGHT_BODY_H
+#define KVSPAN_KERNELS_CPU_WEIGHT_BODY_H
+
+#include <math.h>
+
+#include "kernels/cpu/score_body.h"
+
+/* e^x to about 1 ulp; 0 far below, infinity far above, NaN for NaN. 2^f is its Taylor series. */
+INLINED vector exponential(vector x)
+{
+    const vector bounded = vector_max(vector_of(-150.0f), vector_min(vector_of(150.0f), x));
+    const vector scaled = vector_multiply(bounded, vector_of(1.44269504f));
+    const vector whole = vector_round(scaled);
+    const vector f = vector_subtract(scaled, whole);
+    vector sum = vector_of(1.54035304e-4f);
+
+    sum = vector_fused(sum, f, vector_of(1.33335581e-3f));
+    sum = vector_fused(sum, f, vector_of(9.61812911e-3f));
+    sum = vector_fused(sum, f, vector_of(5.55041087e-2f));
+    sum = vector_fused(sum, f, vector_of(2.40226507e-1f));
+    sum = vector_fused(sum, f, vector_of(6.93147181e-1f));
+    sum = vector_fused(sum, f, vector_of(1.0f));
+    return vector_scale(sum, whole);
+}
+
+/* c · tanh(s / c) = c − 2c / (1 + e^(2s / c)) */
+INLINED vector capped(vector score, float cap)
+{
+    const vector power = exponential(vector_multiply(score, vector_of(2.0f / cap)));
+    const vector part = vector_divide(vector_of(2.0f * cap), vector_add(vector_of(1.0f), power));
+
+    return vector_subtract(vector_of(cap), part);
+}
+
+/* The i-th vector of scales of a chunk for the row's kv head. Those that are no token's may be
+ * anything. */
+INLINED vector load_scales(const kvspan_tile_block *block, const float *const *tiles,
+                           uint64_t head_stride, uint32_t row, uint32_t i)
+{
+    const size_t head = row / block->head_rows;
+
+    return vector_load(tiles[i / LINE_VECTORS] + head * (head_stride / sizeof(float)) +
+                       (size_t)(i % LINE_VECTORS) * VECTOR_FLOATS);
+}
+
+/* Which tokens of a chunk a row sees: [first, last). */
+struct sight {
+    int32_t first;
+    int32_t last;
+};
+
+/* Turns products into logits, those outside [first, last) into −inf; returns the highest. */
+static float finish_scores(const kvspan_tile_block *block, const kvspan_tile_chunk *chunk,
+                           uint32_t row, uint32_t vectors, struct sight sight)
+{
+    float *const scores = block->work->scores + (size_t)row * KVSPAN_CHUNK_TOKENS;
+    const int is_partial = sight.first > 0 || sight.last < (int32_t)(vectors * VECTOR_FLOATS);
+    vector highest = vector_of(-INFINITY);
+
+    for (uint32_t i = 0; i < vectors; i++) {
+        const int32_t lane = (int32_t)(i * VECTOR_FLOATS);
+        vector score = vector_multiply(vector_load(scores + lane), vector_of(block->scale));
+
+        if (block->has_key_scales) {
+            score = vector_multiply(
+                score, load_scales(block, chunk->key_scales, block->key_head_stride, row, i));
+        }
+        if (block->soft_cap != 0.0f) {
+            score = capped(score, block->soft_cap);
+        }
+        if (is_partial) {
+            score =
+                vector_within(score, sight.first - lane, sight.last - lane, vector_of(-INFINITY));
+        }
+        vector_store(scores + lane, score);
+        highest = vector_max(score, highest);
+    }
+    return vector_highest(highest);
+}
+
+/* A maximum may lag behind by this much: weights up to e^8 lose nothing in bf16 or f32, and most
+ * chunks then leave the outputs as they are. */
+static const float maximum_slack = 8.0f;
+
+static void scale_row(float *output, uint32_t dim, float factor)
+{
+    for (uint32_t i = 0; i < dim; i += VECTOR_FLOATS) {
+        vector_store(output + i, vector_multiply(vector_load(output + i), vector_of(factor)));
+    }
+}
+
+static void scale_outputs(const kvspan_tile_block *block, uint32_t row, float factor)
+{
+    scale_row(block->work->outputs + (size_t)row * block->value_dim, block->value_dim, factor);
+    block->work->sums[row] *= factor;
+    block->work->weight_sums[row] *= factor;
+}
+
+/* Makes `highest` the row's maximum where it is far above. Returns what weights are relative to. */
+static float raise_maximum(const kvspan_tile_block *block, uint32_t row, float highest)
+{
+    float *const maximum = &block->work->maxima[row];
+
+    if (highest > *maximum + maximum_slack) {
+        float lanes[VECTOR_FLOATS] __attribute__((aligned(64)));
+
+        vector_store(lanes, exponential(vector_of(*maximum - highest)));
+        scale_outputs(block, row, lanes[0]);
+        *maximum = highest;
+    }
+    /* Nothing but −inf so far must stay weight 0, not become e^(−inf + inf). */
+    return *maximum == -INFINITY ? 0.0f : *maximum;
+}
+
+/* Writes the row's weights of the chunk, 0 where it sees nothing, and adds them to its sums. */
+static void weigh_row(const kvspan_tile_block *block, uint32_t row, uint32_t vectors, vector shift)
+{
+    kvspan_tile_workspace *const work = block->work;
+    const float *const scores = work->scores + (size_t)row * KVSPAN_CHUNK_TOKENS;
+    number *const weights = (number *)work->weights + (size_t)row * KVSPAN_CHUNK_TOKENS;
+    vector sum = vector_of(0.0f);
+    vector weight_sum = vector_of(0.0f);
+
+    for (uint32_t i = 0; i < vectors; i += 2) {
+        const size_t lane = (size_t)i * VECTOR_FLOATS;
+        const vector low = exponential(vector_subtract(vector_load(scores + lane), shift));
+        const vector high =
+            exponential(vector_subtract(vector_load(scores + lane + VECTOR_FLOATS), shift));
+
+        sum = vector_add(sum, vector_add(low, high));
+        weights_store(weights + lane, low, high);
+        weight_sum = weights_sum(weight_sum, weights + lane);
+    }
+    work->sums[row] += vector_sum(sum);
+    work->weight_sums[row] += vector_sum(weight_sum);
+}
+
+/* Turns logits into weights times the values' scales, where they lie; returns the highest. */
+static float scale_weights(const kvspan_tile_block *block, const kvspan_tile_chunk *chunk,
+                           uint32_t row, uint32_t vectors, struct sight sight, vector shift)
+{
+    float *const scores = block->work->scores + (size_t)row * KVSPAN_CHUNK_TOKENS;
+    const int is_partial = sight.first > 0 || sight.last < (int32_t)(vectors * VECTOR_FLOATS);
+    vector sum = vector_of(0.0f);
+    vector highest = vector_of(0.0f);
+
+    for (uint32_t i = 0; i < vectors; i++) {
+        const int32_t lane = (int32_t)(i * VECTOR_FLOATS);
+        vector weight = exponential(vector_subtract(vector_load(scores + lane), shift));
+
+        sum = vector_add(sum, weight);
+        if (block->has_value_scales) {
+            weight = vector_multiply(
+                weight, load_scales(block, chunk->value_scales, block->value_head_stride, row, i));
+        }
+        if (is_partial) {
+            weight = vector_within(weight, sight.first - lane, sight.last - lane, vector_of(0.0f));
+        }
+        highest = vector_max(weight, highest);
+        vector_store(scores + lane, weight);
+    }
+    block->work->sums[row] += vector_sum(sum);
+    return vector_highest(highest);
+}
+
+/* Writes weights that are scaled as multiples of the highest, which is then exact, and so is a
+ * single one; and twice, rounded and what that took away, since no sum of them can make up for it.
+ */
+static void write_scaled_weights(const kvspan_tile_block *block, uint32_t row, uint32_t vectors,
+                                 float highest)
+{
+    kvspan_tile_workspace *const work = block->work;
+    const float *const scores = work->scores + (size_t)row * KVSPAN_CHUNK_TOKENS;
+    number *const weights = (number *)work->weights + (size_t)row * KVSPAN_CHUNK_TOKENS;
+    number *const rests = (number *)work->rests + (size_t)row * KVSPAN_CHUNK_TOKENS;
+    const vector unit = vector_of(highest == 0.0f ? 1.0f : highest);
+
+    for (uint32_t i = 0; i < vectors; i += 2) {
+        const size_t lane = (size_t)i * VECTOR_FLOATS;
+        const vector low = vector_divide(vector_load(scores + lane), unit);
+        const vector high = vector_divide(vector_load(scores + lane + VECTOR_FLOATS), unit);
+
+        weights_store(weights + lane, low, high);
+        if (!WEIGHTS_ARE_EXACT) {
+            weights_store(rests + lane, weights_rest(low), weights_rest(high));
+        }
+    }
+    work->units[row] = highest == 0.0f ? 1.0f : highest;
+}
+
+/* weigh_row() where each chunk's weights are multiples of a unit. */
+static void weigh_row_in_units(const kvspan_tile_block *block, const kvspan_tile_chunk *chunk,
+                               uint32_t row, uint32_t vectors, struct sight sight, vector shift)
+{
+    const float highest = scale_weights(block, chunk, row, vectors, sight, shift);
+
+    if (block->value_digits) {
+        block->value_digits->split_weights(block->work, row, vectors * VECTOR_FLOATS, highest);
+    } else {
+        write_scaled_weights(block, row, vectors, highest);
+    }
+}
+
+#endif
