@@ -300,8 +300,8 @@ static float *weights_of(uint32_t row)
 
 static int32_t weight_number(uint32_t row, uint32_t token)
 {
-    const uint8_t *const quad =
-        fixture->work->weight_digits + ((size_t)row * KVSPAN_CHUNK_TOKENS + token / 4 * 4) * 2;
+    const uint8_t *const quad = fixture->work->weight_digits +
+                                ((size_t)row * KVSPAN_CHUNK_TOKENS + (size_t)(token / 4) * 4) * 2;
 
     return quad[token % 4] * 256 + quad[4 + token % 4];
 }
