@@ -45,21 +45,12 @@ static inline void weights_store(number *target, vector low, vector high)
     _mm512_store_si512(target, (__m512i)_mm512_cvtne2ps_pbh(high, low));
 }
 
-/* Adds weights, as they were written, to a sum. */
-static inline vector weights_sum(vector sum, const number *weights)
-{
-    const __m512bh ones = (__m512bh)_mm512_set1_epi16(0x3f80);
-
-    return _mm512_dpbf16_ps(sum, (__m512bh)_mm512_load_si512(weights), ones);
-}
-
-/* What writing them took away. */
-static inline vector weights_rest(vector value)
+/* A weight as it is written. */
+static inline vector weight_rounded(vector value)
 {
     const __m256i rounded = (__m256i)_mm512_cvtneps_pbh(value);
-    const __m512i widened = _mm512_slli_epi32(_mm512_cvtepu16_epi32(rounded), 16);
 
-    return vector_subtract(value, _mm512_castsi512_ps(widened));
+    return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(rounded), 16));
 }
 
 static inline void query_pack(number *target, kvspan_dtype dtype, const void *query, uint32_t dim)

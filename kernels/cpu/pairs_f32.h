@@ -52,17 +52,10 @@ static inline void weights_store(number *target, vector low, vector high)
     vector_store(target + VECTOR_FLOATS, high);
 }
 
-/* Adds weights, as they were written, to a sum. */
-static inline vector weights_sum(vector sum, const number *weights)
+/* A weight as it is written. */
+static inline vector weight_rounded(vector value)
 {
-    return vector_add(sum, vector_add(vector_load(weights), vector_load(weights + VECTOR_FLOATS)));
-}
-
-/* What writing them took away. */
-static inline vector weights_rest(vector value)
-{
-    (void)value;
-    return vector_of(0.0f);
+    return value;
 }
 
 static inline void query_pack(number *target, kvspan_dtype dtype, const void *query, uint32_t dim)

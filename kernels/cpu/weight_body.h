@@ -132,9 +132,10 @@ static void weigh_row(const kvspan_tile_block *block, uint32_t row, uint32_t vec
         const vector high =
             exponential(vector_subtract(vector_load(scores + lane + VECTOR_FLOATS), shift));
 
-        sum = vector_add(sum, vector_add(low, high));
+        /* One vector after the other: zeros in front of a row's tokens then change no bit. */
+        sum = vector_add(vector_add(sum, low), high);
         weights_store(weights + lane, low, high);
-        weight_sum = weights_sum(weight_sum, weights + lane);
+        weight_sum = vector_add(vector_add(weight_sum, weight_rounded(low)), weight_rounded(high));
     }
     work->sums[row] += vector_sum(sum);
     work->weight_sums[row] += vector_sum(weight_sum);
@@ -187,7 +188,8 @@ static void write_scaled_weights(const kvspan_tile_block *block, uint32_t row, u
 
         weights_store(weights + lane, low, high);
         if (!WEIGHTS_ARE_EXACT) {
-            weights_store(rests + lane, weights_rest(low), weights_rest(high));
+            weights_store(rests + lane, vector_subtract(low, weight_rounded(low)),
+                          vector_subtract(high, weight_rounded(high)));
         }
     }
     work->units[row] = highest == 0.0f ? 1.0f : highest;

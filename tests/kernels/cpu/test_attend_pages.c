@@ -127,14 +127,24 @@ typedef struct part {
     uint32_t first_row;
     uint32_t row_end;
     uint32_t window;
+    uint32_t chunk_tokens; /* that are attended together; 0 = all of a row */
 } part;
+
+static kvspan_work_row row_from(const world *it, uint32_t row, uint32_t token, uint32_t token_count)
+{
+    return (kvspan_work_row){ .position = rows[row].position + token,
+                              .slot = it->slots[row],
+                              .first_token = it->starts[row] + token,
+                              .token_count = token_count };
+}
 
 static void attend(const world *it, kvspan_device *device, const part *wanted, answer *to)
 {
     const int64_t token_stride = (int64_t)Q_HEADS * DIM;
     const kvspan_token_rule rule = { .page_tokens = PAGE_TOKENS, .member_count = 1 };
     const size_t first = (size_t)wanted->first_head * DIM;
-    kvspan_work_row work_rows[SEQUENCES];
+    kvspan_work_row work_rows[MAX_TOKENS];
+    uint32_t row_count = 0;
     kvspan_work_item items[MAX_ITEMS];
     kvspan_attend_pages_args args = { .keys = kvspan_page_format_view(&it->format, it->arena, 0, 0),
                                       .values =
@@ -168,13 +178,16 @@ static void attend(const world *it, kvspan_device *device, const part *wanted, a
                                       .scale = 0.125f };
 
     for (uint32_t i = wanted->first_row; i < wanted->row_end; i++) {
-        work_rows[i - wanted->first_row] = (kvspan_work_row){ .position = rows[i].position,
-                                                              .slot = it->slots[i],
-                                                              .first_token = it->starts[i],
-                                                              .token_count = rows[i].token_count };
+        const uint32_t chunk = wanted->chunk_tokens ? wanted->chunk_tokens : rows[i].token_count;
+
+        for (uint32_t token = 0; token < rows[i].token_count; token += chunk) {
+            const uint32_t left = rows[i].token_count - token;
+
+            work_rows[row_count++] = row_from(it, i, token, left < chunk ? left : chunk);
+        }
     }
-    args.plan = kvspan_work_plan_make(work_rows, wanted->row_end - wanted->first_row, &rule,
-                                      wanted->window, device->tile_tokens, items);
+    args.plan = kvspan_work_plan_make(work_rows, row_count, &rule, wanted->window,
+                                      device->tile_tokens, items);
     ck_assert_uint_le(args.plan.item_count, MAX_ITEMS);
     ck_assert_int_eq(device->kernels->attend_pages(device, &args, NULL, NULL), KVSPAN_OK);
 }
@@ -196,7 +209,7 @@ static void expect_same(const answer *whole, const answer *parts)
 /* Every device once alone against the reference column, then part by part against itself. */
 static void check_device(const world *it, int number, uint32_t window, const answer *reference)
 {
-    const part all = { 0, Q_HEADS, 0, SEQUENCES, window };
+    const part all = { 0, Q_HEADS, 0, SEQUENCES, window, 0 };
     kvspan_device *const device = cpu_device_open(number);
     kvspan_device *const lone = device ? cpu_device_open(number / 3 * 3) : NULL;
     answer *const whole = calloc(1, sizeof(*whole));
@@ -213,11 +226,18 @@ static void check_device(const world *it, int number, uint32_t window, const ans
         }
         attend(it, lone, &all, parts);
         expect_same(whole, parts);
+        for (uint32_t chunk = 1; chunk < 8; chunk += 3) {
+            const part chunks = { 0, Q_HEADS, 0, SEQUENCES, window, chunk };
+
+            memset(parts, 0, sizeof(*parts));
+            attend(it, device, &chunks, parts);
+            expect_same(whole, parts);
+        }
         memset(parts, 0, sizeof(*parts));
         /* Shares that are no multiple of a group, too: ranks that share a kv head have such. */
         for (uint32_t head = 0; head < Q_HEADS; head += 3) {
             for (uint32_t row = 0; row < SEQUENCES; row++) {
-                const part share = { head, 3, row, row + 1, window };
+                const part share = { head, 3, row, row + 1, window, 0 };
 
                 attend(it, device, &share, parts);
             }
@@ -230,11 +250,11 @@ static void check_device(const world *it, int number, uint32_t window, const ans
     free(parts);
 }
 
-START_TEST(bits_depend_on_neither_threads_nor_heads_nor_neighbours)
+START_TEST(bits_depend_on_no_thread_head_neighbour_or_chunk)
 {
     const uint32_t window = _i % 2 == 0 ? 0 : 1500;
     world *const it = make_world(dtypes[_i / 2]);
-    const part all = { 0, Q_HEADS, 0, SEQUENCES, window };
+    const part all = { 0, Q_HEADS, 0, SEQUENCES, window, 0 };
     answer *const reference = calloc(1, sizeof(*reference));
     kvspan_device *device = NULL;
 
@@ -255,7 +275,7 @@ int main(void)
     Suite *suite = suite_create("kernels/cpu/attend_pages");
     TCase *bits = tcase_create("bits");
 
-    tcase_add_loop_test(bits, bits_depend_on_neither_threads_nor_heads_nor_neighbours, 0, 6);
+    tcase_add_loop_test(bits, bits_depend_on_no_thread_head_neighbour_or_chunk, 0, 6);
     suite_add_tcase(suite, bits);
     return suite_run(suite);
 }
