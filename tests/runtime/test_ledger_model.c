@@ -39,7 +39,7 @@ static const uint32_t open_weights[OPERATION_KINDS] = { 7, 9, 8, 10, 9, 1, 38, 7
 static const uint32_t closed_weights[OPERATION_KINDS] = { 6, 9, 8, 10, 9, 70, 0, 0, 0, 0, 7 };
 
 enum {
-    STATUSES = KVSPAN_ERR_TRANSPORT + 1
+    STATUSES = KVSPAN_ERR_NO_SLOTS + 1
 };
 
 typedef struct operation_counters {
