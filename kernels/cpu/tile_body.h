@@ -291,20 +291,26 @@ static void fold_chunk(const kvspan_tile_block *block, const kvspan_tile_chunk *
     }
 }
 
-/* Rounded weights are a little more or less in all than the sum: outputs are made to fit. Weights
- * with scales have been added in full. */
+/* Rounded weights are a little more or less in all than the sum: outputs are made to fit. */
+static void fit_outputs(const kvspan_tile_block *block, uint32_t row)
+{
+    const float sum = block->work->sums[row];
+    const float weight_sum = block->work->weight_sums[row];
+
+    if (weight_sum != 0.0f && weight_sum != sum) {
+        scale_row(block->work->outputs + (size_t)row * block->value_dim, block->value_dim,
+                  sum / weight_sum);
+    }
+}
+
 static void finish_split(const kvspan_tile_block *block)
 {
-    kvspan_tile_workspace *const work = block->work;
-
+    /* Weights in units have been added in full. */
     if (WEIGHTS_ARE_EXACT || has_units(block)) {
         return;
     }
     for (uint32_t row = 0; row < block->row_count; row++) {
-        if (work->weight_sums[row] != 0.0f && work->weight_sums[row] != work->sums[row]) {
-            scale_row(work->outputs + (size_t)row * block->value_dim, block->value_dim,
-                      work->sums[row] / work->weight_sums[row]);
-        }
+        fit_outputs(block, row);
     }
 }
 

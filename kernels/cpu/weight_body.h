@@ -178,7 +178,6 @@ static void write_scaled_weights(const kvspan_tile_block *block, uint32_t row, u
     kvspan_tile_workspace *const work = block->work;
     const float *const scores = work->scores + (size_t)row * KVSPAN_CHUNK_TOKENS;
     number *const weights = (number *)work->weights + (size_t)row * KVSPAN_CHUNK_TOKENS;
-    number *const rests = (number *)work->rests + (size_t)row * KVSPAN_CHUNK_TOKENS;
     const vector unit = vector_of(highest == 0.0f ? 1.0f : highest);
 
     for (uint32_t i = 0; i < vectors; i += 2) {
@@ -188,7 +187,8 @@ static void write_scaled_weights(const kvspan_tile_block *block, uint32_t row, u
 
         weights_store(weights + lane, low, high);
         if (!WEIGHTS_ARE_EXACT) {
-            weights_store(rests + lane, vector_subtract(low, weight_rounded(low)),
+            weights_store((number *)work->rests + (size_t)row * KVSPAN_CHUNK_TOKENS + lane,
+                          vector_subtract(low, weight_rounded(low)),
                           vector_subtract(high, weight_rounded(high)));
         }
     }
