@@ -1,10 +1,7 @@
 #include "launch/bench_options.h"
 
-#include <argp.h>
-#include <string.h>
-
 #include "launch/bench_report.h"
-#include "launch/option_values.h"
+#include "launch/option_parser.h"
 
 enum {
     MAX_SEQUENCES = 4096,
@@ -100,41 +97,19 @@ static const kvspan_option_word case_words[] = { { "attention", KVSPAN_BENCH_ATT
                                                  { "append", KVSPAN_BENCH_APPEND },
                                                  { "ledger", KVSPAN_BENCH_LEDGER },
                                                  { NULL, 0 } };
-static const kvspan_option_word dtype_words[] = { { "bfloat16", KVSPAN_BF16 },
-                                                  { "bf16", KVSPAN_BF16 },
-                                                  { "float16", KVSPAN_F16 },
-                                                  { "f16", KVSPAN_F16 },
-                                                  { "float32", KVSPAN_F32 },
-                                                  { "f32", KVSPAN_F32 },
-                                                  { "int8", KVSPAN_I8 },
-                                                  { "float8_e4m3", KVSPAN_F8E4M3 },
-                                                  { "float8_e5m2", KVSPAN_F8E5M2 },
+static const kvspan_option_word dtype_words[] = { KVSPAN_OPTION_FLOAT_WORDS,
+                                                  KVSPAN_OPTION_QUANTISED_WORDS,
                                                   { NULL, 0 } };
 
-/* What argp hands to the parser. Zero stands for the default of the case. */
+/* Zero stands for the default of the case. */
 typedef struct parse_state {
     kvspan_bench_options options;
     uint32_t given; /* BIT() of each key */
-    kvspan_error error;
-    kvspan_status status;
 } parse_state;
-
-static const char *name_of(int key)
-{
-    for (const struct argp_option *option = known_options; option->name || option->doc; option++) {
-        if (option->key == key && option->name) {
-            return option->name;
-        }
-    }
-    return "?";
-}
 
 static kvspan_status parse_model(int key, const kvspan_option *given, kvspan_bench_options *options,
                                  kvspan_error *error)
 {
-    int dtype = 0;
-    kvspan_status status;
-
     switch (key) {
     case KEY_Q_HEADS:
         return kvspan_option_count(given, 1, KVSPAN_MAX_HEADS, &options->q_heads, error);
@@ -150,10 +125,7 @@ static kvspan_status parse_model(int key, const kvspan_option *given, kvspan_ben
     case KEY_SOFT_CAP: return kvspan_option_real(given, 0, 1e6, 1, &options->soft_cap, error);
     case KEY_LAYERS:
         return kvspan_option_count(given, 1, KVSPAN_MAX_LAYERS, &options->layer_count, error);
-    default:
-        status = kvspan_option_choice(given, dtype_words, &dtype, error);
-        options->kv_dtype = status == KVSPAN_OK ? (kvspan_dtype)dtype : options->kv_dtype;
-        return status;
+    default: return kvspan_option_dtype(given, dtype_words, &options->kv_dtype, error);
     }
 }
 
@@ -175,11 +147,13 @@ static kvspan_status parse_work(int key, const kvspan_option *given, kvspan_benc
     }
 }
 
-static kvspan_status parse_option(int key, const char *text, kvspan_bench_options *options,
-                                  kvspan_error *error)
+static kvspan_status take_option(void *context, int key, const kvspan_option *given,
+                                 kvspan_error *error)
 {
-    const kvspan_option given = { .name = name_of(key), .text = text };
+    parse_state *parse = context;
+    kvspan_bench_options *options = &parse->options;
 
+    parse->given |= BIT(key);
     switch (key) {
     case KEY_Q_HEADS:
     case KEY_KV_HEADS:
@@ -188,19 +162,19 @@ static kvspan_status parse_option(int key, const char *text, kvspan_bench_option
     case KEY_WINDOW:
     case KEY_SOFT_CAP:
     case KEY_LAYERS:
-    case KEY_KV_DTYPE: return parse_model(key, &given, options, error);
-    case KEY_DEVICE: return kvspan_device_choice_name(&given, &options->device, error);
-    case KEY_THREADS: return kvspan_device_choice_threads(&given, &options->device, error);
-    case KEY_ISA: return kvspan_device_choice_isa(&given, &options->device, error);
+    case KEY_KV_DTYPE: return parse_model(key, given, options, error);
+    case KEY_DEVICE: return kvspan_device_choice_name(given, &options->device, error);
+    case KEY_THREADS: return kvspan_device_choice_threads(given, &options->device, error);
+    case KEY_ISA: return kvspan_device_choice_isa(given, &options->device, error);
     case KEY_JSON: options->is_json = true; return KVSPAN_OK;
     case KEY_HELP: options->is_help = true; return KVSPAN_OK;
-    default: return parse_work(key, &given, options, error);
+    default: return parse_work(key, given, options, error);
     }
 }
 
-static kvspan_status parse_case(const char *text, kvspan_bench_options *options,
-                                kvspan_error *error)
+static kvspan_status take_case(void *context, const char *text, kvspan_error *error)
 {
+    kvspan_bench_options *options = &((parse_state *)context)->options;
     const kvspan_option given = { .name = "CASE", .text = text };
     int what = 0;
     kvspan_status status;
@@ -217,33 +191,12 @@ static kvspan_status parse_case(const char *text, kvspan_bench_options *options,
     return KVSPAN_OK;
 }
 
-/* argp's callback. */
-static error_t take_argument(int key, char *text, struct argp_state *state)
-{
-    parse_state *parse = state->input;
-
-    if (key == ARGP_KEY_ERROR && parse->status == KVSPAN_OK) {
-        /* argp has found it and keeps the reason to itself. */
-        parse->status = kvspan_fail(&parse->error, KVSPAN_ERR_ARGUMENT,
-                                    "\"%.60s\" is not known, not clear, or has a value too few or "
-                                    "too many",
-                                    state->argv[state->next - 1]);
-    }
-    if (key == ARGP_KEY_ARG) {
-        parse->status = parse_case(text, &parse->options, &parse->error);
-        return parse->status == KVSPAN_OK ? 0 : EINVAL;
-    }
-    if (key < KEY_Q_HEADS || key > KEY_HELP) {
-        return ARGP_ERR_UNKNOWN;
-    }
-    parse->given |= BIT(key);
-    parse->status = parse_option(key, text, &parse->options, &parse->error);
-    return parse->status == KVSPAN_OK ? 0 : EINVAL;
-}
-
-static const struct argp parser = {
-    .options = known_options, .parser = take_argument, .args_doc = "CASE", .doc = documentation
-};
+static const kvspan_option_parser parser = { .command = "kvspan bench",
+                                             .options = known_options,
+                                             .operand = "CASE",
+                                             .documentation = documentation,
+                                             .take = take_option,
+                                             .take_operand = take_case };
 
 static uint32_t choose(uint32_t given, uint32_t otherwise)
 {
@@ -287,7 +240,7 @@ static kvspan_status check_together(const parse_state *parse, kvspan_error *erro
     for (int key = KEY_Q_HEADS; key <= KEY_HELP; key++) {
         if ((refused & BIT(key)) != 0) {
             return kvspan_fail(error, KVSPAN_ERR_ARGUMENT, "--%s has no meaning for this case",
-                               name_of(key));
+                               kvspan_option_parser_name(&parser, key));
         }
     }
     if (options->lengths_path && (parse->given & BIT(KEY_CONTEXT)) != 0) {
@@ -307,21 +260,14 @@ kvspan_status kvspan_bench_options_parse(int argc, char **argv, kvspan_bench_opt
                                          kvspan_error *error)
 {
     parse_state parse = { .options = { .kv_dtype = KVSPAN_BF16 } };
+    kvspan_status status = kvspan_option_parser_read(&parser, argc, argv, &parse, error);
 
-    if (argp_parse(&parser, argc, argv, ARGP_NO_ERRS | ARGP_NO_EXIT | ARGP_NO_HELP, NULL, &parse) !=
-            0 &&
-        parse.status == KVSPAN_OK) {
-        parse.status = kvspan_fail(&parse.error, KVSPAN_ERR_MEMORY, "no memory to read options");
-    }
-    if (parse.status == KVSPAN_OK && !parse.options.is_help) {
+    if (status == KVSPAN_OK && !parse.options.is_help) {
         fill_defaults(&parse.options);
-        parse.status = check_together(&parse, &parse.error);
+        status = check_together(&parse, error);
     }
-    if (parse.status != KVSPAN_OK) {
-        if (error) {
-            *error = parse.error;
-        }
-        return parse.status;
+    if (status != KVSPAN_OK) {
+        return status;
     }
     *options_out = parse.options;
     return KVSPAN_OK;
@@ -329,7 +275,5 @@ kvspan_status kvspan_bench_options_parse(int argc, char **argv, kvspan_bench_opt
 
 void kvspan_bench_options_help(void)
 {
-    char name[] = "kvspan bench";
-
-    argp_help(&parser, stdout, ARGP_HELP_SHORT_USAGE | ARGP_HELP_LONG | ARGP_HELP_DOC, name);
+    kvspan_option_parser_help(&parser);
 }

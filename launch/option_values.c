@@ -68,6 +68,18 @@ kvspan_status kvspan_option_count(const kvspan_option *option, uint32_t low, uin
     return status;
 }
 
+kvspan_status kvspan_option_count64(const kvspan_option *option, int64_t low, int64_t high,
+                                    uint64_t *value_out, kvspan_error *error)
+{
+    int64_t value = 0;
+    const kvspan_status status = kvspan_option_integer(option, low, high, &value, error);
+
+    if (status == KVSPAN_OK) {
+        *value_out = (uint64_t)value;
+    }
+    return status;
+}
+
 /* The power of two that a suffix stands for, -1 if it is none. */
 static int suffix_bits(const char *suffix)
 {
@@ -145,4 +157,16 @@ kvspan_status kvspan_option_choice(const kvspan_option *option, const kvspan_opt
     }
     return kvspan_fail(error, KVSPAN_ERR_ARGUMENT, "--%s is \"%.40s\", not one of: %s",
                        option->name, option->text, list);
+}
+
+kvspan_status kvspan_option_dtype(const kvspan_option *option, const kvspan_option_word *words,
+                                  kvspan_dtype *dtype_out, kvspan_error *error)
+{
+    int dtype = 0;
+    const kvspan_status status = kvspan_option_choice(option, words, &dtype, error);
+
+    if (status == KVSPAN_OK) {
+        *dtype_out = (kvspan_dtype)dtype;
+    }
+    return status;
 }

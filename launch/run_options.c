@@ -1,10 +1,6 @@
 #include "launch/run_options.h"
 
-#include <argp.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include "launch/option_values.h"
+#include "launch/option_parser.h"
 #include "launch/trace.h"
 #include "launch/workload.h"
 
@@ -163,17 +159,9 @@ static const char documentation[] =
     "Exit codes: 0 good, 1 a check failed, 2 usage or configuration, 3 finished with\n"
     "requests refused, 4 a rank was late or failed, 5 input or output.";
 
-static const kvspan_option_word dtype_words[] = { { "bfloat16", KVSPAN_BF16 },
-                                                  { "bf16", KVSPAN_BF16 },
-                                                  { "float16", KVSPAN_F16 },
-                                                  { "f16", KVSPAN_F16 },
-                                                  { "float32", KVSPAN_F32 },
-                                                  { "f32", KVSPAN_F32 },
-                                                  { NULL, 0 } };
+static const kvspan_option_word dtype_words[] = { KVSPAN_OPTION_FLOAT_WORDS, { NULL, 0 } };
 static const kvspan_option_word kv_dtype_words[] = { { "same", 0 },
-                                                     { "int8", KVSPAN_I8 },
-                                                     { "float8_e4m3", KVSPAN_F8E4M3 },
-                                                     { "float8_e5m2", KVSPAN_F8E5M2 },
+                                                     KVSPAN_OPTION_QUANTISED_WORDS,
                                                      { NULL, 0 } };
 static const kvspan_option_word policy_words[] = { { "refuse", KVSPAN_HEADS_REFUSE },
                                                    { "replicate", KVSPAN_HEADS_REPLICATE },
@@ -184,36 +172,6 @@ static const kvspan_option_word gather_words[] = { { "none", KVSPAN_GATHER_NONE 
                                                    { "heads", KVSPAN_GATHER_HEADS },
                                                    { NULL, 0 } };
 
-/* What argp hands to the parser. */
-typedef struct parse_state {
-    kvspan_run_options options;
-    kvspan_error error;
-    kvspan_status status;
-} parse_state;
-
-static const char *name_of(int key)
-{
-    for (const struct argp_option *option = known_options; option->name || option->doc; option++) {
-        if (option->key == key && option->name) {
-            return option->name;
-        }
-    }
-    return "?";
-}
-
-/* A whole number that is kept in 64 bits. */
-static kvspan_status parse_long(const kvspan_option *option, int64_t low, int64_t high,
-                                uint64_t *value_out, kvspan_error *error)
-{
-    int64_t value = 0;
-    const kvspan_status status = kvspan_option_integer(option, low, high, &value, error);
-
-    if (status == KVSPAN_OK) {
-        *value_out = (uint64_t)value;
-    }
-    return status;
-}
-
 static kvspan_status parse_requests(int key, const kvspan_option *given,
                                     kvspan_run_options *options, kvspan_error *error)
 {
@@ -221,22 +179,13 @@ static kvspan_status parse_requests(int key, const kvspan_option *given,
     case KEY_TRACE: options->trace_path = given->text; return KVSPAN_OK;
     case KEY_WORKLOAD: options->workload = given->text; return KVSPAN_OK;
     case KEY_REQUESTS:
-        return parse_long(given, 1, KVSPAN_TRACE_MAX_REQUESTS, &options->request_count, error);
+        return kvspan_option_count64(given, 1, KVSPAN_TRACE_MAX_REQUESTS, &options->request_count,
+                                     error);
     case KEY_ARRIVALS: options->honours_arrivals = true; return KVSPAN_OK;
     case KEY_STEP_MS: return kvspan_option_count(given, 1, MAX_STEP_MS, &options->step_ms, error);
     case KEY_SCALE: return kvspan_option_real(given, 1, 1e9, 0, &options->scale, error);
-    default: return parse_long(given, 0, INT64_MAX, &options->seed, error);
+    default: return kvspan_option_count64(given, 0, INT64_MAX, &options->seed, error);
     }
-}
-
-static kvspan_status parse_dtype(const kvspan_option *given, const kvspan_option_word *words,
-                                 kvspan_dtype *dtype_out, kvspan_error *error)
-{
-    int dtype = 0;
-    const kvspan_status status = kvspan_option_choice(given, words, &dtype, error);
-
-    *dtype_out = status == KVSPAN_OK ? (kvspan_dtype)dtype : *dtype_out;
-    return status;
 }
 
 static kvspan_status parse_model(int key, const kvspan_option *given, kvspan_run_options *options,
@@ -260,8 +209,8 @@ static kvspan_status parse_model(int key, const kvspan_option *given, kvspan_run
     case KEY_FULL_EVERY:
         return kvspan_option_count(given, 1, KVSPAN_MAX_LAYERS, &options->full_every, error);
     case KEY_SOFT_CAP: return kvspan_option_real(given, 0, 1e6, 0, &options->soft_cap, error);
-    case KEY_DTYPE: return parse_dtype(given, dtype_words, &options->dtype, error);
-    default: return parse_dtype(given, kv_dtype_words, &options->kv_dtype, error);
+    case KEY_DTYPE: return kvspan_option_dtype(given, dtype_words, &options->dtype, error);
+    default: return kvspan_option_dtype(given, kv_dtype_words, &options->kv_dtype, error);
     }
 }
 
@@ -302,8 +251,8 @@ static kvspan_status parse_size(int key, const kvspan_option *given, kvspan_run_
     case KEY_TOKEN_BUDGET:
         return kvspan_option_count(given, 1, KVSPAN_MAX_STEP_TOKENS, &options->token_budget, error);
     default:
-        return parse_long(given, 1, KVSPAN_MAX_SEQUENCE_TOKENS, &options->max_sequence_tokens,
-                          error);
+        return kvspan_option_count64(given, 1, KVSPAN_MAX_SEQUENCE_TOKENS,
+                                     &options->max_sequence_tokens, error);
     }
 }
 
@@ -312,7 +261,8 @@ static kvspan_status parse_check(int key, const kvspan_option *given, kvspan_run
 {
     switch (key) {
     case KEY_COMPARE: return kvspan_device_choice_name(given, &options->compare, error);
-    case KEY_VERIFY: return parse_long(given, 0, MAX_VERIFY_ROWS, &options->verify_rows, error);
+    case KEY_VERIFY:
+        return kvspan_option_count64(given, 0, MAX_VERIFY_ROWS, &options->verify_rows, error);
     case KEY_DEADLINE_MS:
         return kvspan_option_count(given, 1, MAX_DEADLINE_MS, &options->deadline_ms, error);
     case KEY_FLIP_BIT:
@@ -324,10 +274,10 @@ static kvspan_status parse_check(int key, const kvspan_option *given, kvspan_run
     }
 }
 
-static kvspan_status parse_option(int key, const char *text, kvspan_run_options *options,
-                                  kvspan_error *error)
+static kvspan_status take_option(void *context, int key, const kvspan_option *given,
+                                 kvspan_error *error)
 {
-    const kvspan_option given = { .name = name_of(key), .text = text };
+    kvspan_run_options *options = context;
 
     switch (key) {
     case KEY_TRACE:
@@ -336,7 +286,7 @@ static kvspan_status parse_option(int key, const char *text, kvspan_run_options 
     case KEY_ARRIVALS:
     case KEY_STEP_MS:
     case KEY_SCALE:
-    case KEY_SEED: return parse_requests(key, &given, options, error);
+    case KEY_SEED: return parse_requests(key, given, options, error);
     case KEY_MODEL:
     case KEY_LAYERS:
     case KEY_Q_HEADS:
@@ -347,14 +297,14 @@ static kvspan_status parse_option(int key, const char *text, kvspan_run_options 
     case KEY_FULL_EVERY:
     case KEY_SOFT_CAP:
     case KEY_DTYPE:
-    case KEY_KV_DTYPE: return parse_model(key, &given, options, error);
+    case KEY_KV_DTYPE: return parse_model(key, given, options, error);
     case KEY_MESH:
     case KEY_PARTITION:
     case KEY_HEADS_POLICY:
-    case KEY_GATHER: return parse_placement(key, &given, options, error);
-    case KEY_DEVICE: return kvspan_device_choice_name(&given, &options->device, error);
-    case KEY_THREADS: return kvspan_device_choice_threads(&given, &options->device, error);
-    case KEY_ISA: return kvspan_device_choice_isa(&given, &options->device, error);
+    case KEY_GATHER: return parse_placement(key, given, options, error);
+    case KEY_DEVICE: return kvspan_device_choice_name(given, &options->device, error);
+    case KEY_THREADS: return kvspan_device_choice_threads(given, &options->device, error);
+    case KEY_ISA: return kvspan_device_choice_isa(given, &options->device, error);
     case KEY_COMPARE:
     case KEY_VERIFY:
     case KEY_DEADLINE_MS:
@@ -362,38 +312,15 @@ static kvspan_status parse_option(int key, const char *text, kvspan_run_options 
     case KEY_NO_ATTENTION:
     case KEY_JSON:
     case KEY_PROGRESS:
-    case KEY_HELP: return parse_check(key, &given, options, error);
-    default: return parse_size(key, &given, options, error);
+    case KEY_HELP: return parse_check(key, given, options, error);
+    default: return parse_size(key, given, options, error);
     }
 }
 
-/* argp's callback. */
-static error_t take_argument(int key, char *text, struct argp_state *state)
-{
-    parse_state *parse = state->input;
-
-    if (key == ARGP_KEY_ERROR && parse->status == KVSPAN_OK) {
-        /* argp has found it and keeps the reason to itself. */
-        parse->status = kvspan_fail(&parse->error, KVSPAN_ERR_ARGUMENT,
-                                    "\"%.60s\" is not known, not clear, or has a value too few or "
-                                    "too many",
-                                    state->argv[state->next - 1]);
-    }
-    if (key == ARGP_KEY_ARG) {
-        parse->status =
-            kvspan_fail(&parse->error, KVSPAN_ERR_ARGUMENT, "\"%.60s\" is not an option", text);
-        return EINVAL;
-    }
-    if (key < KEY_TRACE || key > KEY_HELP) {
-        return ARGP_ERR_UNKNOWN;
-    }
-    parse->status = parse_option(key, text, &parse->options, &parse->error);
-    return parse->status == KVSPAN_OK ? 0 : EINVAL;
-}
-
-static const struct argp parser = { .options = known_options,
-                                    .parser = take_argument,
-                                    .doc = documentation };
+static const kvspan_option_parser parser = { .command = "kvspan run",
+                                             .options = known_options,
+                                             .documentation = documentation,
+                                             .take = take_option };
 
 /* What only several options together can have wrong. */
 static kvspan_status check_together(const kvspan_run_options *options, kvspan_error *error)
@@ -433,47 +360,37 @@ static kvspan_status check_together(const kvspan_run_options *options, kvspan_er
 kvspan_status kvspan_run_options_parse(int argc, char **argv, kvspan_run_options *options_out,
                                        kvspan_error *error)
 {
-    parse_state parse = { .options = { .scale = 1,
-                                       .window_tokens = -1,
-                                       .soft_cap = -1,
-                                       .gather = KVSPAN_GATHER_HEADS,
-                                       .page_tokens = 16,
-                                       .slot_count = 64,
-                                       .token_budget = 512,
-                                       .deadline_ms = 60000,
-                                       .flip_bit_rank = -1 } };
-    kvspan_run_options *options = &parse.options;
+    kvspan_run_options options = { .scale = 1,
+                                   .window_tokens = -1,
+                                   .soft_cap = -1,
+                                   .gather = KVSPAN_GATHER_HEADS,
+                                   .page_tokens = 16,
+                                   .slot_count = 64,
+                                   .token_budget = 512,
+                                   .deadline_ms = 60000,
+                                   .flip_bit_rank = -1 };
+    kvspan_status status = kvspan_option_parser_read(&parser, argc, argv, &options, error);
 
-    if (argp_parse(&parser, argc, argv, ARGP_NO_ERRS | ARGP_NO_EXIT | ARGP_NO_HELP, NULL, &parse) !=
-            0 &&
-        parse.status == KVSPAN_OK) {
-        parse.status = kvspan_fail(&parse.error, KVSPAN_ERR_MEMORY, "no memory to read options");
+    if (status == KVSPAN_OK && !options.is_help) {
+        status = check_together(&options, error);
     }
-    if (parse.status == KVSPAN_OK && !options->is_help) {
-        parse.status = check_together(options, &parse.error);
+    if (status != KVSPAN_OK) {
+        return status;
     }
-    if (parse.status != KVSPAN_OK) {
-        if (error) {
-            *error = parse.error;
-        }
-        return parse.status;
+    if (!options.trace_path && !options.workload) {
+        options.workload = "short";
     }
-    if (!options->trace_path && !options->workload) {
-        options->workload = "short";
+    if (!options.trace_path && options.request_count == 0) {
+        options.request_count = DEFAULT_MADE_REQUESTS;
     }
-    if (!options->trace_path && options->request_count == 0) {
-        options->request_count = DEFAULT_MADE_REQUESTS;
+    if (options.honours_arrivals && options.step_ms == 0) {
+        options.step_ms = DEFAULT_STEP_MS;
     }
-    if (options->honours_arrivals && options->step_ms == 0) {
-        options->step_ms = DEFAULT_STEP_MS;
-    }
-    *options_out = *options;
+    *options_out = options;
     return KVSPAN_OK;
 }
 
 void kvspan_run_options_help(void)
 {
-    char name[] = "kvspan run";
-
-    argp_help(&parser, stdout, ARGP_HELP_SHORT_USAGE | ARGP_HELP_LONG | ARGP_HELP_DOC, name);
+    kvspan_option_parser_help(&parser);
 }
