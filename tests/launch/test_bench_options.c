@@ -1,53 +1,16 @@
 #include "launch/bench_options.h"
+#include "option_lists.h"
 #include "support/suite.h"
 
-#include <string.h>
-
-enum {
-    MOST_ARGUMENTS = 40
-};
-
-/* Parses a list that ends with NULL. */
-static kvspan_status parse(const char *const *arguments, kvspan_bench_options *options_out,
-                           kvspan_error *error)
+static kvspan_status read_options(int argc, char **argv, void *options_out, kvspan_error *error)
 {
-    static char program[] = "bench";
-    char *argv[MOST_ARGUMENTS + 2] = { program };
-    int argc = 1;
-
-    while (arguments[argc - 1]) {
-        ck_assert_int_le(argc, MOST_ARGUMENTS);
-        argv[argc] = (char *)(uintptr_t)arguments[argc - 1];
-        argc++;
-    }
     return kvspan_bench_options_parse(argc, argv, options_out, error);
 }
 
-#define PARSE(options, ...)                                                                       \
-    do {                                                                                          \
-        kvspan_error parse_error = { 0 };                                                         \
-        ck_assert_msg(parse((const char *const[]){ __VA_ARGS__, NULL }, options, &parse_error) == \
-                          KVSPAN_OK,                                                              \
-                      "%s", parse_error.message);                                                 \
-    } while (0)
-
-/* Fails the test unless the arguments are refused in words that contain both texts. */
-static void expect_refused(const char *const *arguments, const char *first, const char *second)
-{
-    kvspan_bench_options options = { .layer_count = 77 };
-    kvspan_error error = { 0 };
-
-    ck_assert_msg(parse(arguments, &options, &error) == KVSPAN_ERR_ARGUMENT, "%s was accepted",
-                  arguments[0]);
-    ck_assert_uint_eq(options.layer_count, 77);
-    ck_assert_msg(strstr(error.message, first) != NULL, "\"%s\" has no \"%s\"", error.message,
-                  first);
-    ck_assert_msg(strstr(error.message, second) != NULL, "\"%s\" has no \"%s\"", error.message,
-                  second);
-}
-
-#define REFUSE(first, second, ...) \
-    expect_refused((const char *const[]){ __VA_ARGS__, NULL }, first, second)
+#define PARSE(options, ...) option_list_expect_read(read_options, OPTION_LIST(__VA_ARGS__), options)
+#define REFUSE(first, second, ...)                                     \
+    option_list_expect_refused(read_options, OPTION_LIST(__VA_ARGS__), \
+                               sizeof(kvspan_bench_options), first, second)
 
 START_TEST(each_case_has_defaults_of_its_own)
 {

@@ -1,60 +1,23 @@
 #include "launch/run_options.h"
+#include "option_lists.h"
 #include "support/suite.h"
 
-#include <string.h>
-
-enum {
-    MOST_ARGUMENTS = 40
-};
-
-/* Parses a list that ends with NULL. */
-static kvspan_status parse(const char *const *arguments, kvspan_run_options *options_out,
-                           kvspan_error *error)
+static kvspan_status read_options(int argc, char **argv, void *options_out, kvspan_error *error)
 {
-    static char program[] = "run";
-    char *argv[MOST_ARGUMENTS + 2] = { program };
-    int argc = 1;
-
-    while (arguments[argc - 1]) {
-        ck_assert_int_le(argc, MOST_ARGUMENTS);
-        argv[argc] = (char *)(uintptr_t)arguments[argc - 1];
-        argc++;
-    }
     return kvspan_run_options_parse(argc, argv, options_out, error);
 }
 
-#define PARSE(options, ...)                                                                       \
-    do {                                                                                          \
-        kvspan_error parse_error = { 0 };                                                         \
-        ck_assert_msg(parse((const char *const[]){ __VA_ARGS__, NULL }, options, &parse_error) == \
-                          KVSPAN_OK,                                                              \
-                      "%s", parse_error.message);                                                 \
-    } while (0)
-
-/* Fails the test unless the arguments are refused in words that contain both texts. */
-static void expect_refused(const char *const *arguments, const char *first, const char *second)
-{
-    kvspan_run_options options = { .layer_count = 77 };
-    kvspan_error error = { 0 };
-
-    ck_assert_msg(parse(arguments, &options, &error) == KVSPAN_ERR_ARGUMENT, "%s was accepted",
-                  arguments[0]);
-    ck_assert_uint_eq(options.layer_count, 77);
-    ck_assert_msg(strstr(error.message, first) != NULL, "\"%s\" has no \"%s\"", error.message,
-                  first);
-    ck_assert_msg(strstr(error.message, second) != NULL, "\"%s\" has no \"%s\"", error.message,
-                  second);
-}
-
-#define REFUSE(first, second, ...) \
-    expect_refused((const char *const[]){ __VA_ARGS__, NULL }, first, second)
+#define PARSE(options, ...) option_list_expect_read(read_options, OPTION_LIST(__VA_ARGS__), options)
+#define REFUSE(first, second, ...)                                                                 \
+    option_list_expect_refused(read_options, OPTION_LIST(__VA_ARGS__), sizeof(kvspan_run_options), \
+                               first, second)
 
 START_TEST(without_options_the_small_model_serves_a_made_workload)
 {
     kvspan_run_options options = { 0 };
     const char *const none[] = { NULL };
 
-    ck_assert_int_eq(parse(none, &options, NULL), KVSPAN_OK);
+    ck_assert_int_eq(option_list_read(read_options, none, &options, NULL), KVSPAN_OK);
     ck_assert_ptr_null(options.trace_path);
     ck_assert_str_eq(options.workload, "short");
     ck_assert_uint_eq(options.request_count, 64);
