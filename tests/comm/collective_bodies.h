@@ -1,5 +1,6 @@
 /** @file
- * Bodies that hold on any transport: run as threads and under MPI.
+ * Groups of ranks, and collectives that move bytes among them. Bodies hold on any transport: they
+ * run as threads and under MPI.
  */
 #ifndef KVSPAN_TESTS_COMM_COLLECTIVE_BODIES_H
 #define KVSPAN_TESTS_COMM_COLLECTIVE_BODIES_H
@@ -25,11 +26,5 @@ bool body_group_make(body_group *made, const ranks_self *self, uint32_t stride, 
 void body_all_to_all(ranks_self *self);
 void body_all_gather_of_parts(ranks_self *self);
 void body_all_gather_of_records(ranks_self *self);
-void body_broadcast_from_every_root(ranks_self *self);
-void body_agree_on_the_lowest_failing_rank(ranks_self *self);
-void body_agree_names_the_field_and_both_values(ranks_self *self);
-void body_timeout_leaves_the_receive_usable(ranks_self *self);
-void body_raise_reaches_everyone(ranks_self *self);
-void body_long_message_is_refused(ranks_self *self);
 
 #endif

@@ -1,6 +1,8 @@
 /* The bodies that hold on any transport, by ranks that are threads. */
+#include "agree_bodies.h"
 #include "collective_bodies.h"
 #include "support/suite.h"
+#include "wait_bodies.h"
 
 static const uint32_t rank_counts[] = { 1, 2, 3, 4, 5, 8, 13 };
 

@@ -6,10 +6,12 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "agree_bodies.h"
 #include "collective_bodies.h"
 #include "comm/clock.h"
 #include "late_bodies.h"
 #include "support/suite.h"
+#include "wait_bodies.h"
 
 enum {
     DEADLINE_MS = 100,
