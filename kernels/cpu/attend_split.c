@@ -139,10 +139,6 @@ static void find_tiles(const struct split *split, uint64_t index, kvspan_tile_ch
     for (uint64_t token = first; token < last; token += KVSPAN_TILE_TOKENS) {
         find_tile(split, token, chunk);
     }
-    if (chunk->tile_count % 2 == 1) {
-        chunk->key_scales[chunk->tile_count] = chunk->key_scales[chunk->tile_count - 1];
-        chunk->value_scales[chunk->tile_count] = chunk->value_scales[chunk->tile_count - 1];
-    }
 }
 
 /* The chunk behind the one at `index`, of the next split too, to be fetched meanwhile; at the end
@@ -152,28 +148,25 @@ static void find_next(const struct split *split, uint64_t index, const kvspan_ti
 {
     struct split rest = *split;
 
-    *next_out = *chunk;
     rest.end = split->block->index_end;
     if (index + KVSPAN_CHUNK_TOKENS < rest.end) {
         find_tiles(&rest, index + KVSPAN_CHUNK_TOKENS, next_out);
+    } else {
+        *next_out = *chunk;
     }
 }
 
-/* Folds the chunk that begins at `index`. */
-static void fold_chunk(const struct split *split, uint64_t index)
+/* Folds a chunk while `next` is fetched. */
+static void fold_chunk(const struct split *split, kvspan_tile_chunk *chunk,
+                       const kvspan_tile_chunk *next)
 {
-    kvspan_tile_chunk chunk;
-    kvspan_tile_chunk next;
+    for (uint32_t i = 0; i < chunk->tile_count; i++) {
+        const uint32_t tile = i < next->tile_count ? i : next->tile_count - 1;
 
-    find_tiles(split, index, &chunk);
-    find_next(split, index, &chunk, &next);
-    for (uint32_t i = 0; i < chunk.tile_count; i++) {
-        const uint32_t tile = i < next.tile_count ? i : next.tile_count - 1;
-
-        chunk.next_keys[i] = next.keys[tile];
-        chunk.next_key_scales[i] = next.key_scales[tile];
+        chunk->next_keys[i] = next->keys[tile];
+        chunk->next_key_scales[i] = next->key_scales[tile];
     }
-    split->block->kernels->fold_chunk(&split->block->tile, &chunk);
+    split->block->kernels->fold_chunk(&split->block->tile, chunk);
 }
 
 static void clear_results(const kvspan_tile_block *tile)
@@ -199,11 +192,20 @@ void kvspan_attend_split(const kvspan_attend_block *block, uint64_t number)
                                  .page_tokens = args->rows.rule.page_tokens,
                                  .begin = later(first, block->index_begin),
                                  .end = earlier(first + KVSPAN_SPLIT_TOKENS, block->index_end) };
+    uint64_t index = split.begin / KVSPAN_CHUNK_TOKENS * KVSPAN_CHUNK_TOKENS;
+    kvspan_tile_chunk chunk;
 
     clear_results(&block->tile);
-    for (uint64_t index = split.begin / KVSPAN_CHUNK_TOKENS * KVSPAN_CHUNK_TOKENS;
-         index < split.end; index += KVSPAN_CHUNK_TOKENS) {
-        fold_chunk(&split, index);
+    if (index >= split.end) {
+        return;
+    }
+    find_tiles(&split, index, &chunk);
+    for (; index < split.end; index += KVSPAN_CHUNK_TOKENS) {
+        kvspan_tile_chunk next;
+
+        find_next(&split, index, &chunk, &next);
+        fold_chunk(&split, &chunk, &next);
+        chunk = next;
     }
     block->kernels->finish_split(&block->tile);
 }

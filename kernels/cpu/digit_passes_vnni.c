@@ -239,12 +239,10 @@ static void score_rows(const struct score_pass *pass, uint32_t rows, uint32_t ti
 static void score(const kvspan_tile_block *block, uint32_t first_row, uint32_t row_count,
                   const kvspan_digit_tiles *keys)
 {
-    const uint32_t parts = (row_count + SCORE_ROWS - 1) / SCORE_ROWS;
     const uint32_t end = first_row + row_count;
-    uint32_t row = first_row;
+    uint32_t rows;
 
-    for (uint32_t part = 0; part < parts; part++) {
-        const uint32_t rows = (end - row + parts - part - 1) / (parts - part);
+    for (uint32_t row = first_row; row < end; row += rows) {
         const struct score_pass pass = { .queries = block->work->query_digits + row,
                                          .dim = block->key_dim,
                                          .tiles = keys->tiles,
@@ -254,8 +252,8 @@ static void score(const kvspan_tile_block *block, uint32_t first_row, uint32_t r
                                                    (size_t)row * KVSPAN_CHUNK_TOKENS +
                                                    (size_t)keys->first * KVSPAN_TILE_TOKENS };
 
+        rows = kvspan_part_rows(end - row, SCORE_ROWS);
         score_rows(&pass, rows, keys->count);
-        row += rows;
     }
 }
 
@@ -419,7 +417,7 @@ static void fold(const kvspan_tile_block *block, uint32_t first_row, uint32_t ro
         most = lines == WIDE_LINES ? WIDE_ROWS : VALUE_ROWS;
         parts = (row_count + most - 1) / most;
         for (uint32_t part = 0; part < parts; part++) {
-            const uint32_t rows = (end - row + parts - part - 1) / (parts - part);
+            const uint32_t rows = kvspan_part_rows(end - row, most);
             const struct fold_pass pass = {
                 .weights =
                     block->work->weight_digits + ((size_t)row * KVSPAN_CHUNK_TOKENS +

@@ -39,18 +39,19 @@ enum {
     WEIGHTS_ARE_EXACT = 0
 };
 
-/* Writes 2 · VECTOR_FLOATS weights, rounded to the nearest. */
-static inline void weights_store(number *target, vector low, vector high)
-{
-    _mm512_store_si512(target, (__m512i)_mm512_cvtne2ps_pbh(high, low));
-}
-
-/* A weight as it is written. */
-static inline vector weight_rounded(vector value)
+/* Writes VECTOR_FLOATS weights, rounded to the nearest; returns them as they were written. */
+static inline vector weights_store(number *target, vector value)
 {
     const __m256i rounded = (__m256i)_mm512_cvtneps_pbh(value);
 
+    _mm256_store_si256((__m256i *)(void *)target, rounded);
     return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(rounded), 16));
+}
+
+/* The same, and what rounding took away to `rest`. */
+static inline void weights_store_whole(number *target, number *rest, vector value)
+{
+    (void)weights_store(rest, vector_subtract(value, weights_store(target, value)));
 }
 
 static inline void query_pack(number *target, kvspan_dtype dtype, const void *query, uint32_t dim)

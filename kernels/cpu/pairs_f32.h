@@ -45,17 +45,18 @@ enum {
     WEIGHTS_ARE_EXACT = 1 /* nothing is rounded when weights are written */
 };
 
-/* Writes 2 · VECTOR_FLOATS weights. */
-static inline void weights_store(number *target, vector low, vector high)
+/* Writes VECTOR_FLOATS weights; returns them as they were written. */
+static inline vector weights_store(number *target, vector value)
 {
-    vector_store(target, low);
-    vector_store(target + VECTOR_FLOATS, high);
+    vector_store(target, value);
+    return value;
 }
 
-/* A weight as it is written. */
-static inline vector weight_rounded(vector value)
+/* The same where rounding takes something away, which goes to `rest`. */
+static inline void weights_store_whole(number *target, number *rest, vector value)
 {
-    return value;
+    (void)rest;
+    (void)weights_store(target, value);
 }
 
 static inline void query_pack(number *target, kvspan_dtype dtype, const void *query, uint32_t dim)

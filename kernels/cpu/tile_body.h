@@ -46,9 +46,9 @@ static void score_step(const kvspan_tile_block *block, const kvspan_tile_chunk *
                        uint32_t head, uint32_t first_tile, uint32_t tiles)
 {
     const uint32_t dim = block->key_dim;
-    const uint32_t parts = (block->head_rows + SCORE_ROWS - 1) / SCORE_ROWS;
-    const uint32_t end = (head + 1) * block->head_rows;
-    uint32_t row = head * block->head_rows;
+    const uint32_t first_row = head * block->head_rows;
+    const uint32_t end = first_row + block->head_rows;
+    uint32_t rows;
     struct ready_tiles ready;
     struct score_pass pass = { .dim = dim, .tiles = ready.tiles, .next_tiles = ready.next };
 
@@ -62,17 +62,15 @@ static void score_step(const kvspan_tile_block *block, const kvspan_tile_chunk *
                                           .count = tiles,
                                           .first = first_tile };
 
-        block->key_digits->score(block, row, block->head_rows, &keys);
+        block->key_digits->score(block, first_row, block->head_rows, &keys);
         return;
     }
-    for (uint32_t part = 0; part < parts; part++) {
-        const uint32_t rows = (end - row + parts - part - 1) / (parts - part);
-
+    for (uint32_t row = first_row; row < end; row += rows) {
+        rows = kvspan_part_rows(end - row, SCORE_ROWS);
         pass.queries = (const number *)block->work->queries + (size_t)row * dim;
         pass.scores = block->work->scores + (size_t)row * KVSPAN_CHUNK_TOKENS +
                       (size_t)first_tile * KVSPAN_TILE_TOKENS;
         score_rows(&pass, rows, tiles);
-        row += rows;
     }
 }
 
@@ -146,17 +144,14 @@ static void fold_value_tiles(const kvspan_tile_block *block, uint32_t head, uint
                              const float *weights, float *outputs)
 {
     const uint32_t line_count = block->value_dim / KVSPAN_TILE_DIMS;
-    const uint32_t end = (head + 1) * block->head_rows;
+    const uint32_t first_row = head * block->head_rows;
+    const uint32_t end = first_row + block->head_rows;
     uint32_t lines;
+    uint32_t rows;
 
     for (uint32_t line = 0; line < line_count; line += lines) {
-        uint32_t row = head * block->head_rows;
-        uint32_t parts;
-
         lines = choose_lines(line_count - line, block->head_rows);
-        parts = (block->head_rows + most_rows(lines) - 1) / most_rows(lines);
-        for (uint32_t part = 0; part < parts; part++) {
-            const uint32_t rows = (end - row + parts - part - 1) / (parts - part);
+        for (uint32_t row = first_row; row < end; row += rows) {
             const struct value_pass pass = { .weights = (const number *)(const void *)weights +
                                                         (size_t)row * KVSPAN_CHUNK_TOKENS +
                                                         (size_t)first_tile * KVSPAN_TILE_TOKENS,
@@ -167,8 +162,8 @@ static void fold_value_tiles(const kvspan_tile_block *block, uint32_t head, uint
                                              .first_line = line,
                                              .outputs = outputs + (size_t)row * block->value_dim };
 
+            rows = kvspan_part_rows(end - row, most_rows(lines));
             fold_value_rows(&pass, rows, lines);
-            row += rows;
         }
     }
 }
@@ -246,7 +241,7 @@ static void fold_values_in_units(const kvspan_tile_block *block, const kvspan_ti
     const size_t bytes = (size_t)block->row_count * block->value_dim * sizeof(float);
 
     memset(block->work->chunk_outputs, 0, bytes);
-    if (!block->value_digits) {
+    if (!block->value_digits && !WEIGHTS_ARE_EXACT) {
         memset(block->work->rest_outputs, 0, bytes);
     }
     fold_chunk_values(block, chunk);
@@ -268,8 +263,7 @@ static int has_units(const kvspan_tile_block *block)
 static void fold_chunk(const kvspan_tile_block *block, const kvspan_tile_chunk *chunk)
 {
     kvspan_tile_workspace *const work = block->work;
-    /* Two vectors make one of weights; what is behind the last tile no row sees. */
-    const uint32_t vectors = (chunk->tile_count * LINE_VECTORS + 1) / 2 * 2;
+    const uint32_t vectors = chunk->tile_count * LINE_VECTORS;
 
     score_chunk(block, chunk);
     for (uint32_t row = 0; row < block->row_count; row++) {

@@ -115,6 +115,15 @@ typedef struct kvspan_tile_chunk {
     const float *next_key_scales[KVSPAN_CHUNK_TILES];
 } kvspan_tile_chunk;
 
+/* How many of the rows left the next pass takes, where they are taken in nearly equal parts of at
+ * most so many. */
+static inline uint32_t kvspan_part_rows(uint32_t left, uint32_t most)
+{
+    const uint32_t parts = (left + most - 1) / most;
+
+    return (left + parts - 1) / parts;
+}
+
 typedef struct kvspan_tile_kernels {
     const char *name;
     /* Writes a query of `dim` elements as the block's row. */

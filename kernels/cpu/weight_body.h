@@ -54,12 +54,17 @@ struct sight {
     int32_t last;
 };
 
+static int is_partial(struct sight sight, uint32_t vectors)
+{
+    return sight.first > 0 || sight.last < (int32_t)(vectors * VECTOR_FLOATS);
+}
+
 /* Turns products into logits, those outside [first, last) into −inf; returns the highest. */
 static float finish_scores(const kvspan_tile_block *block, const kvspan_tile_chunk *chunk,
                            uint32_t row, uint32_t vectors, struct sight sight)
 {
     float *const scores = block->work->scores + (size_t)row * KVSPAN_CHUNK_TOKENS;
-    const int is_partial = sight.first > 0 || sight.last < (int32_t)(vectors * VECTOR_FLOATS);
+    const int has_unseen = is_partial(sight, vectors);
     vector highest = vector_of(-INFINITY);
 
     for (uint32_t i = 0; i < vectors; i++) {
@@ -73,7 +78,7 @@ static float finish_scores(const kvspan_tile_block *block, const kvspan_tile_chu
         if (block->soft_cap != 0.0f) {
             score = capped(score, block->soft_cap);
         }
-        if (is_partial) {
+        if (has_unseen) {
             score =
                 vector_within(score, sight.first - lane, sight.last - lane, vector_of(-INFINITY));
         }
@@ -126,16 +131,13 @@ static void weigh_row(const kvspan_tile_block *block, uint32_t row, uint32_t vec
     vector sum = vector_of(0.0f);
     vector weight_sum = vector_of(0.0f);
 
-    for (uint32_t i = 0; i < vectors; i += 2) {
+    for (uint32_t i = 0; i < vectors; i++) {
         const size_t lane = (size_t)i * VECTOR_FLOATS;
-        const vector low = exponential(vector_subtract(vector_load(scores + lane), shift));
-        const vector high =
-            exponential(vector_subtract(vector_load(scores + lane + VECTOR_FLOATS), shift));
+        const vector weight = exponential(vector_subtract(vector_load(scores + lane), shift));
 
         /* One vector after the other: zeros in front of a row's tokens then change no bit. */
-        sum = vector_add(vector_add(sum, low), high);
-        weights_store(weights + lane, low, high);
-        weight_sum = vector_add(vector_add(weight_sum, weight_rounded(low)), weight_rounded(high));
+        sum = vector_add(sum, weight);
+        weight_sum = vector_add(weight_sum, weights_store(weights + lane, weight));
     }
     work->sums[row] += vector_sum(sum);
     work->weight_sums[row] += vector_sum(weight_sum);
@@ -146,7 +148,7 @@ static float scale_weights(const kvspan_tile_block *block, const kvspan_tile_chu
                            uint32_t row, uint32_t vectors, struct sight sight, vector shift)
 {
     float *const scores = block->work->scores + (size_t)row * KVSPAN_CHUNK_TOKENS;
-    const int is_partial = sight.first > 0 || sight.last < (int32_t)(vectors * VECTOR_FLOATS);
+    const int has_unseen = is_partial(sight, vectors);
     vector sum = vector_of(0.0f);
     vector highest = vector_of(0.0f);
 
@@ -159,7 +161,7 @@ static float scale_weights(const kvspan_tile_block *block, const kvspan_tile_chu
             weight = vector_multiply(
                 weight, load_scales(block, chunk->value_scales, block->value_head_stride, row, i));
         }
-        if (is_partial) {
+        if (has_unseen) {
             weight = vector_within(weight, sight.first - lane, sight.last - lane, vector_of(0.0f));
         }
         highest = vector_max(weight, highest);
@@ -178,19 +180,14 @@ static void write_scaled_weights(const kvspan_tile_block *block, uint32_t row, u
     kvspan_tile_workspace *const work = block->work;
     const float *const scores = work->scores + (size_t)row * KVSPAN_CHUNK_TOKENS;
     number *const weights = (number *)work->weights + (size_t)row * KVSPAN_CHUNK_TOKENS;
+    number *const rests = (number *)work->rests + (size_t)row * KVSPAN_CHUNK_TOKENS;
     const vector unit = vector_of(highest == 0.0f ? 1.0f : highest);
 
-    for (uint32_t i = 0; i < vectors; i += 2) {
+    for (uint32_t i = 0; i < vectors; i++) {
         const size_t lane = (size_t)i * VECTOR_FLOATS;
-        const vector low = vector_divide(vector_load(scores + lane), unit);
-        const vector high = vector_divide(vector_load(scores + lane + VECTOR_FLOATS), unit);
+        const vector weight = vector_divide(vector_load(scores + lane), unit);
 
-        weights_store(weights + lane, low, high);
-        if (!WEIGHTS_ARE_EXACT) {
-            weights_store((number *)work->rests + (size_t)row * KVSPAN_CHUNK_TOKENS + lane,
-                          vector_subtract(low, weight_rounded(low)),
-                          vector_subtract(high, weight_rounded(high)));
-        }
+        weights_store_whole(weights + lane, rests + lane, weight);
     }
     work->units[row] = highest == 0.0f ? 1.0f : highest;
 }
