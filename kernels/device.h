@@ -16,6 +16,8 @@ typedef struct kvspan_device_memory {
     uint64_t domain; /* of this machine's memory, or of this GPU */
 } kvspan_device_memory;
 
+typedef struct kvspan_event kvspan_event; /* of a backend */
+
 typedef struct kvspan_device_ops {
     const char *name;
     kvspan_device_description (*describe)(const kvspan_device *device);
@@ -35,6 +37,23 @@ typedef struct kvspan_device_ops {
     /* done_out: whether all that was enqueued on the stream is finished. */
     kvspan_status (*query)(kvspan_device *device, kvspan_stream stream, int *done_out,
                            kvspan_error *error);
+    /* Streams and events of the library's own, for work beside the caller's stream. Devices whose
+     * calls are synchronous give NULL for both and take it back. */
+    kvspan_status (*create_stream)(kvspan_device *device, kvspan_stream *stream_out,
+                                   kvspan_error *error);
+    void (*destroy_stream)(kvspan_device *device, kvspan_stream stream);
+    kvspan_status (*create_event)(kvspan_device *device, kvspan_event **event_out,
+                                  kvspan_error *error);
+    void (*destroy_event)(kvspan_device *device, kvspan_event *event);
+    /* The event is done once all that was enqueued on the stream before is; never recorded: done.
+     */
+    kvspan_status (*record_event)(kvspan_device *device, kvspan_event *event, kvspan_stream stream,
+                                  kvspan_error *error);
+    /* What is enqueued on the stream from now on waits for the event. */
+    kvspan_status (*await_event)(kvspan_device *device, kvspan_stream stream, kvspan_event *event,
+                                 kvspan_error *error);
+    kvspan_status (*query_event)(kvspan_device *device, kvspan_event *event, int *done_out,
+                                 kvspan_error *error);
     void (*close)(kvspan_device *device);
 } kvspan_device_ops;
 

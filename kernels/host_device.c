@@ -45,3 +45,60 @@ kvspan_status kvspan_host_device_query(kvspan_device *device, kvspan_stream stre
     *done_out = 1;
     return KVSPAN_OK;
 }
+
+kvspan_status kvspan_host_device_create_stream(kvspan_device *device, kvspan_stream *stream_out,
+                                               kvspan_error *error)
+{
+    (void)device;
+    (void)error;
+    *stream_out = NULL;
+    return KVSPAN_OK;
+}
+
+void kvspan_host_device_destroy_stream(kvspan_device *device, kvspan_stream stream)
+{
+    (void)device;
+    (void)stream;
+}
+
+kvspan_status kvspan_host_device_create_event(kvspan_device *device, kvspan_event **event_out,
+                                              kvspan_error *error)
+{
+    (void)device;
+    (void)error;
+    *event_out = NULL;
+    return KVSPAN_OK;
+}
+
+void kvspan_host_device_destroy_event(kvspan_device *device, kvspan_event *event)
+{
+    (void)device;
+    (void)event;
+}
+
+kvspan_status kvspan_host_device_record_event(kvspan_device *device, kvspan_event *event,
+                                              kvspan_stream stream, kvspan_error *error)
+{
+    (void)device;
+    (void)event;
+    (void)stream;
+    (void)error;
+    return KVSPAN_OK;
+}
+
+kvspan_status kvspan_host_device_await_event(kvspan_device *device, kvspan_stream stream,
+                                             kvspan_event *event, kvspan_error *error)
+{
+    (void)device;
+    (void)stream;
+    (void)event;
+    (void)error;
+    return KVSPAN_OK;
+}
+
+kvspan_status kvspan_host_device_query_event(kvspan_device *device, kvspan_event *event,
+                                             int *done_out, kvspan_error *error)
+{
+    (void)event;
+    return kvspan_host_device_query(device, NULL, done_out, error);
+}

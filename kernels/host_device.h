@@ -16,4 +16,18 @@ kvspan_status kvspan_host_device_copy(kvspan_device *device, void *target, const
 kvspan_status kvspan_host_device_query(kvspan_device *device, kvspan_stream stream, int *done_out,
                                        kvspan_error *error);
 
+/* Everything has happened when a call returns, so that there is nothing to order. */
+kvspan_status kvspan_host_device_create_stream(kvspan_device *device, kvspan_stream *stream_out,
+                                               kvspan_error *error);
+void kvspan_host_device_destroy_stream(kvspan_device *device, kvspan_stream stream);
+kvspan_status kvspan_host_device_create_event(kvspan_device *device, kvspan_event **event_out,
+                                              kvspan_error *error);
+void kvspan_host_device_destroy_event(kvspan_device *device, kvspan_event *event);
+kvspan_status kvspan_host_device_record_event(kvspan_device *device, kvspan_event *event,
+                                              kvspan_stream stream, kvspan_error *error);
+kvspan_status kvspan_host_device_await_event(kvspan_device *device, kvspan_stream stream,
+                                             kvspan_event *event, kvspan_error *error);
+kvspan_status kvspan_host_device_query_event(kvspan_device *device, kvspan_event *event,
+                                             int *done_out, kvspan_error *error);
+
 #endif

@@ -61,6 +61,7 @@ typedef struct kvspan_attend_pages_args {
     kvspan_plane_view values;
     kvspan_step_arrays rows;
     kvspan_work_plan plan; /* of these rows */
+    void *scratch;         /* device, attend_scratch_bytes; one call after another uses it */
     kvspan_tensor q;       /* [token][head][K dim] */
     kvspan_tensor out;     /* [token][head][V dim]; dtype of q, or f32 for partial results */
     float *lse;            /* [token][lse_stride], one per q head, natural log; may be NULL */
@@ -173,7 +174,7 @@ typedef struct kvspan_place_heads_args {
     kvspan_tensor out;
 } kvspan_place_heads_args;
 
-/* A column. Every entry is filled. All are stream-ordered. */
+/* A column. Every operation is filled. All are stream-ordered. */
 typedef struct kvspan_kernels {
     const char *name;
     kvspan_status (*append_tokens)(kvspan_device *device, const kvspan_append_tokens_args *args,
@@ -196,6 +197,13 @@ typedef struct kvspan_kernels {
                                     kvspan_stream stream, kvspan_error *error);
     kvspan_status (*place_heads)(kvspan_device *device, const kvspan_place_heads_args *args,
                                  kvspan_stream stream, kvspan_error *error);
+    /* For columns that read the plan on the device, else NULL. packed_plan_bytes: of the largest
+     * packed plan. pack_plan: writes a plan and returns the bytes written; no device is asked.
+     * attend_scratch_bytes: device memory that attend_pages works in. */
+    uint64_t (*packed_plan_bytes)(const kvspan_plan_limits *limits);
+    uint64_t (*pack_plan)(const kvspan_plan_limits *limits, const kvspan_work_plan *plan,
+                          void *packed);
+    uint64_t (*attend_scratch_bytes)(const kvspan_plan_limits *limits);
     /* Whether q/k/v/out of this type and a plane of this type can be worked on. */
     int (*has_dtype)(kvspan_dtype tensor, kvspan_dtype plane);
     /* The id of the page format that suits the column for such pages. */

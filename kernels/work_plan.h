@@ -25,7 +25,24 @@ typedef struct kvspan_work_item {
 typedef struct kvspan_work_plan {
     const kvspan_work_item *items;
     uint32_t item_count;
+    /* What the column has packed of it (kvspan_kernels.pack_plan), in host memory that the device
+     * can copy from, and the copy on the device. NULL for columns that pack nothing. */
+    const void *packed;
+    const void *device;
 } kvspan_work_plan;
+
+/* What limits the plans of a layer group, fixed when a cache is made. */
+typedef struct kvspan_plan_limits {
+    uint32_t max_rows;
+    uint32_t max_tokens;       /* of a step */
+    uint32_t max_items;        /* kvspan_work_plan_capacity() */
+    uint64_t max_local_tokens; /* of one sequence on one member */
+    uint32_t group_size;       /* query heads per kv head */
+    uint32_t q_heads;          /* of one call, at most */
+    uint32_t kv_heads;         /* local */
+    uint32_t key_dim;
+    uint32_t value_dim;
+} kvspan_plan_limits;
 
 /* What the plan is made from: host copies of the step's rows. */
 typedef struct kvspan_work_row {

@@ -95,6 +95,13 @@ static const kvspan_device_ops cpu_ops = {
     .release_pinned = kvspan_host_device_release,
     .copy = kvspan_host_device_copy,
     .query = kvspan_host_device_query,
+    .create_stream = kvspan_host_device_create_stream,
+    .destroy_stream = kvspan_host_device_destroy_stream,
+    .create_event = kvspan_host_device_create_event,
+    .destroy_event = kvspan_host_device_destroy_event,
+    .record_event = kvspan_host_device_record_event,
+    .await_event = kvspan_host_device_await_event,
+    .query_event = kvspan_host_device_query_event,
     .close = close_device,
 };
 
