@@ -74,7 +74,8 @@ bool bench_run(const bench_kernel *kernel, ptx_report *report_out)
     void **storage = calloc(variable_count + 1, sizeof *storage);
 
     for (uint32_t i = 0; i < variable_count; ++i) {
-        storage[i] = malloc(ptx_module_variable_bytes(module, i) + 1);
+        storage[i] =
+            aligned_alloc(256, (ptx_module_variable_bytes(module, i) + 256) & ~(size_t)255);
         ptx_module_variable_bind(module, i, storage[i]);
     }
     for (uint32_t i = 0; i < variable_count; ++i) {
