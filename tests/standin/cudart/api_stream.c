@@ -226,7 +226,6 @@ static cudaError_t host_call_submit(cudaStream_t handle, cudaHostFn_t function, 
     }
     *called = (host_call){ .function = function, .data = data };
     what = work_create(host_call_run, free, called, "host_function");
-    what->memory = WORK_HOST;
     return capture_submit(queue, what, what->name);
 }
 

@@ -197,6 +197,7 @@ cudaError_t launch_enqueue(const registered_kernel *kernel, const launch_shape *
 {
     stream_queue *queue = stream_find(shape->stream);
     loaded_kernel loaded;
+    work *what;
     cudaError_t error;
 
     pthread_once(&schedule_once, schedule_read);
@@ -214,8 +215,8 @@ cudaError_t launch_enqueue(const registered_kernel *kernel, const launch_shape *
     if (error != cudaSuccess) {
         return error;
     }
-    return capture_submit(queue,
-                          work_create(launch_run, launch_free,
-                                      launch_create(&loaded, shape, arguments), kernel->name),
-                          kernel->name);
+    what = work_create(launch_run, launch_free, launch_create(&loaded, shape, arguments),
+                       kernel->name);
+    what->device_mask = 1u << queue->device->index;
+    return capture_submit(queue, what, what->name);
 }

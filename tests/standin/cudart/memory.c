@@ -13,6 +13,7 @@ enum {
     ALLOCATION_LIMIT = 1 << 20, /* of an arena, freed ones too */
     REGISTERED_LIMIT = 1024,
     POISON = 0xff,
+    POISONED_BYTES = 1 << 20, /* of a freed allocation */
     ARENA_COUNT = SETTINGS_DEVICE_LIMIT + 1,
     PINNED_ARENA = SETTINGS_DEVICE_LIMIT,
     ADDRESSES_PER_BYTE = 4 /* of an arena, over the memory of the device */
@@ -133,14 +134,22 @@ static allocation *arena_find(const arena *place, uint64_t address)
     return low == 0 ? NULL : &place->allocations[low - 1];
 }
 
+/* Freed memory is filled again, for those who read it unasked, unless it is large. */
 static void allocation_end(arena *place, allocation *ended)
 {
     const uint64_t size = pages_of(ended->bytes == 0 ? 1 : ended->bytes);
 
     atomic_store(&ended->is_live, false);
     place->live_bytes -= ended->bytes;
-    protection_set(ended->begin, size, PROT_NONE);
-    madvise((void *)ended->begin, size, MADV_DONTNEED);
+    if (size <= POISONED_BYTES) {
+        protection_set(ended->begin, size, PROT_READ | PROT_WRITE);
+        memset((void *)ended->begin, POISON, size);
+    } else {
+        madvise((void *)ended->begin, size, MADV_DONTNEED);
+    }
+    if (!place->is_open) {
+        protection_set(ended->begin, size, PROT_NONE);
+    }
 }
 
 static bool arena_free(arena *place, void *address)
@@ -301,16 +310,12 @@ void memory_describe(uint64_t address, uint64_t bytes, char text_out[MEMORY_TEXT
              atomic_load(&((allocation *)found)->is_live) ? "" : ", which was freed");
 }
 
-static void live_protect(arena *place, int protection)
+/* All of an arena at once: a call for each allocation would take most of the time of a test. What
+ * lies between allocations is accessible as well then, to those who do not ask memory_find(). */
+static void arena_protect(const arena *place, int protection)
 {
-    const uint32_t count = atomic_load(&place->count);
-
-    for (uint32_t i = 0; i < count; i++) {
-        const allocation *each = &place->allocations[i];
-
-        if (atomic_load(&((allocation *)each)->is_live)) {
-            protection_set(each->begin, pages_of(each->bytes == 0 ? 1 : each->bytes), protection);
-        }
+    if (place->top != place->begin) {
+        protection_set(place->begin, place->top - place->begin, protection);
     }
 }
 
@@ -318,7 +323,7 @@ void memory_open(uint32_t device)
 {
     if (!arenas[device].is_open) {
         arenas[device].is_open = true;
-        live_protect(&arenas[device], PROT_READ | PROT_WRITE);
+        arena_protect(&arenas[device], PROT_READ | PROT_WRITE);
     }
 }
 
@@ -326,13 +331,8 @@ void memory_close(uint32_t device)
 {
     if (arenas[device].is_open) {
         arenas[device].is_open = false;
-        live_protect(&arenas[device], PROT_NONE);
+        arena_protect(&arenas[device], PROT_NONE);
     }
-}
-
-bool memory_is_open(uint32_t device)
-{
-    return arenas[device].is_open;
 }
 
 void memory_reset(uint32_t device)
