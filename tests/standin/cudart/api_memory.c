@@ -46,7 +46,7 @@ static cudaError_t device_free(void *address)
             return cudaSuccess;
         }
     }
-    memory_describe((uint64_t)address, 0, text);
+    memory_describe((uint64_t)address, text);
     complain("cudaFree of what cudaMalloc did not give: %s", text);
     return cudaErrorInvalidValue;
 }
@@ -109,7 +109,7 @@ static cudaError_t pinned_free(void *address)
     if (memory_free_pinned(address)) {
         return device_current()->sticky;
     }
-    memory_describe((uint64_t)address, 0, text);
+    memory_describe((uint64_t)address, text);
     complain("cudaFreeHost of what cudaMallocHost did not give: %s", text);
     return cudaErrorInvalidValue;
 }

@@ -32,8 +32,8 @@ static bool is_whole(const void *address, size_t extent, const char *role)
     if (memory_find((uint64_t)address, extent).place != MEMORY_NOWHERE) {
         return true;
     }
-    memory_describe((uint64_t)address, extent, text);
-    complain("a copy's %s is outside of live memory: %s", role, text);
+    memory_describe((uint64_t)address, text);
+    complain("a copy's %s of %zu bytes is outside of live memory: %s", role, extent, text);
     return false;
 }
 

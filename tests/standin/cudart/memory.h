@@ -52,11 +52,13 @@ size_t memory_live_bytes(uint32_t device);
 /* Where [address, address + bytes) lies. Without a lock, from any thread. */
 memory_range memory_find(uint64_t address, uint64_t bytes);
 /* Says what is there, for reports: the allocation's size, the offset, whether it was freed. */
-void memory_describe(uint64_t address, uint64_t bytes, char text_out[MEMORY_TEXT_BYTES]);
+void memory_describe(uint64_t address, char text_out[MEMORY_TEXT_BYTES]);
 
 /* Lets this process access live memory of a device, until it is closed. Both may be repeated. */
 void memory_open(uint32_t device);
 void memory_close(uint32_t device);
+/* With keys (protection.h) opening is for the thread that does, until it does this. */
+void memory_close_thread(void);
 
 /* Frees all memory of a device, as cudaDeviceReset() does. */
 void memory_reset(uint32_t device);

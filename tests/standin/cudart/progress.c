@@ -47,6 +47,7 @@ void progress_close_memory(void)
 {
     uint32_t used_mask = 0;
 
+    memory_close_thread();
     for (uint32_t i = 0; i < device_count(); i++) {
         used_mask |= device_at(i)->is_busy ? device_at(i)->open_mask : 0;
     }

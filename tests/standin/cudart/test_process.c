@@ -134,7 +134,7 @@ END_TEST
 START_TEST(a_copy_out_of_bounds_says_of_which_allocation)
 {
     subject_run("KVSPAN_STANDIN_DEVICES=1", "bad_copy");
-    ck_output_has("a copy's target is outside of live memory: 9 bytes");
+    ck_output_has("a copy's target of 9 bytes is outside of live memory: ");
     ck_output_has("offset 8 of an allocation of 16 bytes of device 0\n");
     ck_output_has("offset 0 of an allocation of 16 bytes of device 0, which was freed\n");
 }
