@@ -32,18 +32,15 @@ static cudaError_t device_free(void *address)
 {
     const memory_range range = memory_find((uint64_t)address, 0);
     char text[MEMORY_TEXT_BYTES];
-    cudaError_t error;
 
     if (address == NULL) {
         return cudaSuccess;
     }
     if (range.place == MEMORY_DEVICE) {
-        error = progress_wait_device(device_at(range.device));
-        if (error != cudaSuccess) {
-            return error;
-        }
+        const cudaError_t error = progress_wait_device(device_at(range.device));
+
         if (memory_free(range.device, address)) {
-            return cudaSuccess;
+            return error;
         }
     }
     memory_describe((uint64_t)address, text);
@@ -53,7 +50,7 @@ static cudaError_t device_free(void *address)
 
 cudaError_t cudaFree(void *address)
 {
-    cudaError_t error = call_begin(__func__, CALL_USES_DEVICE | CALL_IS_UNSAFE);
+    cudaError_t error = call_begin(__func__, CALL_GIVES_BACK | CALL_IS_UNSAFE);
 
     if (error == cudaSuccess) {
         error = device_free(address);
@@ -116,7 +113,7 @@ static cudaError_t pinned_free(void *address)
 
 cudaError_t cudaFreeHost(void *address)
 {
-    cudaError_t error = call_begin(__func__, CALL_USES_DEVICE | CALL_IS_UNSAFE);
+    cudaError_t error = call_begin(__func__, CALL_GIVES_BACK | CALL_IS_UNSAFE);
 
     if (error == cudaSuccess) {
         error = pinned_free(address);
@@ -144,7 +141,7 @@ cudaError_t cudaHostRegister(void *address, size_t bytes, unsigned flags)
 
 cudaError_t cudaHostUnregister(void *address)
 {
-    cudaError_t error = call_begin(__func__, CALL_USES_DEVICE | CALL_IS_UNSAFE);
+    cudaError_t error = call_begin(__func__, CALL_GIVES_BACK | CALL_IS_UNSAFE);
 
     if (error == cudaSuccess) {
         progress_wait_device(device_current());

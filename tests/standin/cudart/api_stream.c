@@ -79,7 +79,7 @@ static cudaError_t stream_end(cudaStream_t handle)
 
 cudaError_t cudaStreamDestroy(cudaStream_t stream)
 {
-    cudaError_t error = call_begin(__func__, CALL_USES_DRIVER);
+    cudaError_t error = call_begin(__func__, CALL_GIVES_BACK);
 
     if (error == cudaSuccess) {
         error = stream_end(stream);

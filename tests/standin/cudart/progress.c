@@ -232,23 +232,39 @@ static void ready_run(gpu *owner, uint32_t limit)
     }
 }
 
+static bool has_collective(const gpu *owner)
+{
+    operation *heads[STREAM_LIMIT];
+    const uint32_t count = collective_heads(owner, heads);
+
+    for (uint32_t i = 0; i < count; i++) {
+        operation_give(heads[i]);
+    }
+    return count != 0;
+}
+
 static void *worker_run(void *context)
 {
     gpu *owner = context;
     const bool is_eager = settings_get()->order == STREAM_ORDER_EAGER;
+    const uint32_t idle_ms = is_eager ? 1 : settings_get()->idle_ms;
+    double idle_since = state_time_ms();
 
     state_lock();
     for (;;) {
-        const double until = state_time_ms() + (is_eager ? 1 : settings_get()->idle_ms);
-
-        while (state_time_ms() < until) {
-            state_wait(is_eager ? 1000 : settings_get()->idle_ms * 1000);
+        state_wait(idle_ms * 1000);
+        if (!has_collective(owner)) {
+            idle_since = state_time_ms();
+        }
+        if (state_time_ms() - idle_since < idle_ms) {
+            continue;
         }
         collectives_step_device(owner);
         if (is_eager) {
             ready_run(owner, UINT32_MAX);
         }
         progress_close_memory();
+        idle_since = state_time_ms();
     }
     return NULL;
 }

@@ -88,6 +88,10 @@ START_TEST(the_nth_call_fails_once)
                   "cudaErrorUnknown\n");
     subject_run("KVSPAN_STANDIN_FAIL=cudaMalloc:3", "calls");
     ck_assert_ptr_null(strstr(seen.output, "cudaError"));
+    /* Nobody could free it again: it is free. */
+    subject_run("KVSPAN_STANDIN_FAIL=cudaFree:1 KVSPAN_STANDIN_LEAKS=1", "nothing_leaks");
+    ck_output_has("cudaFree fails, as told");
+    ck_assert_int_eq(seen.exit_code, 0);
 }
 END_TEST
 
