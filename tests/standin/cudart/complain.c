@@ -25,7 +25,7 @@ void complain(const char *format, ...)
     va_end(arguments);
 }
 
-noreturn void complain_and_abort(const char *format, ...)
+_Noreturn void complain_and_abort(const char *format, ...)
 {
     va_list arguments;
 
@@ -35,7 +35,7 @@ noreturn void complain_and_abort(const char *format, ...)
     abort();
 }
 
-noreturn void complain_not_implemented(const char *name)
+_Noreturn void complain_not_implemented(const char *name)
 {
     complain_and_abort("%s is not implemented", name);
 }

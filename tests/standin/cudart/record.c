@@ -9,6 +9,7 @@
 #include "standin/cudart/complain.h"
 #include "standin/cudart/settings.h"
 #include "standin/cudart/stream.h"
+#include "standin/cudart/zeroed.h"
 
 enum {
     LINE_BYTES = 2048,
@@ -72,10 +73,9 @@ void record_launch(const char *kernel, const ptx_counts *counts)
         each = each->next;
     }
     if (each == NULL) {
-        each = calloc(1, sizeof(*each));
-        if (each == NULL || (each->name = strdup(kernel)) == NULL) {
-            complain_and_abort("out of memory");
-        }
+        each = zeroed_allocate(1, sizeof(*each));
+        each->name = zeroed_allocate(strlen(kernel) + 1, 1);
+        strcpy(each->name, kernel);
         each->next = all_counts;
         all_counts = each;
     }
