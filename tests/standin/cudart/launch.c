@@ -47,8 +47,8 @@ static bool access_refuse(access *refused, uint64_t address, bool is_elsewhere,
 
     refused->is_refused = true;
     memory_describe(address, text);
-    snprintf(text_out, PTX_TEXT_BYTES, "%s%s", text,
-             is_elsewhere ? ", which is another device" : "");
+    (void)snprintf(text_out, PTX_TEXT_BYTES, "%s%s", text,
+                   is_elsewhere ? ", which is another device" : "");
     return false;
 }
 
@@ -121,6 +121,12 @@ static bool launch_touches(const void *context, uint64_t begin, uint64_t end)
     return false;
 }
 
+/* Of a parameter among the copied ones: none is aligned to more. */
+static size_t parameter_bytes_kept(const ptx_kernel *kernel, uint32_t index)
+{
+    return ((size_t)ptx_kernel_parameter_bytes(kernel, index) + 15) / 16 * 16;
+}
+
 static void arguments_copy(launch *fresh, void *const *arguments)
 {
     const ptx_kernel *kernel = fresh->what.kernel;
@@ -129,7 +135,7 @@ static void arguments_copy(launch *fresh, void *const *arguments)
     char *at;
 
     for (uint32_t i = 0; i < count; i++) {
-        bytes += (ptx_kernel_parameter_bytes(kernel, i) + 15) / 16 * 16;
+        bytes += parameter_bytes_kept(kernel, i);
     }
     fresh->parameters = zeroed_allocate(count + 1, sizeof(*fresh->parameters));
     fresh->bytes = zeroed_allocate(1, bytes + 1);
@@ -138,7 +144,7 @@ static void arguments_copy(launch *fresh, void *const *arguments)
     for (uint32_t i = 0; i < count; i++) {
         memcpy(at, arguments[i], ptx_kernel_parameter_bytes(kernel, i));
         fresh->parameters[i] = at;
-        at += (ptx_kernel_parameter_bytes(kernel, i) + 15) / 16 * 16;
+        at += parameter_bytes_kept(kernel, i);
     }
     fresh->what.parameters = fresh->parameters;
 }

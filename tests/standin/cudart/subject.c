@@ -59,7 +59,7 @@ static int missing_call(void)
     cudaArray_t array;
 
     printf("before\n");
-    fflush(stdout);
+    (void)fflush(stdout);
     (void)cudaMallocArray(&array, NULL, 1, 1, 0);
     return 0;
 }

@@ -30,8 +30,8 @@ static void subject_run(const char *environment, const char *thing)
     FILE *pipe;
     int status;
 
-    snprintf(command, sizeof(command), "exec env %s %s %s 2>&1", environment, KVSPAN_SUBJECT,
-             thing);
+    (void)snprintf(command, sizeof(command), "exec env %s %s %s 2>&1", environment, KVSPAN_SUBJECT,
+                   thing);
     pipe = popen(command, "r");
     ck_assert_ptr_nonnull(pipe);
     while ((got = fread(seen.output + length, 1, OUTPUT_BYTES - 1 - length, pipe)) > 0) {
@@ -163,8 +163,8 @@ static void record_read(const char *order, char text_out[64])
 
     ck_assert_int_ge(file, 0);
     close(file);
-    snprintf(environment, sizeof(environment), "KVSPAN_STANDIN_STREAMS=%s KVSPAN_STANDIN_RECORD=%s",
-             order, path);
+    (void)snprintf(environment, sizeof(environment),
+                   "KVSPAN_STANDIN_STREAMS=%s KVSPAN_STANDIN_RECORD=%s", order, path);
     subject_run(environment, "two_streams");
     record = fopen(path, "r");
     ck_assert_ptr_nonnull(record);
@@ -173,7 +173,7 @@ static void record_read(const char *order, char text_out[64])
         unsigned stream;
 
         ck_assert_int_eq(sscanf(line, "process=%*d device=0 stream=%u operation=fill", &stream), 1);
-        snprintf(text_out + strlen(text_out), 8, "%u ", stream);
+        (void)snprintf(text_out + strlen(text_out), 8, "%u ", stream);
     }
     fclose(record);
     unlink(path);
