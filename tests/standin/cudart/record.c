@@ -76,7 +76,7 @@ void record_launch(const char *kernel, const ptx_counts *counts)
     if (each == NULL) {
         each = zeroed_allocate(1, sizeof(*each));
         each->name = zeroed_allocate(strlen(kernel) + 1, 1);
-        strcpy(each->name, kernel);
+        memcpy(each->name, kernel, strlen(kernel));
         each->next = all_counts;
         all_counts = each;
     }

@@ -248,11 +248,12 @@ static uint32_t stream_count_of(const gpu *owner)
 operation *stream_append(stream_queue *queue, work *what, const char *name, operation *const *waits,
                          uint32_t wait_count)
 {
+    const uint32_t wait_limit = wait_count + stream_count_of(queue->device) + 1;
     operation *fresh = zeroed_allocate(1, sizeof(*fresh));
     operation **end = &queue->head;
 
-    fresh->waits =
-        zeroed_allocate(wait_count + stream_count_of(queue->device) + 1, sizeof(*fresh->waits));
+    /* NOLINTNEXTLINE(bugprone-sizeof-expression): of pointers */
+    fresh->waits = zeroed_allocate(wait_limit, sizeof(*fresh->waits));
     fresh->references = 2; /* of the queue, and as the last */
     fresh->work = what;
     if (what != NULL) {

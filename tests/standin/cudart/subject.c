@@ -143,6 +143,6 @@ int main(int argc, char **argv)
             return things[i].run();
         }
     }
-    fprintf(stderr, "usage: subject THING\n");
+    (void)fprintf(stderr, "usage: subject THING\n");
     return 2;
 }

@@ -175,7 +175,7 @@ static void record_read(const char *order, char text_out[64])
         ck_assert_int_eq(sscanf(line, "process=%*d device=0 stream=%u operation=fill", &stream), 1);
         (void)snprintf(text_out + strlen(text_out), 8, "%u ", stream);
     }
-    fclose(record);
+    (void)fclose(record);
     unlink(path);
 }
 
