@@ -5,7 +5,7 @@
 #include "standin/ptx/races.h"
 
 enum {
-    PATIENCE = 1000
+    PATIENCE = 256
 };
 
 void ptx_warp_init(ptx_warp *warp, ptx_block *block, uint32_t index)
@@ -23,12 +23,10 @@ void ptx_warp_init(ptx_warp *warp, ptx_block *block, uint32_t index)
     warp->banks[PTX_BANK_SYMBOLS] = block->run->symbols[0];
     *PTX_APPEND(warp->frames, warp->frame_count) = (ptx_frame){ .function = kernel };
     warp->copies = ptx_copies_create();
-    ptx_races_warp_init(warp);
 }
 
 void ptx_warp_fini(ptx_warp *warp)
 {
-    ptx_races_warp_fini(warp);
     ptx_copies_destroy(warp->copies);
     free(warp->frames);
     free(warp->specials);
@@ -81,12 +79,12 @@ void ptx_warp_begin(ptx_warp *warp)
     }
     warp->live = threads >= PTX_LANES ? PTX_ALL_LANES : (1u << threads) - 1;
     warp->state = PTX_WARP_READY;
+    warp->patience = PATIENCE;
     warp->yields = false;
     warp->groups[0] = (ptx_group){ .lanes = warp->live };
     warp->group_count = 1;
     warp->current = 0;
     ptx_copies_clear(warp->copies);
-    ptx_races_warp_begin(warp);
 }
 
 ptx_group *ptx_group_split(ptx_warp *warp, uint32_t lanes)
@@ -142,7 +140,9 @@ static bool group_choose(ptx_warp *warp)
     const bool is_last = warp->patience == 0;
     bool is_found = false;
 
-    warp->patience = PATIENCE;
+    if (is_last || warp->group_count == 1) {
+        warp->patience = PATIENCE;
+    }
     for (uint32_t i = 0; i < warp->group_count; ++i) {
         const ptx_group *group = &warp->groups[i];
 
@@ -258,6 +258,24 @@ static uint32_t lanes_needed(const ptx_warp *warp, const ptx_instruction *i, uin
     return needed & warp->live;
 }
 
+/* Lanes meet those that their masks name. */
+static void members_meet(ptx_warp *warp, const ptx_instruction *i, uint32_t lanes)
+{
+    const uint64_t *masks = ptx_source(warp, i, i->source_count - 1u);
+
+    while (lanes) {
+        const uint32_t mask = (uint32_t)masks[ptx_lowest_lane(lanes)];
+        uint32_t alike = 0;
+
+        PTX_EACH_LANE(lane, lanes)
+        {
+            alike |= (uint32_t)masks[lane] == mask ? 1u << lane : 0;
+        }
+        ptx_races_lanes_meet(warp, alike);
+        lanes &= ~alike;
+    }
+}
+
 /* True: executed. Else the group waits for others, or the rule is broken. */
 static bool converge(ptx_warp *warp, const ptx_instruction *i, uint32_t lanes)
 {
@@ -277,7 +295,11 @@ static bool converge(ptx_warp *warp, const ptx_instruction *i, uint32_t lanes)
     if (i->flow == PTX_FLOW_BARRIER && !ptx_barrier_come(warp, i, lanes)) {
         return false;
     }
-    ptx_races_lanes_meet(warp, lanes);
+    if (i->flow == PTX_FLOW_MASKED) {
+        members_meet(warp, i, lanes);
+    } else if (i->flow == PTX_FLOW_BARRIER) { /* what is only aligned orders no memory */
+        ptx_races_lanes_meet(warp, lanes);
+    }
     if (i->execute) {
         i->execute(warp, i, lanes);
     }
