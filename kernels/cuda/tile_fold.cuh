@@ -1,0 +1,212 @@
+/** @file
+ * What decode and prefill share: getting a tile of tokens into shared memory, and folding it into
+ * the outputs of a warp's 16 rows.
+ */
+#ifndef KVSPAN_KERNELS_CUDA_TILE_FOLD_CUH
+#define KVSPAN_KERNELS_CUDA_TILE_FOLD_CUH
+
+#include "kernels/cuda/query_rows.cuh"
+#include "kernels/cuda/softmax.cuh"
+
+namespace kvspan
+{
+
+/* A pair of planes, and the bytes of a tile of TOKENS: keys, values, key scales, value scales. */
+template <class PLANE, int KEYS, int VALUES>
+struct plane_pair {
+    using Plane = PLANE;
+    enum {
+        KEY_DIM = KEYS,
+        VALUE_DIM = VALUES,
+        KEY_BYTES = KEYS * PLANE::BYTES, /* of a row */
+        VALUE_BYTES = VALUES * PLANE::BYTES,
+        HAS_SCALES = PLANE::BYTES == 1,
+        TOKEN_BYTES = KEY_BYTES + VALUE_BYTES + (HAS_SCALES ? 8 : 0)
+    };
+};
+
+/* Where tokens of a unit come from. */
+struct token_source {
+    const uint32_t *table;
+    const unsigned char *keys; /* of the kv head, page 0 */
+    const unsigned char *values;
+    token_range range; /* nothing else is read */
+};
+
+__device__ inline token_source find_source(const kvspan_attend_params &params,
+                                           const kvspan_attend_unit &unit, uint32_t kv_head)
+{
+    return token_source{ params.page_table + (uint64_t)unit.slot * params.page_table_stride,
+                         params.keys.data + kv_head * params.keys.head_stride,
+                         params.values.data + kv_head * params.values.head_stride,
+                         { unit.index_begin, unit.index_end } };
+}
+
+__device__ inline bool is_within(const token_range &range, uint32_t token)
+{
+    return token - range.begin < range.end - range.begin;
+}
+
+/* The row of token first + lane % TOKENS. */
+template <int TOKENS>
+__device__ inline page_row find_lane_row(const kvspan_attend_params &params,
+                                         const token_source &source, uint32_t first)
+{
+    const uint32_t token = first + threadIdx.x % 32 % TOKENS;
+
+    return find_row(params, source.table, token, is_within(source.range, token));
+}
+
+/* A warp begins to copy TOKENS tokens from `first` on, whose rows its threads have found. keys,
+ * values: where the first one goes; scales: key scales, value scales scale_distance further. */
+template <class Pair, int TOKENS>
+__device__ inline void fetch_tokens(const kvspan_attend_params &params, const token_source &source,
+                                    const page_row &own, uint32_t first, uint32_t keys,
+                                    uint32_t values, uint32_t scales, uint32_t scale_distance)
+{
+    const uint32_t lane = threadIdx.x % 32;
+    const uint32_t lane_row = copied_row<Pair::KEY_BYTES>(lane);
+
+#pragma unroll
+    for (uint32_t i = 0; i < TOKENS / 8; i++) {
+        const uint32_t token = lane_row + 8 * i;
+        const bool is_there = is_within(source.range, first + token);
+        const page_row row = { __shfl_sync(0xffffffffU, own.page, token),
+                               __shfl_sync(0xffffffffU, own.token, token) };
+
+        copy_row<Pair::KEY_BYTES>(keys, token, row_address(params.keys, source.keys, row),
+                                  is_there);
+        copy_row<Pair::VALUE_BYTES>(values, token, row_address(params.values, source.values, row),
+                                    is_there);
+    }
+    if constexpr (Pair::HAS_SCALES) {
+        const uint32_t token = lane % TOKENS;
+        const bool is_there = is_within(source.range, first + token);
+
+        if (lane < TOKENS && params.keys.scale_offset) {
+            copy_4_bytes(scales + 4 * token, scale_address(params.keys, source.keys, own),
+                         is_there);
+        }
+        if (lane < TOKENS && params.values.scale_offset) {
+            copy_4_bytes(scales + scale_distance + 4 * token,
+                         scale_address(params.values, source.values, own), is_there);
+        }
+    }
+}
+
+/* What a warp's 16 rows have come to. */
+template <class Pair>
+struct warp_rows {
+    uint32_t queries[Pair::KEY_DIM / 16][4];
+    float outputs[Pair::VALUE_DIM / 8][4];
+    row_state state;
+    score_rule rule;
+    token_range seen[2]; /* by rows quad and quad + 8 */
+};
+
+/* first_row: of the warp, within the unit. */
+template <class Pair>
+__device__ inline void begin_rows(warp_rows<Pair> &rows, const kvspan_attend_params &params,
+                                  const kvspan_attend_unit &unit, uint32_t kv_head,
+                                  uint32_t first_row)
+{
+    using Plane = typename Pair::Plane;
+
+#pragma unroll
+    for (int half = 0; half < 2; half++) {
+        const query_row query = find_query(params, unit, kv_head,
+                                           first_row + threadIdx.x % 32 / 4 + 8 * half);
+        float factor = 1.0f;
+
+        rows.seen[half] = query.seen;
+        load_queries<Plane, Pair::KEY_DIM>(rows.queries, params, query, half);
+        if constexpr (Pair::HAS_SCALES) {
+            factor = normalise_queries<Pair::KEY_DIM>(rows.queries, half,
+                                                      params.q.dtype == KVSPAN_BF16) *
+                     Plane::unit();
+        }
+        set_rule(rows.rule, params, half, factor);
+    }
+}
+
+template <class Pair>
+__device__ inline void clear_rows(warp_rows<Pair> &rows)
+{
+    clear_state(rows.state);
+#pragma unroll
+    for (int n = 0; n < Pair::VALUE_DIM / 8; n++) {
+        rows.outputs[n][0] = rows.outputs[n][1] = rows.outputs[n][2] = rows.outputs[n][3] = 0.0f;
+    }
+}
+
+/* Folds a tile. keys, values: addresses with key_place() and value_place(); scales: of the keys,
+ * then of the values. is_special: some score is masked or capped. */
+template <class Pair, int TOKENS>
+__device__ inline void fold_tile(warp_rows<Pair> &rows, uint32_t first_token, uint32_t keys,
+                                 uint32_t values, const float *scales, bool is_masked,
+                                 bool is_capped)
+{
+    using Plane = typename Pair::Plane;
+    float scores[TOKENS / 8][4];
+    uint32_t weights[TOKENS / 16][4];
+    float factors[2];
+
+    score_tile<Plane, Pair::KEY_DIM, TOKENS>(scores, rows.queries, keys);
+    if constexpr (Pair::HAS_SCALES) {
+        scale_scores<TOKENS / 8>(scores, scales);
+    }
+    if (is_capped) {
+        cap_scores<TOKENS / 8>(scores, rows.rule);
+    }
+    if (is_masked) {
+        mask_scores<TOKENS / 8>(scores, rows.seen, first_token);
+    }
+    if constexpr (Pair::HAS_SCALES) {
+        weigh_scaled<Plane, TOKENS / 8>(scores, scales + TOKENS, rows.rule, rows.state, weights,
+                                        factors);
+    } else {
+        weigh_scores<Plane, TOKENS / 8>(scores, rows.rule, rows.state, weights, factors);
+    }
+    scale_outputs<Pair::VALUE_DIM / 8>(rows.outputs, factors[0], factors[1]);
+    weigh_tile<Plane, Pair::VALUE_DIM, TOKENS>(rows.outputs, weights, values);
+}
+
+/* A row of outputs in shared memory: padded, so that eight rows' parts lie in different banks. */
+template <class Pair>
+__device__ inline uint32_t output_pitch()
+{
+    return Pair::VALUE_DIM + 8;
+}
+
+/* Writes the outputs of 16 rows as [row][output_pitch()] floats. */
+template <class Pair>
+__device__ inline void spill_outputs(const warp_rows<Pair> &rows, float *target)
+{
+    const uint32_t lane = threadIdx.x % 32;
+
+#pragma unroll
+    for (int half = 0; half < 2; half++) {
+        float *const row = target + (lane / 4 + 8 * half) * output_pitch<Pair>();
+
+#pragma unroll
+        for (int n = 0; n < Pair::VALUE_DIM / 16; n++) {
+            const float *const first = &rows.outputs[2 * n][2 * half];
+            const float *const second = &rows.outputs[2 * n + 1][2 * half];
+
+            if constexpr (Pair::HAS_SCALES) {
+                const float unit = Pair::Plane::unit();
+
+                *(float4 *)(row + 16 * n + lane % 4 * 4) =
+                    make_float4(unit * first[0], unit * second[0], unit * first[1],
+                                unit * second[1]);
+            } else {
+                *(float2 *)(row + 16 * n + lane % 4 * 2) = make_float2(first[0], first[1]);
+                *(float2 *)(row + 16 * n + 8 + lane % 4 * 2) = make_float2(second[0], second[1]);
+            }
+        }
+    }
+}
+
+} // namespace kvspan
+
+#endif
