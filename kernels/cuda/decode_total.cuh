@@ -187,20 +187,21 @@ __device__ inline bool fold_parts(row_total &total, const kvspan_attend_params &
             __stcg(&sums[row], make_float2(total.maximum, total.sum));
         }
     }
-    __threadfence();
     __syncthreads();
     if (threadIdx.x == 0) {
         uint32_t *const counter =
             params.counters + kv_head * params.plan->counter_count + unit.counter;
 
-        /* Wraps to 0 for the next launch. */
+        /* What the block has kept is seen by who counts it; the counter wraps to 0 for the next
+         * launch. */
+        __threadfence();
         *is_last = atomicInc(counter, unit.split_count - 1) == unit.split_count - 1;
+        __threadfence();
     }
     __syncthreads();
     if (!*is_last) {
         return false;
     }
-    __threadfence();
     total.maximum = minus_infinity();
     total.sum = 0.0f;
     row = first_row;

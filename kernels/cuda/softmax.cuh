@@ -1,7 +1,7 @@
 /** @file
  * The softmax over tiles, as they come, in powers of two: a row keeps a maximum, Σ 2^(x − maximum)
- * and outputs weighed alike. The maximum follows only when a tile exceeds it by more than 2^8, so
- * that outputs are rarely scaled anew; whether it does is each row's own.
+ * and outputs weighed alike. The largest weight so far is just 1, which rounding to 16 bits spares.
+ * Outputs are scaled anew only if a row of the warp has a new maximum; the others' factor is 1.
  *
  * For planes of 16 bits x is a score, and `unit` turns scores into powers of two: differences are
  * exact before they are scaled, so the largest weighs just 1. With a scale to each token, x is in
@@ -54,14 +54,10 @@ __device__ inline float cap_score(float score, float scale, float cap)
  * are multiplied by. */
 __device__ inline float raise_maximum(float &maximum, float largest, float unit)
 {
-    const float slack = 8.0f;
     const float old = maximum;
 
-    if ((largest - old) * unit > slack) {
-        maximum = largest;
-        return exp2_of((old - largest) * unit);
-    }
-    return 1.0f;
+    maximum = fmaxf(old, largest);
+    return maximum == old ? 1.0f : exp2_of((old - maximum) * unit);
 }
 
 /* Nothing but −∞ so far must weigh 0, not 2^(−∞ + ∞). */
