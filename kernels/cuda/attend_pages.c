@@ -46,6 +46,9 @@ static kvspan_attend_plane make_plane(const kvspan_plane_view *view, uint64_t fi
     return (kvspan_attend_plane){ .data = view->data + first_head * view->head_stride,
                                   .head_stride = view->head_stride,
                                   .page_stride = view->page_stride,
+                                  .short_page_stride = view->page_stride > UINT32_MAX
+                                                           ? 0
+                                                           : (uint32_t)view->page_stride,
                                   .token_stride = (uint32_t)view->token_stride,
                                   .scale_offset = (uint32_t)view->scale_offset,
                                   .dtype = view->dtype,

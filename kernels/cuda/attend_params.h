@@ -19,11 +19,12 @@ typedef struct kvspan_divisor {
     uint32_t shift;
 } kvspan_divisor;
 
-/* A plane whose strides fit into 32 bits. data: of the call's first kv head. */
+/* data: of the call's first kv head. */
 typedef struct kvspan_attend_plane {
     const unsigned char *data;
     uint64_t head_stride;
     uint64_t page_stride;
+    uint32_t short_page_stride; /* the same; 0 where it is not below 2^32 */
     uint32_t token_stride;
     uint32_t scale_offset; /* 0 = no scales */
     uint32_t dtype;

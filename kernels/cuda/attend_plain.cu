@@ -31,10 +31,19 @@ __device__ inline float load_element(const unsigned char *row, uint32_t dtype, u
     return 256.0f * f16_value((row[i] & 0x80U) << 8 | (row[i] & 0x7fU) << 7);
 }
 
+/* Whatever the stride. */
+__device__ inline const unsigned char *plain_address(const kvspan_attend_plane &plane,
+                                                     const unsigned char *head,
+                                                     const page_row &row)
+{
+    return head + row.page * plane.page_stride + (uint64_t)row.token * plane.token_stride;
+}
+
 __device__ inline float load_scale(const kvspan_attend_plane &plane, const unsigned char *head,
                                    const page_row &row)
 {
-    const unsigned char *const source = scale_address(plane, head, row);
+    const unsigned char *const source =
+        head + row.page * plane.page_stride + plane.scale_offset + (uint64_t)row.token * 4;
 
     if (plane.scale_offset == 0) {
         return 1.0f;
@@ -156,11 +165,10 @@ __device__ inline void attend_row(const kvspan_attend_params &params,
 #pragma unroll 1
     for (uint32_t index = query.seen.begin; index < query.seen.end; index++) {
         const page_row place = find_row(params, table, index, true);
-        const float score =
-            score_key(row, params, row_address(params.keys, keys, place),
-                      load_scale(params.keys, keys, place));
+        const float score = score_key(row, params, plain_address(params.keys, keys, place),
+                                      load_scale(params.keys, keys, place));
 
-        fold_value(row, params, score, row_address(params.values, values, place),
+        fold_value(row, params, score, plain_address(params.values, values, place),
                    load_scale(params.values, values, place));
     }
     store_row(row, params, query);

@@ -16,11 +16,19 @@
 namespace kvspan
 {
 
-/* A warp's ring: next stage to read and to write, as bytes from its start. */
+/* A warp's way through its tiles of a split. */
 template <class Shape>
-struct ring_place {
-    uint32_t read;
+struct decode_walk {
+    token_source source; /* range: the split's */
+    token_range whole;   /* tokens that every row sees */
+    uint32_t token;      /* first of the tile that is folded next */
+    uint32_t fetched;    /* first of the tile that is copied next */
+    uint32_t read;       /* stages of these tiles, as bytes from the ring's start */
     uint32_t write;
+    page_row next; /* rows of the tile that is copied next */
+    uint32_t ring; /* addresses: of the ring, and with the thread's place in a tile */
+    uint32_t keys;
+    uint32_t values;
 };
 
 template <class Shape>
@@ -31,60 +39,72 @@ __device__ inline uint32_t next_stage(uint32_t place)
                : place + Shape::STAGE_BYTES;
 }
 
+/* Begins to copy the warp's next tile, and looks up the rows of the one after it. */
 template <class Shape>
-__device__ inline void fetch_stage(const kvspan_attend_params &params, const token_source &source,
-                                   const page_row &own, uint32_t first_token, uint32_t stage)
+__device__ inline void fetch_stage(decode_walk<Shape> &walk, const kvspan_attend_params &params)
 {
+    const uint32_t stage = walk.ring + walk.write;
+
     fetch_tokens<typename Shape::Pair, Shape::TILE_TOKENS>(
-        params, source, own, first_token, stage, stage + Shape::VALUE_OFFSET,
-        stage + Shape::SCALE_OFFSET, Shape::TILE_TOKENS * 4);
+        params, walk.source, walk.next, walk.fetched,
+        token_target{ stage, stage + Shape::VALUE_OFFSET, stage + Shape::SCALE_OFFSET,
+                      Shape::TILE_TOKENS * 4 });
     commit_copies();
+    walk.fetched += Shape::TILE_TOKENS * Shape::WARPS;
+    walk.write = next_stage<Shape>(walk.write);
+    walk.next = find_lane_row<Shape::TILE_TOKENS>(params, walk.source, walk.fetched);
 }
 
-/* Folds the warp's tiles of a split, source.range. `whole`: the tokens that every row sees. ring:
- * the warp's. */
 template <class Shape>
-__device__ inline void fold_split(warp_rows<typename Shape::Pair> &rows,
-                                  const kvspan_attend_params &params, const token_source &source,
-                                  const token_range &whole, unsigned char *ring)
+__device__ inline bool is_plain(const decode_walk<Shape> &walk, bool is_capped)
 {
-    using Pair = typename Shape::Pair;
-    constexpr uint32_t TOKENS = Shape::TILE_TOKENS;
-    constexpr uint32_t STEP = TOKENS * Shape::WARPS;
-    const uint32_t lane = threadIdx.x % 32;
-    const uint32_t base = shared_address(ring);
-    const uint32_t keys = base + key_place<typename Pair::Plane, Pair::KEY_BYTES>(lane);
-    const uint32_t values = base + Shape::VALUE_OFFSET +
-                            value_place<typename Pair::Plane, Pair::VALUE_BYTES>(lane);
-    const uint32_t first_tile = source.range.begin / TOKENS;
-    uint32_t token =
-        (first_tile + (threadIdx.x / 32 - first_tile) % Shape::WARPS) * TOKENS;
-    uint32_t fetched = token;
-    uint32_t read = 0;
-    uint32_t write = (Shape::STAGES - 1) * Shape::STAGE_BYTES;
-    page_row next;
+    return !is_capped && walk.token >= walk.whole.begin &&
+           walk.token + Shape::TILE_TOKENS <= walk.whole.end;
+}
 
+template <class Shape, bool IS_PLAIN>
+__device__ inline void fold_next(warp_rows<typename Shape::Pair> &rows, decode_walk<Shape> &walk,
+                                 const kvspan_attend_params &params, const unsigned char *ring)
+{
+    await_copies<Shape::STAGES - 2>();
+    __syncwarp();
+    fetch_stage<Shape>(walk, params);
+    fold_tile<typename Shape::Pair, Shape::TILE_TOKENS>(
+        rows, walk.token, walk.keys + walk.read, walk.values + walk.read,
+        (const float *)(ring + walk.read + Shape::SCALE_OFFSET), !IS_PLAIN,
+        !IS_PLAIN && rows.rule.cap != 0.0f);
+    walk.token += Shape::TILE_TOKENS * Shape::WARPS;
+    walk.read = next_stage<Shape>(walk.read);
+}
+
+/* Folds the warp's tiles of a split, walk.source.range. */
+template <class Shape>
+__device__ inline void fold_split(warp_rows<typename Shape::Pair> &rows, decode_walk<Shape> &walk,
+                                  const kvspan_attend_params &params, const unsigned char *ring)
+{
+    const uint32_t first_tile = walk.source.range.begin / Shape::TILE_TOKENS;
+    const uint32_t end = walk.source.range.end;
+    const bool is_capped = rows.rule.cap != 0.0f;
+
+    walk.token = (first_tile + (threadIdx.x / 32 - first_tile) % Shape::WARPS) *
+                 Shape::TILE_TOKENS;
+    walk.fetched = walk.token;
+    walk.read = 0;
+    walk.write = 0;
+    walk.next = find_lane_row<Shape::TILE_TOKENS>(params, walk.source, walk.fetched);
 #pragma unroll
     for (uint32_t stage = 0; stage < Shape::STAGES - 1; stage++) {
-        next = find_lane_row<TOKENS>(params, source, fetched);
-        fetch_stage<Shape>(params, source, next, fetched, base + stage * Shape::STAGE_BYTES);
-        fetched += STEP;
+        fetch_stage<Shape>(walk, params);
     }
-    next = find_lane_row<TOKENS>(params, source, fetched);
+    while (walk.token < end) {
 #pragma unroll 1
-    for (; token < source.range.end; token += STEP) {
-        const bool is_masked = token < whole.begin || token + TOKENS > whole.end;
-
-        await_copies<Shape::STAGES - 2>();
-        __syncwarp();
-        fetch_stage<Shape>(params, source, next, fetched, base + write);
-        fetched += STEP;
-        next = find_lane_row<TOKENS>(params, source, fetched);
-        fold_tile<Pair, TOKENS>(rows, token, keys + read, values + read,
-                                (const float *)(ring + read + Shape::SCALE_OFFSET), is_masked,
-                                rows.rule.cap != 0.0f);
-        read = next_stage<Shape>(read);
-        write = next_stage<Shape>(write);
+        while (walk.token < end && !is_plain(walk, is_capped)) {
+            fold_next<Shape, false>(rows, walk, params, ring);
+        }
+#pragma unroll 1
+        while (walk.token < end && is_plain(walk, is_capped)) {
+            fold_next<Shape, true>(rows, walk, params, ring);
+        }
     }
     await_copies<0>();
 }
@@ -109,36 +129,52 @@ __device__ inline void fill_missing_scales(const kvspan_attend_params &params,
 }
 
 template <class Shape>
+__device__ inline decode_walk<Shape> begin_walk(const kvspan_attend_params &params,
+                                                const kvspan_attend_unit &unit, uint32_t kv_head,
+                                                uint32_t ring)
+{
+    using Pair = typename Shape::Pair;
+    const uint32_t lane = threadIdx.x % 32;
+    const uint32_t first = unit.first_row / params.group_size;
+    const uint32_t last = (unit.first_row + unit.row_count - 1) / params.group_size;
+    decode_walk<Shape> walk;
+
+    walk.source = find_source(params, unit, kv_head);
+    walk.whole.begin = visible_tokens(params, unit.position + last).begin;
+    walk.whole.end = visible_tokens(params, unit.position + first).end;
+    walk.ring = ring;
+    walk.keys = ring + key_place<typename Pair::Plane, Pair::KEY_BYTES>(lane);
+    walk.values = ring + Shape::VALUE_OFFSET +
+                  value_place<typename Pair::Plane, Pair::VALUE_BYTES>(lane);
+    return walk;
+}
+
+template <class Shape>
 __device__ inline void decode_unit(const kvspan_attend_params &params,
                                    const kvspan_attend_unit &unit, uint32_t kv_head,
                                    unsigned char *shared)
 {
     using Pair = typename Shape::Pair;
-    const uint32_t last_token = (unit.first_row + unit.row_count - 1) / params.group_size;
-    const uint32_t first_token = unit.first_row / params.group_size;
-    const token_range whole = { visible_tokens(params, unit.position + last_token).begin,
-                                visible_tokens(params, unit.position + first_token).end };
     const bool is_part = unit.partial_row != KVSPAN_NO_PARTIAL;
-    unsigned char *const ring =
-        shared + threadIdx.x / 32 * Shape::STAGES * Shape::STAGE_BYTES;
-    token_source source = find_source(params, unit, kv_head);
+    unsigned char *const ring = shared + threadIdx.x / 32 * Shape::STAGES * Shape::STAGE_BYTES;
     uint32_t border = unit.index_begin / unit.split_tokens * unit.split_tokens +
                       unit.split * unit.split_tokens;
+    decode_walk<Shape> walk = begin_walk<Shape>(params, unit, kv_head, shared_address(ring));
     warp_rows<Pair> rows;
     row_total total;
 
     begin_rows<Pair>(rows, params, unit, kv_head, 0);
     begin_total<Shape>(total, params, unit, kv_head, shared);
     do {
-        source.range.begin = max(border, unit.index_begin);
+        walk.source.range.begin = max(border, unit.index_begin);
         border += unit.split_tokens;
-        source.range.end = min(border, unit.index_end);
+        walk.source.range.end = min(border, unit.index_end);
         if constexpr (Pair::HAS_SCALES) {
             fill_missing_scales<Shape>(params, shared);
             __syncthreads();
         }
         clear_rows<Pair>(rows);
-        fold_split<Shape>(rows, params, source, whole, ring);
+        fold_split<Shape>(rows, walk, params, ring);
         merge_warps<Shape>(total, rows, shared);
     } while (!is_part && border < unit.index_end);
     if (is_part && !fold_parts<Shape>(total, params, unit, kv_head, shared)) {

@@ -75,20 +75,25 @@ struct int8_pairs {
     uint32_t odd;
 };
 
+/* (word & mask) ^ flip, as one instruction even if both are constants. */
+__device__ inline uint32_t mask_and_flip(uint32_t word, uint32_t mask, uint32_t flip)
+{
+    uint32_t result;
+
+    asm("lop3.b32 %0, %1, %2, %3, 0x6a;" : "=r"(result) : "r"(word), "r"(mask), "r"(flip));
+    return result;
+}
+
 /* f16 has 10 bits of fraction: 0x6400 | b is 1024 + b. With the sign turned, b is value + 128. */
 __device__ inline int8_pairs widen_int8(uint32_t word)
 {
-    const uint32_t even = (word & 0x00ff00ffU) ^ 0x64806480U;
-    const uint32_t odd = ((word >> 8) & 0x00ff00ffU) ^ 0x64806480U;
+    const uint32_t even = mask_and_flip(word, 0x00ff00ffU, 0x64806480U);
+    const uint32_t odd = mask_and_flip(word >> 8, 0x00ff00ffU, 0x64806480U);
+    const uint32_t bias = 0xe480e480U; /* −1152 */
     int8_pairs pairs;
 
-    /* − 1152 */
-    asm("{.reg .b32 bias; mov.b32 bias, 0xe480e480; add.rn.f16x2 %0, %1, bias;}"
-        : "=r"(pairs.even)
-        : "r"(even));
-    asm("{.reg .b32 bias; mov.b32 bias, 0xe480e480; add.rn.f16x2 %0, %1, bias;}"
-        : "=r"(pairs.odd)
-        : "r"(odd));
+    asm("add.rn.f16x2 %0, %1, %2;" : "=r"(pairs.even) : "r"(even), "r"(bias));
+    asm("add.rn.f16x2 %0, %1, %2;" : "=r"(pairs.odd) : "r"(odd), "r"(bias));
     return pairs;
 }
 

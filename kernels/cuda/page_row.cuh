@@ -64,19 +64,20 @@ __device__ inline page_row find_row(const kvspan_attend_params &params, const ui
     return row;
 }
 
+/* Where the row of a plane lies whose pages begin at `first`, as far as this thread is concerned. */
 __device__ inline const unsigned char *row_address(const kvspan_attend_plane &plane,
-                                                   const unsigned char *head, const page_row &row)
+                                                   const unsigned char *first, const page_row &row)
 {
-    return head + (uint64_t)row.page * (uint32_t)plane.page_stride +
+    return first + (uint64_t)row.page * plane.short_page_stride +
            (uint64_t)row.token * plane.token_stride;
 }
 
+/* Where its scale does; `first`: that of token 0 of page 0. */
 __device__ inline const unsigned char *scale_address(const kvspan_attend_plane &plane,
-                                                     const unsigned char *head,
+                                                     const unsigned char *first,
                                                      const page_row &row)
 {
-    return head + (uint64_t)row.page * (uint32_t)plane.page_stride + plane.scale_offset +
-           (uint64_t)row.token * 4;
+    return first + (uint64_t)row.page * plane.short_page_stride + (uint64_t)row.token * 4;
 }
 
 } // namespace kvspan

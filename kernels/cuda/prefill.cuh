@@ -51,9 +51,10 @@ __device__ inline void fetch_share(prefill_walk<Shape> &walk, const kvspan_atten
     const uint32_t first = threadIdx.x / 32 * Shape::WARP_TOKENS;
 
     fetch_tokens<Pair, Shape::WARP_TOKENS>(
-        params, walk.source, walk.next, token + first, stage + first * Pair::KEY_BYTES,
-        stage + Shape::VALUE_OFFSET + first * Pair::VALUE_BYTES,
-        stage + Shape::SCALE_OFFSET + first * 4, Shape::TILE_TOKENS * 4);
+        params, walk.source, walk.next, token + first,
+        token_target{ stage + first * Pair::KEY_BYTES,
+                      stage + Shape::VALUE_OFFSET + first * Pair::VALUE_BYTES,
+                      stage + Shape::SCALE_OFFSET + first * 4, Shape::TILE_TOKENS * 4 });
     commit_copies();
     walk.next = find_lane_row<Shape::WARP_TOKENS>(params, walk.source,
                                                   token + Shape::TILE_TOKENS + first);

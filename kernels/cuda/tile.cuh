@@ -98,18 +98,22 @@ __device__ inline uint32_t copied_row(uint32_t lane)
     return ROW_BYTES == 64 ? lane / 4 : lane / 4 % 2 * 4 + lane / 8;
 }
 
-/* Begins to copy the thread's part of a row to a tile. */
+/* Where the thread's part of its first row goes. */
 template <int ROW_BYTES>
-__device__ inline void copy_row(uint32_t tile, uint32_t row, const unsigned char *source,
-                                bool is_there)
+__device__ inline uint32_t copied_place(uint32_t lane)
 {
-    const uint32_t part = threadIdx.x % 4;
-    const uint32_t place =
-        tile + row * ROW_BYTES + (part ^ chunk_exchange<ROW_BYTES>(row)) * 16;
+    const uint32_t row = copied_row<ROW_BYTES>(lane);
 
+    return row * ROW_BYTES + (lane % 4 ^ chunk_exchange<ROW_BYTES>(row)) * 16;
+}
+
+/* Begins to copy the thread's part of a row, from and to where it begins. */
+template <int ROW_BYTES>
+__device__ inline void copy_row(uint32_t place, const unsigned char *source, bool is_there)
+{
 #pragma unroll
     for (uint32_t i = 0; i < ROW_BYTES / 64; i++) {
-        copy_16_bytes(skip_chunks(place, 4 * i), source + part * 16 + i * 64, is_there);
+        copy_16_bytes(skip_chunks(place, 4 * i), source + i * 64, is_there);
     }
 }
 

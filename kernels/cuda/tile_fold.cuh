@@ -25,10 +25,11 @@ struct plane_pair {
     };
 };
 
-/* Where tokens of a unit come from. */
+/* Where tokens of a unit come from: pages of the kv head, from this thread's part of the first row
+ * on. */
 struct token_source {
     const uint32_t *table;
-    const unsigned char *keys; /* of the kv head, page 0 */
+    const unsigned char *keys;
     const unsigned char *values;
     token_range range; /* nothing else is read */
 };
@@ -36,9 +37,11 @@ struct token_source {
 __device__ inline token_source find_source(const kvspan_attend_params &params,
                                            const kvspan_attend_unit &unit, uint32_t kv_head)
 {
+    const uint32_t part = threadIdx.x % 4 * 16;
+
     return token_source{ params.page_table + (uint64_t)unit.slot * params.page_table_stride,
-                         params.keys.data + kv_head * params.keys.head_stride,
-                         params.values.data + kv_head * params.values.head_stride,
+                         params.keys.data + kv_head * params.keys.head_stride + part,
+                         params.values.data + kv_head * params.values.head_stride + part,
                          { unit.index_begin, unit.index_end } };
 }
 
@@ -57,40 +60,64 @@ __device__ inline page_row find_lane_row(const kvspan_attend_params &params,
     return find_row(params, source.table, token, is_within(source.range, token));
 }
 
-/* A warp begins to copy TOKENS tokens from `first` on, whose rows its threads have found. keys,
- * values: where the first one goes; scales: key scales, value scales scale_distance further. */
+/* Where a warp copies tokens to: addresses in shared memory of the first one's row. Value scales
+ * lie scale_distance behind key scales. */
+struct token_target {
+    uint32_t keys;
+    uint32_t values;
+    uint32_t scales;
+    uint32_t scale_distance;
+};
+
+template <int TOKENS>
+__device__ inline void fetch_scales(const kvspan_attend_params &params, const token_source &source,
+                                    const page_row &own, uint32_t first,
+                                    const token_target &target)
+{
+    const uint32_t token = threadIdx.x % 32;
+    const bool is_there = is_within(source.range, first + token);
+    const uint32_t place = target.scales + 4 * token;
+    const uint32_t part = threadIdx.x % 4 * 16;
+
+    if (token < TOKENS && params.keys.scale_offset) {
+        copy_4_bytes(place,
+                     scale_address(params.keys, source.keys - part + params.keys.scale_offset,
+                                   own),
+                     is_there);
+    }
+    if (token < TOKENS && params.values.scale_offset) {
+        copy_4_bytes(place + target.scale_distance,
+                     scale_address(params.values,
+                                   source.values - part + params.values.scale_offset, own),
+                     is_there);
+    }
+}
+
+/* A warp begins to copy TOKENS tokens from `first` on, whose rows its threads have found. */
 template <class Pair, int TOKENS>
 __device__ inline void fetch_tokens(const kvspan_attend_params &params, const token_source &source,
-                                    const page_row &own, uint32_t first, uint32_t keys,
-                                    uint32_t values, uint32_t scales, uint32_t scale_distance)
+                                    const page_row &own, uint32_t first,
+                                    const token_target &target)
 {
     const uint32_t lane = threadIdx.x % 32;
-    const uint32_t lane_row = copied_row<Pair::KEY_BYTES>(lane);
+    const uint32_t keys = target.keys + copied_place<Pair::KEY_BYTES>(lane);
+    const uint32_t values = target.values + copied_place<Pair::VALUE_BYTES>(lane);
 
+    static_assert((Pair::KEY_BYTES == 64) == (Pair::VALUE_BYTES == 64), "rows of a kind");
 #pragma unroll
     for (uint32_t i = 0; i < TOKENS / 8; i++) {
-        const uint32_t token = lane_row + 8 * i;
+        const uint32_t token = copied_row<Pair::KEY_BYTES>(lane) + 8 * i;
         const bool is_there = is_within(source.range, first + token);
         const page_row row = { __shfl_sync(0xffffffffU, own.page, token),
                                __shfl_sync(0xffffffffU, own.token, token) };
 
-        copy_row<Pair::KEY_BYTES>(keys, token, row_address(params.keys, source.keys, row),
-                                  is_there);
-        copy_row<Pair::VALUE_BYTES>(values, token, row_address(params.values, source.values, row),
-                                    is_there);
+        copy_row<Pair::KEY_BYTES>(keys + 8 * i * Pair::KEY_BYTES,
+                                  row_address(params.keys, source.keys, row), is_there);
+        copy_row<Pair::VALUE_BYTES>(values + 8 * i * Pair::VALUE_BYTES,
+                                    row_address(params.values, source.values, row), is_there);
     }
     if constexpr (Pair::HAS_SCALES) {
-        const uint32_t token = lane % TOKENS;
-        const bool is_there = is_within(source.range, first + token);
-
-        if (lane < TOKENS && params.keys.scale_offset) {
-            copy_4_bytes(scales + 4 * token, scale_address(params.keys, source.keys, own),
-                         is_there);
-        }
-        if (lane < TOKENS && params.values.scale_offset) {
-            copy_4_bytes(scales + scale_distance + 4 * token,
-                         scale_address(params.values, source.values, own), is_there);
-        }
+        fetch_scales<TOKENS>(params, source, own, first, target);
     }
 }
 
