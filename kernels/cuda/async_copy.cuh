@@ -42,8 +42,7 @@ __device__ inline void commit_copies()
 }
 
 /* Waits until at most GROUPS groups of this thread are under way. */
-template <int GROUPS>
-__device__ inline void await_copies()
+template <int GROUPS> __device__ inline void await_copies()
 {
     asm volatile("cp.async.wait_group %0;" ::"n"(GROUPS) : "memory");
 }

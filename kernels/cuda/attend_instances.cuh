@@ -10,20 +10,18 @@
 namespace kvspan
 {
 
-template <class Plane, int KEY_DIM, int VALUE_DIM>
-inline kvspan_attend_instance make_instance()
+template <class Plane, int KEY_DIM, int VALUE_DIM> inline kvspan_attend_instance make_instance()
 {
     using Decode = decode_shape<plane_pair<Plane, KEY_DIM, VALUE_DIM>>;
     using Prefill = prefill_shape<plane_pair<Plane, KEY_DIM, VALUE_DIM>>;
 
-    return kvspan_attend_instance{
-        KEY_DIM,
-        VALUE_DIM,
-        { (const void *)decode_kernel<Decode>, "attend_pages (decode)", Decode::THREADS,
-          Decode::SHARED_BYTES },
-        { (const void *)prefill_kernel<Prefill>, "attend_pages (prefill)", Prefill::THREADS,
-          Prefill::SHARED_BYTES }
-    };
+    return kvspan_attend_instance{ KEY_DIM,
+                                   VALUE_DIM,
+                                   { (const void *)decode_kernel<Decode>, "attend_pages (decode)",
+                                     Decode::THREADS, Decode::SHARED_BYTES },
+                                   { (const void *)prefill_kernel<Prefill>,
+                                     "attend_pages (prefill)", Prefill::THREADS,
+                                     Prefill::SHARED_BYTES } };
 }
 
 } // namespace kvspan

@@ -12,7 +12,7 @@
  * every unit and kv head; a launch of nothing is left out. */
 
 enum {
-    ROW_ALIGNMENT = 16,  /* of rows that are copied by 16 bytes */
+    ROW_ALIGNMENT = 16, /* of rows that are copied by 16 bytes */
     SCALE_ALIGNMENT = 4
 };
 
@@ -24,11 +24,10 @@ static kvspan_divisor make_divisor(uint32_t value)
     while (((uint64_t)1 << shift) < value) {
         shift++;
     }
-    return (kvspan_divisor){
-        .value = value,
-        .multiplier = (uint32_t)((((uint64_t)1 << (31 + shift)) + value - 1) / value),
-        .shift = shift
-    };
+    return (kvspan_divisor){ .value = value,
+                             .multiplier =
+                                 (uint32_t)((((uint64_t)1 << (31 + shift)) + value - 1) / value),
+                             .shift = shift };
 }
 
 static uint32_t item_bytes(kvspan_dtype dtype)
@@ -193,9 +192,9 @@ kvspan_status kvspan_cuda_attend_pages(kvspan_device *device, const kvspan_atten
         instance = &kvspan_attend_plain;
     }
     params = make_params(args);
-    status = run_kernel(device, &instance->decode,
-                        captured ? plan->decode_capacity : plan->decode_count, &params, stream,
-                        error);
+    status =
+        run_kernel(device, &instance->decode, captured ? plan->decode_capacity : plan->decode_count,
+                   &params, stream, error);
     if (status == KVSPAN_OK) {
         status = run_kernel(device, &instance->prefill,
                             captured ? plan->prefill_capacity : plan->prefill_count, &params,

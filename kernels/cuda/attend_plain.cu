@@ -33,8 +33,7 @@ __device__ inline float load_element(const unsigned char *row, uint32_t dtype, u
 
 /* Whatever the stride. */
 __device__ inline const unsigned char *plain_address(const kvspan_attend_plane &plane,
-                                                     const unsigned char *head,
-                                                     const page_row &row)
+                                                     const unsigned char *head, const page_row &row)
 {
     return head + row.page * plane.page_stride + (uint64_t)row.token * plane.token_stride;
 }
@@ -112,9 +111,9 @@ __device__ inline void fold_value(plain_row &row, const kvspan_attend_params &pa
         const uint32_t element = threadIdx.x % 32 + 32 * i;
 
         if (element < params.values.dim) {
-            row.output[i] = row.output[i] * factor +
-                            weight * (value_scale *
-                                      load_element(value, params.values.dtype, element));
+            row.output[i] =
+                row.output[i] * factor +
+                weight * (value_scale * load_element(value, params.values.dtype, element));
         }
     }
     row.sum = row.sum * factor + weight;
@@ -138,8 +137,9 @@ __device__ inline void store_row(const plain_row &row, const kvspan_attend_param
         if (params.out.dtype == KVSPAN_F32) {
             ((float *)params.out.data)[first + element] = value;
         } else {
-            ((uint16_t *)params.out.data)[first + element] = (uint16_t)(
-                params.out.dtype == KVSPAN_BF16 ? pack_bf16(value, 0.0f) : pack_f16(value, 0.0f));
+            ((uint16_t *)params.out.data)[first + element] =
+                (uint16_t)(params.out.dtype == KVSPAN_BF16 ? pack_bf16(value, 0.0f)
+                                                           : pack_f16(value, 0.0f));
         }
     }
     if (params.lse && threadIdx.x % 32 == 0) {

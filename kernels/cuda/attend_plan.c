@@ -68,11 +68,10 @@ static bool is_shared(const kvspan_work_item *item, uint64_t shared_above)
 
 uint32_t kvspan_attend_partial_rows(const kvspan_plan_limits *limits)
 {
-    const uint32_t splits = divide_up(
-        limits->max_local_tokens, kvspan_attend_split_tokens(limits->max_local_tokens));
-    const uint64_t rows_of_item = limits->group_size > KVSPAN_DECODE_ROWS
-                                      ? limits->group_size
-                                      : KVSPAN_DECODE_ROWS;
+    const uint32_t splits =
+        divide_up(limits->max_local_tokens, kvspan_attend_split_tokens(limits->max_local_tokens));
+    const uint64_t rows_of_item =
+        limits->group_size > KVSPAN_DECODE_ROWS ? limits->group_size : KVSPAN_DECODE_ROWS;
 
     assert(limits->kv_heads > 0);
     /* A window's tokens can begin within one split and end within another. */

@@ -23,11 +23,11 @@ extern "C" {
 enum {
     KVSPAN_DECODE_ROWS = 16,
     KVSPAN_PREFILL_ROWS = 64,
-    KVSPAN_SPLIT_TOKENS = 512,         /* the shortest split */
-    KVSPAN_MAX_SPLITS = 256,           /* of a sequence; longer ones have longer splits */
-    KVSPAN_SPLIT_COUNTERS = 8192,      /* of units shared by blocks, times kv heads */
-    KVSPAN_MAX_PARTIAL_ROWS = 131072,  /* partial results of a launch, times kv heads */
-    KVSPAN_SHARED_BLOCKS = 1024        /* units above 1 / 1024 of the work are shared */
+    KVSPAN_SPLIT_TOKENS = 512,        /* the shortest split */
+    KVSPAN_MAX_SPLITS = 256,          /* of a sequence; longer ones have longer splits */
+    KVSPAN_SPLIT_COUNTERS = 8192,     /* of units shared by blocks, times kv heads */
+    KVSPAN_MAX_PARTIAL_ROWS = 131072, /* partial results of a launch, times kv heads */
+    KVSPAN_SHARED_BLOCKS = 1024       /* units above 1 / 1024 of the work are shared */
 };
 
 #define KVSPAN_NO_PARTIAL 0xffffffffU

@@ -17,8 +17,7 @@ namespace kvspan
 {
 
 /* A warp's way through its tiles of a split. */
-template <class Shape>
-struct decode_walk {
+template <class Shape> struct decode_walk {
     token_source source; /* range: the split's */
     token_range whole;   /* tokens that every row sees */
     uint32_t token;      /* first of the tile that is folded next */
@@ -31,8 +30,7 @@ struct decode_walk {
     uint32_t values;
 };
 
-template <class Shape>
-__device__ inline uint32_t next_stage(uint32_t place)
+template <class Shape> __device__ inline uint32_t next_stage(uint32_t place)
 {
     return place + Shape::STAGE_BYTES == Shape::STAGES * Shape::STAGE_BYTES
                ? 0
@@ -63,31 +61,29 @@ __device__ inline bool is_plain(const decode_walk<Shape> &walk, bool is_capped)
 }
 
 template <class Shape, bool IS_PLAIN>
-__device__ inline void fold_next(warp_rows<typename Shape::Pair> &rows, decode_walk<Shape> &walk,
+__device__ inline void fold_next(typename Shape::Rows &rows, decode_walk<Shape> &walk,
                                  const kvspan_attend_params &params, const unsigned char *ring)
 {
     await_copies<Shape::STAGES - 2>();
     __syncwarp();
     fetch_stage<Shape>(walk, params);
-    fold_tile<typename Shape::Pair, Shape::TILE_TOKENS>(
-        rows, walk.token, walk.keys + walk.read, walk.values + walk.read,
-        (const float *)(ring + walk.read + Shape::SCALE_OFFSET), !IS_PLAIN,
-        !IS_PLAIN && rows.rule.cap != 0.0f);
+    fold_tile<typename Shape::Pair, Shape::TILE_TOKENS, IS_PLAIN>(
+        rows, params.soft_cap, walk.token, walk.keys + walk.read, walk.values + walk.read,
+        (const float *)(ring + walk.read + Shape::SCALE_OFFSET));
     walk.token += Shape::TILE_TOKENS * Shape::WARPS;
     walk.read = next_stage<Shape>(walk.read);
 }
 
 /* Folds the warp's tiles of a split, walk.source.range. */
 template <class Shape>
-__device__ inline void fold_split(warp_rows<typename Shape::Pair> &rows, decode_walk<Shape> &walk,
+__device__ inline void fold_split(typename Shape::Rows &rows, decode_walk<Shape> &walk,
                                   const kvspan_attend_params &params, const unsigned char *ring)
 {
     const uint32_t first_tile = walk.source.range.begin / Shape::TILE_TOKENS;
     const uint32_t end = walk.source.range.end;
-    const bool is_capped = rows.rule.cap != 0.0f;
+    const bool is_capped = params.soft_cap != 0.0f;
 
-    walk.token = (first_tile + (threadIdx.x / 32 - first_tile) % Shape::WARPS) *
-                 Shape::TILE_TOKENS;
+    walk.token = (first_tile + (threadIdx.x / 32 - first_tile) % Shape::WARPS) * Shape::TILE_TOKENS;
     walk.fetched = walk.token;
     walk.read = 0;
     walk.write = 0;
@@ -116,8 +112,8 @@ __device__ inline void fill_missing_scales(const kvspan_attend_params &params,
 {
     for (uint32_t i = threadIdx.x; i < Shape::WARPS * Shape::STAGES * Shape::TILE_TOKENS;
          i += blockDim.x) {
-        float *const scales = (float *)(shared + i / Shape::TILE_TOKENS * Shape::STAGE_BYTES +
-                                        Shape::SCALE_OFFSET);
+        float *const scales =
+            (float *)(shared + i / Shape::TILE_TOKENS * Shape::STAGE_BYTES + Shape::SCALE_OFFSET);
 
         if (params.keys.scale_offset == 0) {
             scales[i % Shape::TILE_TOKENS] = 1.0f;
@@ -144,8 +140,8 @@ __device__ inline decode_walk<Shape> begin_walk(const kvspan_attend_params &para
     walk.whole.end = visible_tokens(params, unit.position + first).end;
     walk.ring = ring;
     walk.keys = ring + key_place<typename Pair::Plane, Pair::KEY_BYTES>(lane);
-    walk.values = ring + Shape::VALUE_OFFSET +
-                  value_place<typename Pair::Plane, Pair::VALUE_BYTES>(lane);
+    walk.values =
+        ring + Shape::VALUE_OFFSET + value_place<typename Pair::Plane, Pair::VALUE_BYTES>(lane);
     return walk;
 }
 
@@ -157,14 +153,14 @@ __device__ inline void decode_unit(const kvspan_attend_params &params,
     using Pair = typename Shape::Pair;
     const bool is_part = unit.partial_row != KVSPAN_NO_PARTIAL;
     unsigned char *const ring = shared + threadIdx.x / 32 * Shape::STAGES * Shape::STAGE_BYTES;
-    uint32_t border = unit.index_begin / unit.split_tokens * unit.split_tokens +
-                      unit.split * unit.split_tokens;
+    uint32_t border =
+        unit.index_begin / unit.split_tokens * unit.split_tokens + unit.split * unit.split_tokens;
     decode_walk<Shape> walk = begin_walk<Shape>(params, unit, kv_head, shared_address(ring));
-    warp_rows<Pair> rows;
+    typename Shape::Rows rows;
     row_total total;
 
-    begin_rows<Pair>(rows, params, unit, kv_head, 0);
-    begin_total<Shape>(total, params, unit, kv_head, shared);
+    begin_rows(rows, params, unit, kv_head, 0, shared + Shape::QUERY_OFFSET);
+    begin_total<Shape>(total, shared);
     do {
         walk.source.range.begin = max(border, unit.index_begin);
         border += unit.split_tokens;
@@ -173,14 +169,14 @@ __device__ inline void decode_unit(const kvspan_attend_params &params,
             fill_missing_scales<Shape>(params, shared);
             __syncthreads();
         }
-        clear_rows<Pair>(rows);
+        clear_rows(rows);
         fold_split<Shape>(rows, walk, params, ring);
-        merge_warps<Shape>(total, rows, shared);
+        merge_warps<Shape>(total, rows, params.soft_cap, shared);
     } while (!is_part && border < unit.index_end);
     if (is_part && !fold_parts<Shape>(total, params, unit, kv_head, shared)) {
         return;
     }
-    store_total<Shape>(total, params);
+    store_total<Shape>(total, params, unit, kv_head);
 }
 
 template <class Shape>

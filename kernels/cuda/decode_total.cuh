@@ -13,15 +13,14 @@
 namespace kvspan
 {
 
-template <class PAIR>
-struct decode_shape {
+template <class PAIR> struct decode_shape {
     using Pair = PAIR;
     enum {
         IS_WIDE = PAIR::KEY_BYTES + PAIR::VALUE_BYTES > 768 / (PAIR::HAS_SCALES ? 2 : 1),
         WARPS = IS_WIDE ? 2 : 4,
         THREADS = 32 * WARPS,
         STAGES = 3,
-        TILE_TOKENS = PAIR::HAS_SCALES ? 32 : 16,
+        TILE_TOKENS = PAIR::HAS_SCALES || PAIR::KEY_DIM == 64 ? 32 : 16,
         VALUE_OFFSET = TILE_TOKENS * PAIR::KEY_BYTES,
         SCALE_OFFSET = TILE_TOKENS * (PAIR::KEY_BYTES + PAIR::VALUE_BYTES),
         STAGE_BYTES = TILE_TOKENS * PAIR::TOKEN_BYTES,
@@ -29,43 +28,39 @@ struct decode_shape {
         OUTPUT_BYTES = WARPS * 16 * (PAIR::VALUE_DIM + 8) * 4, /* of all warps, in the ring */
         TOTAL_OFFSET =
             RING_BYTES > OUTPUT_BYTES + 128 * WARPS ? RING_BYTES : OUTPUT_BYTES + 128 * WARPS,
-        SHARED_BYTES = TOTAL_OFFSET + 16 * PAIR::VALUE_DIM * 4,
+        QUERY_OFFSET = TOTAL_OFFSET + 16 * PAIR::VALUE_DIM * 4,
+        HAS_SHARED_QUERIES = PAIR::KEY_DIM > 192 && PAIR::HAS_SCALES,
+        SHARED_BYTES = QUERY_OFFSET + (HAS_SHARED_QUERIES ? WARPS * shared_query_bytes<PAIR>() : 0),
         ROW_THREADS = THREADS / 16
     };
+    using Rows = warp_rows<PAIR, HAS_SHARED_QUERIES>;
 };
 
 struct row_total {
-    query_row query;
     float maximum; /* in powers of two */
     float sum;
     float *outputs; /* float4 i of the thread at outputs + 4 · ROW_THREADS · i */
 };
 
-template <class Shape>
-__device__ inline uint32_t total_row()
+template <class Shape> __device__ inline uint32_t total_row()
 {
     return threadIdx.x / Shape::ROW_THREADS;
 }
 
 /* The first of the thread's elements of a row. */
-template <class Shape>
-__device__ inline uint32_t total_element()
+template <class Shape> __device__ inline uint32_t total_element()
 {
     return threadIdx.x % Shape::ROW_THREADS * 4;
 }
 
-template <class Shape>
-__device__ inline void begin_total(row_total &total, const kvspan_attend_params &params,
-                                   const kvspan_attend_unit &unit, uint32_t kv_head,
-                                   unsigned char *shared)
+template <class Shape> __device__ inline void begin_total(row_total &total, unsigned char *shared)
 {
     using Pair = typename Shape::Pair;
 
-    total.query = find_query(params, unit, kv_head, total_row<Shape>());
     total.maximum = minus_infinity();
     total.sum = 0.0f;
-    total.outputs = (float *)(shared + Shape::TOTAL_OFFSET) +
-                    total_row<Shape>() * Pair::VALUE_DIM + total_element<Shape>();
+    total.outputs = (float *)(shared + Shape::TOTAL_OFFSET) + total_row<Shape>() * Pair::VALUE_DIM +
+                    total_element<Shape>();
 #pragma unroll
     for (int i = 0; i < Pair::VALUE_DIM; i += 4 * Shape::ROW_THREADS) {
         *(float4 *)(total.outputs + i) = make_float4(0.0f, 0.0f, 0.0f, 0.0f);
@@ -98,8 +93,7 @@ __device__ inline part_weights fold_sums(row_total &total, float maximum, float 
 }
 
 /* The maxima and sums of all warps' rows, behind their outputs. */
-template <class Shape>
-__device__ inline float2 *warp_sums(unsigned char *shared)
+template <class Shape> __device__ inline float2 *warp_sums(unsigned char *shared)
 {
     return (float2 *)(shared + Shape::OUTPUT_BYTES);
 }
@@ -107,8 +101,8 @@ __device__ inline float2 *warp_sums(unsigned char *shared)
 /* Merges the warps' results of a split and folds them into the total. The ring is overwritten, and
  * may be filled again when this returns. */
 template <class Shape>
-__device__ inline void merge_warps(row_total &total, const warp_rows<typename Shape::Pair> &rows,
-                                   unsigned char *shared)
+__device__ inline void merge_warps(row_total &total, const typename Shape::Rows &rows,
+                                   float soft_cap, unsigned char *shared)
 {
     using Pair = typename Shape::Pair;
     const uint32_t warp = threadIdx.x / 32;
@@ -122,14 +116,14 @@ __device__ inline void merge_warps(row_total &total, const warp_rows<typename Sh
     part_weights fold;
 
     __syncthreads();
-    spill_outputs<Pair>(rows, outputs + warp * 16 * pitch);
+    spill_outputs(rows, outputs + warp * 16 * pitch);
 #pragma unroll
     for (int half = 0; half < 2; half++) {
         const float row_sum = sum_of_quad(rows.state.sum[half]);
 
         if (lane % 4 == 0) {
             sums[warp * 16 + lane / 4 + 8 * half] = make_float2(
-                maximum_of<typename Pair::Plane>(rows.state, rows.rule, half), row_sum);
+                maximum_of<typename Pair::Plane>(rows.state, rows.rule, soft_cap, half), row_sum);
         }
     }
     __syncthreads();
@@ -152,8 +146,8 @@ __device__ inline void merge_warps(row_total &total, const warp_rows<typename Sh
 
 #pragma unroll
         for (int j = 0; j < Shape::WARPS; j++) {
-            merged = fold_outputs(merged, 1.0f, *(const float4 *)(row + j * 16 * pitch),
-                                  weights[j]);
+            merged =
+                fold_outputs(merged, 1.0f, *(const float4 *)(row + j * 16 * pitch), weights[j]);
         }
         *(float4 *)(total.outputs + i) =
             fold_outputs(*(const float4 *)(total.outputs + i), fold.total, merged, fold.part);
@@ -171,14 +165,14 @@ __device__ inline bool fold_parts(row_total &total, const kvspan_attend_params &
     using Pair = typename Shape::Pair;
     volatile uint32_t *const is_last = (volatile uint32_t *)shared;
     const bool has_row = total_row<Shape>() < unit.row_count;
-    const uint64_t first_row = (uint64_t)kv_head * params.plan->partial_row_count +
-                               unit.partial_row + total_row<Shape>();
+    const uint64_t first_row =
+        (uint64_t)kv_head * params.plan->partial_row_count + unit.partial_row + total_row<Shape>();
     uint64_t row = first_row + (uint64_t)unit.split * unit.row_count;
     float2 *const sums = (float2 *)params.partial_sums;
 
     if (has_row) {
-        float *const target = params.partial_outputs + row * Pair::VALUE_DIM +
-                              total_element<Shape>();
+        float *const target =
+            params.partial_outputs + row * Pair::VALUE_DIM + total_element<Shape>();
 
         for (int i = 0; i < Pair::VALUE_DIM; i += 4 * Shape::ROW_THREADS) {
             __stcg((float4 *)(target + i), *(const float4 *)(total.outputs + i));
@@ -216,8 +210,8 @@ __device__ inline bool fold_parts(row_total &total, const kvspan_attend_params &
             float4 *const target = (float4 *)(total.outputs + i);
             const float4 before = split == 0 ? make_float4(0.0f, 0.0f, 0.0f, 0.0f) : *target;
 
-            *target = fold_outputs(before, fold.total, __ldcg((const float4 *)(source + i)),
-                                   fold.part);
+            *target =
+                fold_outputs(before, fold.total, __ldcg((const float4 *)(source + i)), fold.part);
         }
         row += unit.row_count;
     }
@@ -225,23 +219,25 @@ __device__ inline bool fold_parts(row_total &total, const kvspan_attend_params &
 }
 
 template <class Shape>
-__device__ inline void store_total(const row_total &total, const kvspan_attend_params &params)
+__device__ inline void store_total(const row_total &total, const kvspan_attend_params &params,
+                                   const kvspan_attend_unit &unit, uint32_t kv_head)
 {
+    const query_row query = find_query(params, unit, kv_head, total_row<Shape>());
     const float factor = total.sum == 0.0f ? 0.0f : 1.0f / total.sum;
 
-    if (!total.query.is_there) {
+    if (!query.is_there) {
         return;
     }
 #pragma unroll
     for (int i = 0; i < Shape::Pair::VALUE_DIM; i += 4 * Shape::ROW_THREADS) {
         const float4 value = *(const float4 *)(total.outputs + i);
 
-        store_elements(params, total.query, total_element<Shape>() + i,
-                       make_float4(value.x * factor, value.y * factor, value.z * factor,
-                                   value.w * factor));
+        store_elements(
+            params, query, total_element<Shape>() + i,
+            make_float4(value.x * factor, value.y * factor, value.z * factor, value.w * factor));
     }
     if (total_element<Shape>() == 0) {
-        store_lse(params, total.query, total.maximum, total.sum);
+        store_lse(params, query, total.maximum, total.sum);
     }
 }
 

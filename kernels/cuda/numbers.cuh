@@ -98,9 +98,9 @@ __device__ inline int8_pairs widen_int8(uint32_t word)
 }
 
 #if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 890
-#define KVSPAN_HAS_E4M3_CONVERSION 1
+#    define KVSPAN_HAS_E4M3_CONVERSION 1
 #else
-#define KVSPAN_HAS_E4M3_CONVERSION 0
+#    define KVSPAN_HAS_E4M3_CONVERSION 0
 #endif
 
 /* What widen_e4m3() gives times this is the number. */

@@ -36,9 +36,8 @@ struct token_range {
 /* What a query at a position sees. */
 __device__ inline token_range visible_tokens(const kvspan_attend_params &params, uint32_t position)
 {
-    const uint32_t lowest = params.window == 0 || position < params.window
-                                ? 0
-                                : position - params.window + 1;
+    const uint32_t lowest =
+        params.window == 0 || position < params.window ? 0 : position - params.window + 1;
 
     return token_range{ lowest == 0 ? 0 : count_tokens(params, lowest),
                         count_tokens(params, position + 1) };
@@ -64,7 +63,8 @@ __device__ inline page_row find_row(const kvspan_attend_params &params, const ui
     return row;
 }
 
-/* Where the row of a plane lies whose pages begin at `first`, as far as this thread is concerned. */
+/* Where the row of a plane lies whose pages begin at `first`, as far as this thread is concerned.
+ */
 __device__ inline const unsigned char *row_address(const kvspan_attend_plane &plane,
                                                    const unsigned char *first, const page_row &row)
 {
@@ -73,9 +73,8 @@ __device__ inline const unsigned char *row_address(const kvspan_attend_plane &pl
 }
 
 /* Where its scale does; `first`: that of token 0 of page 0. */
-__device__ inline const unsigned char *scale_address(const kvspan_attend_plane &plane,
-                                                     const unsigned char *first,
-                                                     const page_row &row)
+__device__ inline const unsigned char *
+scale_address(const kvspan_attend_plane &plane, const unsigned char *first, const page_row &row)
 {
     return first + (uint64_t)row.page * plane.short_page_stride + (uint64_t)row.token * 4;
 }

@@ -14,8 +14,7 @@
 namespace kvspan
 {
 
-template <class PAIR>
-struct prefill_shape {
+template <class PAIR> struct prefill_shape {
     using Pair = PAIR;
     enum {
         WARPS = 4,
@@ -26,15 +25,17 @@ struct prefill_shape {
         SCALE_OFFSET = TILE_TOKENS * (PAIR::KEY_BYTES + PAIR::VALUE_BYTES),
         STAGE_BYTES = TILE_TOKENS * PAIR::TOKEN_BYTES,
         OUTPUT_BYTES = WARPS * 16 * (PAIR::VALUE_DIM + 8) * 4,
-        SHARED_BYTES = 2 * STAGE_BYTES > OUTPUT_BYTES ? 2 * STAGE_BYTES : OUTPUT_BYTES,
+        QUERY_OFFSET = 2 * STAGE_BYTES > OUTPUT_BYTES ? 2 * STAGE_BYTES : OUTPUT_BYTES,
+        HAS_SHARED_QUERIES = PAIR::KEY_DIM > 192,
+        SHARED_BYTES = QUERY_OFFSET + (HAS_SHARED_QUERIES ? WARPS * shared_query_bytes<PAIR>() : 0),
         /* Blocks of an SM with 228 KiB that registers allow for. */
         BLOCKS = PAIR::KEY_DIM > 128 ? 2 : PAIR::KEY_DIM > 64 ? 2 : 3
     };
+    using Rows = warp_rows<PAIR, HAS_SHARED_QUERIES>;
 };
 
 /* A unit's way through its tiles. */
-template <class Shape>
-struct prefill_walk {
+template <class Shape> struct prefill_walk {
     token_source source;
     token_range whole; /* tokens that every row sees */
     uint32_t token;    /* first of the tile that is folded next */
@@ -56,8 +57,8 @@ __device__ inline void fetch_share(prefill_walk<Shape> &walk, const kvspan_atten
                       stage + Shape::VALUE_OFFSET + first * Pair::VALUE_BYTES,
                       stage + Shape::SCALE_OFFSET + first * 4, Shape::TILE_TOKENS * 4 });
     commit_copies();
-    walk.next = find_lane_row<Shape::WARP_TOKENS>(params, walk.source,
-                                                  token + Shape::TILE_TOKENS + first);
+    walk.next =
+        find_lane_row<Shape::WARP_TOKENS>(params, walk.source, token + Shape::TILE_TOKENS + first);
 }
 
 template <class Shape>
@@ -68,9 +69,8 @@ __device__ inline bool is_plain(const prefill_walk<Shape> &walk, bool is_capped)
 }
 
 template <class Shape, bool IS_PLAIN>
-__device__ inline void fold_next(warp_rows<typename Shape::Pair> &rows,
-                                 prefill_walk<Shape> &walk, const kvspan_attend_params &params,
-                                 unsigned char *shared)
+__device__ inline void fold_next(typename Shape::Rows &rows, prefill_walk<Shape> &walk,
+                                 const kvspan_attend_params &params, unsigned char *shared)
 {
     using Pair = typename Shape::Pair;
     const uint32_t lane = threadIdx.x % 32;
@@ -81,11 +81,11 @@ __device__ inline void fold_next(warp_rows<typename Shape::Pair> &rows,
     __syncthreads();
     fetch_share<Shape>(walk, params, walk.token + Shape::TILE_TOKENS,
                        base + (Shape::STAGE_BYTES - walk.stage));
-    fold_tile<Pair, Shape::TILE_TOKENS>(
-        rows, walk.token, tile + key_place<typename Pair::Plane, Pair::KEY_BYTES>(lane),
+    fold_tile<Pair, Shape::TILE_TOKENS, IS_PLAIN>(
+        rows, params.soft_cap, walk.token,
+        tile + key_place<typename Pair::Plane, Pair::KEY_BYTES>(lane),
         tile + Shape::VALUE_OFFSET + value_place<typename Pair::Plane, Pair::VALUE_BYTES>(lane),
-        (const float *)(shared + walk.stage + Shape::SCALE_OFFSET), !IS_PLAIN,
-        !IS_PLAIN && rows.rule.cap != 0.0f);
+        (const float *)(shared + walk.stage + Shape::SCALE_OFFSET));
     walk.token += Shape::TILE_TOKENS;
     walk.stage = Shape::STAGE_BYTES - walk.stage;
 }
@@ -117,8 +117,8 @@ template <class Shape>
 __device__ inline void fill_scales(const kvspan_attend_params &params, unsigned char *shared)
 {
     for (uint32_t i = threadIdx.x; i < 2 * Shape::TILE_TOKENS; i += blockDim.x) {
-        float *const scales = (float *)(shared + i / Shape::TILE_TOKENS * Shape::STAGE_BYTES +
-                                        Shape::SCALE_OFFSET);
+        float *const scales =
+            (float *)(shared + i / Shape::TILE_TOKENS * Shape::STAGE_BYTES + Shape::SCALE_OFFSET);
 
         if (params.keys.scale_offset == 0) {
             scales[i % Shape::TILE_TOKENS] = 1.0f;
@@ -131,10 +131,9 @@ __device__ inline void fill_scales(const kvspan_attend_params &params, unsigned 
 
 /* Stores a warp's rows, by way of its part of shared memory. */
 template <class Shape>
-__device__ inline void store_rows(const warp_rows<typename Shape::Pair> &rows,
-                                  const kvspan_attend_params &params,
-                                  const kvspan_attend_unit &unit, uint32_t kv_head,
-                                  unsigned char *shared)
+__device__ inline void
+store_rows(const typename Shape::Rows &rows, const kvspan_attend_params &params,
+           const kvspan_attend_unit &unit, uint32_t kv_head, unsigned char *shared)
 {
     using Pair = typename Shape::Pair;
     const uint32_t warp = threadIdx.x / 32;
@@ -142,21 +141,21 @@ __device__ inline void store_rows(const warp_rows<typename Shape::Pair> &rows,
     float *const outputs = (float *)shared + warp * 16 * output_pitch<Pair>();
     row_state state;
 
-    spill_outputs<Pair>(rows, outputs);
+    spill_outputs(rows, outputs);
 #pragma unroll
     for (int half = 0; half < 2; half++) {
         state.sum[half] = sum_of_quad(rows.state.sum[half]);
-        state.maximum[half] = maximum_of<typename Pair::Plane>(rows.state, rows.rule, half);
+        state.maximum[half] =
+            maximum_of<typename Pair::Plane>(rows.state, rows.rule, params.soft_cap, half);
     }
     __syncwarp();
 #pragma unroll 1
     for (uint32_t row = 0; row < 16; row++) {
         const query_row query = find_query(params, unit, kv_head, warp * 16 + row);
-        const float sum = __shfl_sync(0xffffffffU, row < 8 ? state.sum[0] : state.sum[1],
-                                      (int)(row % 8 * 4));
-        const float maximum =
-            __shfl_sync(0xffffffffU, row < 8 ? state.maximum[0] : state.maximum[1],
-                        (int)(row % 8 * 4));
+        const float sum =
+            __shfl_sync(0xffffffffU, row < 8 ? state.sum[0] : state.sum[1], (int)(row % 8 * 4));
+        const float maximum = __shfl_sync(
+            0xffffffffU, row < 8 ? state.maximum[0] : state.maximum[1], (int)(row % 8 * 4));
         const float factor = sum == 0.0f ? 0.0f : 1.0f / sum;
 
         if (!query.is_there) {
@@ -165,8 +164,9 @@ __device__ inline void store_rows(const warp_rows<typename Shape::Pair> &rows,
         for (uint32_t i = 4 * lane; i < Pair::VALUE_DIM; i += 128) {
             const float4 value = *(const float4 *)(outputs + row * output_pitch<Pair>() + i);
 
-            store_elements(params, query, i, make_float4(value.x * factor, value.y * factor,
-                                                         value.z * factor, value.w * factor));
+            store_elements(params, query, i,
+                           make_float4(value.x * factor, value.y * factor, value.z * factor,
+                                       value.w * factor));
         }
         if (lane == 0) {
             store_lse(params, query, maximum, sum);
@@ -179,23 +179,22 @@ __device__ inline void prefill_unit(const kvspan_attend_params &params,
                                     const kvspan_attend_unit &unit, uint32_t kv_head,
                                     unsigned char *shared)
 {
-    using Pair = typename Shape::Pair;
     prefill_walk<Shape> walk = begin_walk<Shape>(params, unit, kv_head);
-    warp_rows<Pair> rows;
+    typename Shape::Rows rows;
 
-    begin_rows<Pair>(rows, params, unit, kv_head, threadIdx.x / 32 * 16);
-    clear_rows<Pair>(rows);
-    if constexpr (Pair::HAS_SCALES) {
+    begin_rows(rows, params, unit, kv_head, threadIdx.x / 32 * 16, shared + Shape::QUERY_OFFSET);
+    clear_rows(rows);
+    if constexpr (Shape::Pair::HAS_SCALES) {
         fill_scales<Shape>(params, shared);
     }
     fetch_share<Shape>(walk, params, walk.token, shared_address(shared));
     while (walk.token < walk.source.range.end) {
 #pragma unroll 1
-        while (walk.token < walk.source.range.end && !is_plain(walk, rows.rule.cap != 0.0f)) {
+        while (walk.token < walk.source.range.end && !is_plain(walk, params.soft_cap != 0.0f)) {
             fold_next<Shape, false>(rows, walk, params, shared);
         }
 #pragma unroll 1
-        while (is_plain(walk, rows.rule.cap != 0.0f)) {
+        while (is_plain(walk, params.soft_cap != 0.0f)) {
             fold_next<Shape, true>(rows, walk, params, shared);
         }
     }

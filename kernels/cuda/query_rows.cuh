@@ -25,10 +25,11 @@ __device__ inline query_row find_query(const kvspan_attend_params &params,
 {
     const uint32_t row = unit.first_row + unit_row;
     const uint32_t item_token = row / params.group_size;
-    const uint32_t head =
-        kv_head * params.group_size + row % params.group_size - params.head_shift;
-    query_row query = { unit.first_token + item_token, head,
-                        unit_row < unit.row_count && head < params.q_heads, { 0, 0 } };
+    const uint32_t head = kv_head * params.group_size + row % params.group_size - params.head_shift;
+    query_row query = { unit.first_token + item_token,
+                        head,
+                        unit_row < unit.row_count && head < params.q_heads,
+                        { 0, 0 } };
 
     if (query.is_there) {
         query.seen = visible_tokens(params, unit.position + item_token);
@@ -135,8 +136,8 @@ __device__ inline float normalise_queries(uint32_t (&queries)[DIM / 16][4], int 
 __device__ inline void store_elements(const kvspan_attend_params &params, const query_row &query,
                                       uint32_t first, float4 values)
 {
-    const int64_t element = query.token * params.out.token_stride +
-                            query.head * params.out.head_stride + first;
+    const int64_t element =
+        query.token * params.out.token_stride + query.head * params.out.head_stride + first;
 
     if (params.out.dtype == KVSPAN_F32) {
         float *const target = (float *)params.out.data + element;
@@ -151,10 +152,9 @@ __device__ inline void store_elements(const kvspan_attend_params &params, const 
         }
     } else {
         const bool is_bf16 = params.out.dtype == KVSPAN_BF16;
-        const uint2 words = is_bf16 ? make_uint2(pack_bf16(values.x, values.y),
-                                                 pack_bf16(values.z, values.w))
-                                    : make_uint2(pack_f16(values.x, values.y),
-                                                 pack_f16(values.z, values.w));
+        const uint2 words =
+            is_bf16 ? make_uint2(pack_bf16(values.x, values.y), pack_bf16(values.z, values.w))
+                    : make_uint2(pack_f16(values.x, values.y), pack_f16(values.z, values.w));
         uint16_t *const target = (uint16_t *)params.out.data + element;
 
         if (params.out.is_aligned) {

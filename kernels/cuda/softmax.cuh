@@ -50,8 +50,8 @@ __device__ inline float cap_score(float score, float scale, float cap)
     return cap - 2.0f * cap * reciprocal_of(1.0f + exp2_of(score * scale));
 }
 
-/* Of a row: `largest` is the tile's. unit: powers of two per x. Returns what sums and outputs so far
- * are multiplied by. */
+/* Of a row: `largest` is the tile's. unit: powers of two per x. Returns what sums and outputs so
+ * far are multiplied by. */
 __device__ inline float raise_maximum(float &maximum, float largest, float unit)
 {
     const float old = maximum;
@@ -100,46 +100,48 @@ __device__ inline void mask_scores(float (&scores)[TILES][4], const token_range 
     }
 }
 
-/* How scores become powers of two, for rows quad and quad + 8. */
+/* How scores of rows quad and quad + 8 become powers of two: per score as it comes, before a cap.
+ */
 struct score_rule {
-    float unit[2]; /* powers of two per score, capped if there is a cap */
-    float cap;     /* 0 = none */
-    float cap_scale[2];
+    float unit[2];
 };
 
-/* factor: what scores of the row are multiplied by before all else. */
-__device__ inline void set_rule(score_rule &rule, const kvspan_attend_params &params, int half,
-                                float factor)
+/* Per capped score. */
+__device__ inline float log2e()
 {
-    const float log2e = 1.44269504088896f;
+    return 1.44269504088896f;
+}
 
-    rule.cap = params.soft_cap;
-    rule.unit[half] = params.soft_cap == 0.0f ? params.scale * factor * log2e : log2e;
-    rule.cap_scale[half] =
-        params.soft_cap == 0.0f ? 0.0f : 2.0f * log2e * params.scale * factor / params.soft_cap;
+/* Powers of two per score as weights take it. */
+template <bool CAN_BE_CAPPED>
+__device__ inline float weight_unit(const score_rule &rule, float soft_cap, int half)
+{
+    return CAN_BE_CAPPED && soft_cap != 0.0f ? log2e() : rule.unit[half];
 }
 
 template <int TILES>
-__device__ inline void cap_scores(float (&scores)[TILES][4], const score_rule &rule)
+__device__ inline void cap_scores(float (&scores)[TILES][4], const score_rule &rule, float cap)
 {
+    const float scales[2] = { 2.0f * rule.unit[0] / cap, 2.0f * rule.unit[1] / cap };
+
 #pragma unroll
     for (int n = 0; n < TILES; n++) {
 #pragma unroll
         for (int i = 0; i < 4; i++) {
-            scores[n][i] = cap_score(scores[n][i], rule.cap_scale[i / 2], rule.cap);
+            scores[n][i] = cap_score(scores[n][i], scales[i / 2], cap);
         }
     }
 }
 
 /* Makes scores weights, packed as operands; returns in factors what outputs are multiplied by. */
 template <class Plane, int TILES>
-__device__ inline void weigh_scores(const float (&scores)[TILES][4], const score_rule &rule,
+__device__ inline void weigh_scores(const float (&scores)[TILES][4], const float (&units)[2],
                                     row_state &state, uint32_t (&weights)[TILES / 2][4],
                                     float (&factors)[2])
 {
 #pragma unroll
     for (int half = 0; half < 2; half++) {
-        const float unit = rule.unit[half];
+        const float unit = units[half];
         float largest = scores[0][2 * half];
         float sum = 0.0f;
         float shift;
@@ -180,7 +182,7 @@ __device__ inline void scale_scores(float (&scores)[TILES][4], const float *key_
 /* The same where each token's value has a scale. A scale of 0 counts as 2^−60 but in weights. */
 template <class Plane, int TILES>
 __device__ inline void weigh_scaled(float (&scores)[TILES][4], const float *value_scales,
-                                    const score_rule &rule, row_state &state,
+                                    const float (&units)[2], row_state &state,
                                     uint32_t (&weights)[TILES / 2][4], float (&factors)[2])
 {
     const float least = 8.67361737988e-19f;
@@ -195,8 +197,8 @@ __device__ inline void weigh_scaled(float (&scores)[TILES][4], const float *valu
         logs = make_float2(log2_of(fmaxf(scales[n].x, least)), log2_of(fmaxf(scales[n].y, least)));
 #pragma unroll
         for (int half = 0; half < 2; half++) {
-            const float first = fmaf(scores[n][2 * half], rule.unit[half], logs.x);
-            const float second = fmaf(scores[n][2 * half + 1], rule.unit[half], logs.y);
+            const float first = fmaf(scores[n][2 * half], units[half], logs.x);
+            const float second = fmaf(scores[n][2 * half + 1], units[half], logs.y);
 
             largest[half] = fmaxf(largest[half], fmaxf(first, second));
         }
@@ -206,17 +208,16 @@ __device__ inline void weigh_scaled(float (&scores)[TILES][4], const float *valu
         float sum = 0.0f;
         float shift;
 
-        factors[half] =
-            raise_maximum(state.maximum[half], largest_of_quad(largest[half]), 1.0f);
+        factors[half] = raise_maximum(state.maximum[half], largest_of_quad(largest[half]), 1.0f);
         shift = shift_of(state.maximum[half]);
 #pragma unroll
         for (int n = 0; n < TILES; n++) {
-            const float first = exp2_of(fmaf(scores[n][2 * half], rule.unit[half], -shift));
-            const float second = exp2_of(fmaf(scores[n][2 * half + 1], rule.unit[half], -shift));
+            const float first = exp2_of(fmaf(scores[n][2 * half], units[half], -shift));
+            const float second = exp2_of(fmaf(scores[n][2 * half + 1], units[half], -shift));
 
             sum += first + second;
-            weights[n / 2][n % 2 * 2 + half] = pack<Plane>(first * scales[n].x,
-                                                           second * scales[n].y);
+            weights[n / 2][n % 2 * 2 + half] =
+                pack<Plane>(first * scales[n].x, second * scales[n].y);
         }
         state.sum[half] = state.sum[half] * factors[half] + sum;
     }
@@ -224,9 +225,11 @@ __device__ inline void weigh_scaled(float (&scores)[TILES][4], const float *valu
 
 /* A row's maximum in powers of two. */
 template <class Plane>
-__device__ inline float maximum_of(const row_state &state, const score_rule &rule, int half)
+__device__ inline float maximum_of(const row_state &state, const score_rule &rule, float soft_cap,
+                                   int half)
 {
-    return Plane::BYTES == 2 ? state.maximum[half] * rule.unit[half] : state.maximum[half];
+    return Plane::BYTES == 2 ? state.maximum[half] * weight_unit<true>(rule, soft_cap, half)
+                             : state.maximum[half];
 }
 
 } // namespace kvspan

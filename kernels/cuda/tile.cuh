@@ -26,15 +26,24 @@ namespace kvspan
 
 /* What a plane's elements are: bytes, the type of products, whether tokens have scales. */
 struct bf16_plane {
-    enum { BYTES = 2, IS_BF16 = 1 };
+    enum {
+        BYTES = 2,
+        IS_BF16 = 1
+    };
 };
 
 struct f16_plane {
-    enum { BYTES = 2, IS_BF16 = 0 };
+    enum {
+        BYTES = 2,
+        IS_BF16 = 0
+    };
 };
 
 struct int8_plane {
-    enum { BYTES = 1, IS_BF16 = 0 };
+    enum {
+        BYTES = 1,
+        IS_BF16 = 0
+    };
 
     static __device__ inline int8_pairs widen(uint32_t word)
     {
@@ -48,7 +57,10 @@ struct int8_plane {
 };
 
 struct e4m3_plane {
-    enum { BYTES = 1, IS_BF16 = 0 };
+    enum {
+        BYTES = 1,
+        IS_BF16 = 0
+    };
 
     static __device__ inline int8_pairs widen(uint32_t word)
     {
@@ -71,15 +83,13 @@ __device__ inline void multiply(float (&sum)[4], const uint32_t (&a)[4], uint32_
     }
 }
 
-template <class Plane>
-__device__ inline uint32_t pack(float first, float second)
+template <class Plane> __device__ inline uint32_t pack(float first, float second)
 {
     return Plane::IS_BF16 ? pack_bf16(first, second) : pack_f16(first, second);
 }
 
 /* The bits of `row` that its chunks are exchanged by. */
-template <int ROW_BYTES>
-__device__ inline uint32_t chunk_exchange(uint32_t row)
+template <int ROW_BYTES> __device__ inline uint32_t chunk_exchange(uint32_t row)
 {
     return ROW_BYTES == 64 ? row / 2 % 4 : row % 8;
 }
@@ -92,34 +102,33 @@ __device__ inline uint32_t skip_chunks(uint32_t place, uint32_t chunks)
 
 /* Where a thread copies: four neighbouring threads take 64 bytes of a row, and those that write at
  * a time take rows whose chunks lie in different banks. */
-template <int ROW_BYTES>
-__device__ inline uint32_t copied_row(uint32_t lane)
+template <int ROW_BYTES> __device__ inline uint32_t copied_row(uint32_t lane)
 {
     return ROW_BYTES == 64 ? lane / 4 : lane / 4 % 2 * 4 + lane / 8;
 }
 
 /* Where the thread's part of its first row goes. */
-template <int ROW_BYTES>
-__device__ inline uint32_t copied_place(uint32_t lane)
+template <int ROW_BYTES> __device__ inline uint32_t copied_place(uint32_t lane)
 {
     const uint32_t row = copied_row<ROW_BYTES>(lane);
 
     return row * ROW_BYTES + (lane % 4 ^ chunk_exchange<ROW_BYTES>(row)) * 16;
 }
 
-/* Begins to copy the thread's part of a row, from and to where it begins. */
+/* Begins to copy the thread's part of a row, from where it begins; to `rows` rows behind `place`.
+ */
 template <int ROW_BYTES>
-__device__ inline void copy_row(uint32_t place, const unsigned char *source, bool is_there)
+__device__ inline void copy_row(uint32_t place, uint32_t rows, const unsigned char *source,
+                                bool is_there)
 {
 #pragma unroll
     for (uint32_t i = 0; i < ROW_BYTES / 64; i++) {
-        copy_16_bytes(skip_chunks(place, 4 * i), source + i * 64, is_there);
+        copy_16_bytes(skip_chunks(place, 4 * i) + rows * ROW_BYTES, source + i * 64, is_there);
     }
 }
 
 /* Where matrices of keys begin for this thread, in 16-bit and 8-bit tiles. */
-template <class Plane, int ROW_BYTES>
-__device__ inline uint32_t key_place(uint32_t lane)
+template <class Plane, int ROW_BYTES> __device__ inline uint32_t key_place(uint32_t lane)
 {
     const uint32_t row = Plane::BYTES == 2 ? lane % 8 + lane / 16 * 8 : lane;
     const uint32_t chunk = Plane::BYTES == 2 ? lane / 8 % 2 : 0;
@@ -127,8 +136,7 @@ __device__ inline uint32_t key_place(uint32_t lane)
     return row * ROW_BYTES + (chunk ^ chunk_exchange<ROW_BYTES>(row)) * 16;
 }
 
-template <class Plane, int ROW_BYTES>
-__device__ inline uint32_t value_place(uint32_t lane)
+template <class Plane, int ROW_BYTES> __device__ inline uint32_t value_place(uint32_t lane)
 {
     const uint32_t row = Plane::BYTES == 2 ? lane % 16 : lane;
     const uint32_t chunk = Plane::BYTES == 2 ? lane / 16 : 0;
@@ -136,10 +144,58 @@ __device__ inline uint32_t value_place(uint32_t lane)
     return row * ROW_BYTES + (chunk ^ chunk_exchange<ROW_BYTES>(row)) * 16;
 }
 
+/* A warp's queries as operands of STEPS products: in registers, or, where those are few, in the
+ * thread's own words of shared memory. */
+template <int STEPS, bool IS_SHARED> struct query_operands {
+    uint32_t words[STEPS][4];
+
+    __device__ inline void keep(const uint32_t (&queries)[STEPS][4])
+    {
+#pragma unroll
+        for (int k = 0; k < STEPS; k++) {
+#pragma unroll
+            for (int i = 0; i < 4; i++) {
+                words[k][i] = queries[k][i];
+            }
+        }
+    }
+
+    __device__ inline void take(int k, uint32_t (&operand)[4]) const
+    {
+#pragma unroll
+        for (int i = 0; i < 4; i++) {
+            operand[i] = words[k][i];
+        }
+    }
+};
+
+template <int STEPS> struct query_operands<STEPS, true> {
+    uint4 *words; /* of step k at words[k · 32] */
+
+    __device__ inline void keep(const uint32_t (&queries)[STEPS][4])
+    {
+#pragma unroll
+        for (int k = 0; k < STEPS; k++) {
+            words[32 * k] = make_uint4(queries[k][0], queries[k][1], queries[k][2], queries[k][3]);
+        }
+    }
+
+    __device__ inline void take(int k, uint32_t (&operand)[4]) const
+    {
+        const uint4 word = words[32 * k];
+
+        operand[0] = word.x;
+        operand[1] = word.y;
+        operand[2] = word.z;
+        operand[3] = word.w;
+    }
+};
+
 /* scores = queries · keys of TOKENS tokens; place: the tile's and key_place(). */
-template <class Plane, int DIM, int TOKENS>
+template <class Plane, int DIM, int TOKENS, bool IS_SHARED>
 __device__ inline void score_tile(float (&scores)[TOKENS / 8][4],
-                                  const uint32_t (&queries)[DIM / 16][4], uint32_t place)
+                                  const query_operands<DIM / 16, IS_SHARED> &queries,
+                                  uint32_t place)
 {
     constexpr int ROW_BYTES = DIM * Plane::BYTES;
     constexpr int STEP_TOKENS = Plane::BYTES == 2 ? 16 : 32;
@@ -150,21 +206,24 @@ __device__ inline void score_tile(float (&scores)[TOKENS / 8][4],
     }
 #pragma unroll
     for (int k = 0; k < DIM / 16; k++) {
+        uint32_t operand[4];
+
+        queries.take(k, operand);
 #pragma unroll
         for (int step = 0; step < TOKENS / STEP_TOKENS; step++) {
             uint32_t words[4];
 
-            load_matrices(words, skip_chunks(place, k * Plane::BYTES) +
-                                     step * STEP_TOKENS * ROW_BYTES);
+            load_matrices(words,
+                          skip_chunks(place, k * Plane::BYTES) + step * STEP_TOKENS * ROW_BYTES);
             if constexpr (Plane::BYTES == 2) {
-                multiply<Plane>(scores[2 * step], queries[k], words[0], words[1]);
-                multiply<Plane>(scores[2 * step + 1], queries[k], words[2], words[3]);
+                multiply<Plane>(scores[2 * step], operand, words[0], words[1]);
+                multiply<Plane>(scores[2 * step + 1], operand, words[2], words[3]);
             } else {
 #pragma unroll
                 for (int n = 0; n < 4; n++) {
                     const int8_pairs pairs = Plane::widen(words[n]);
 
-                    multiply<Plane>(scores[4 * step + n], queries[k], pairs.even, pairs.odd);
+                    multiply<Plane>(scores[4 * step + n], operand, pairs.even, pairs.odd);
                 }
             }
         }
@@ -196,8 +255,7 @@ __device__ inline void weigh_tile(float (&outputs)[DIM / 8][4],
                     const int8_pairs first = Plane::widen(words[2 * k]);
                     const int8_pairs second = Plane::widen(words[2 * k + 1]);
 
-                    multiply<Plane>(outputs[2 * n], weights[2 * step + k], first.even,
-                                    second.even);
+                    multiply<Plane>(outputs[2 * n], weights[2 * step + k], first.even, second.even);
                     multiply<Plane>(outputs[2 * n + 1], weights[2 * step + k], first.odd,
                                     second.odd);
                 }

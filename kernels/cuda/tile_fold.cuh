@@ -12,8 +12,7 @@ namespace kvspan
 {
 
 /* A pair of planes, and the bytes of a tile of TOKENS: keys, values, key scales, value scales. */
-template <class PLANE, int KEYS, int VALUES>
-struct plane_pair {
+template <class PLANE, int KEYS, int VALUES> struct plane_pair {
     using Plane = PLANE;
     enum {
         KEY_DIM = KEYS,
@@ -71,8 +70,7 @@ struct token_target {
 
 template <int TOKENS>
 __device__ inline void fetch_scales(const kvspan_attend_params &params, const token_source &source,
-                                    const page_row &own, uint32_t first,
-                                    const token_target &target)
+                                    const page_row &own, uint32_t first, const token_target &target)
 {
     const uint32_t token = threadIdx.x % 32;
     const bool is_there = is_within(source.range, first + token);
@@ -81,23 +79,21 @@ __device__ inline void fetch_scales(const kvspan_attend_params &params, const to
 
     if (token < TOKENS && params.keys.scale_offset) {
         copy_4_bytes(place,
-                     scale_address(params.keys, source.keys - part + params.keys.scale_offset,
-                                   own),
+                     scale_address(params.keys, source.keys - part + params.keys.scale_offset, own),
                      is_there);
     }
     if (token < TOKENS && params.values.scale_offset) {
-        copy_4_bytes(place + target.scale_distance,
-                     scale_address(params.values,
-                                   source.values - part + params.values.scale_offset, own),
-                     is_there);
+        copy_4_bytes(
+            place + target.scale_distance,
+            scale_address(params.values, source.values - part + params.values.scale_offset, own),
+            is_there);
     }
 }
 
 /* A warp begins to copy TOKENS tokens from `first` on, whose rows its threads have found. */
 template <class Pair, int TOKENS>
 __device__ inline void fetch_tokens(const kvspan_attend_params &params, const token_source &source,
-                                    const page_row &own, uint32_t first,
-                                    const token_target &target)
+                                    const page_row &own, uint32_t first, const token_target &target)
 {
     const uint32_t lane = threadIdx.x % 32;
     const uint32_t keys = target.keys + copied_place<Pair::KEY_BYTES>(lane);
@@ -111,10 +107,10 @@ __device__ inline void fetch_tokens(const kvspan_attend_params &params, const to
         const page_row row = { __shfl_sync(0xffffffffU, own.page, token),
                                __shfl_sync(0xffffffffU, own.token, token) };
 
-        copy_row<Pair::KEY_BYTES>(keys + 8 * i * Pair::KEY_BYTES,
-                                  row_address(params.keys, source.keys, row), is_there);
-        copy_row<Pair::VALUE_BYTES>(values + 8 * i * Pair::VALUE_BYTES,
-                                    row_address(params.values, source.values, row), is_there);
+        copy_row<Pair::KEY_BYTES>(keys, 8 * i, row_address(params.keys, source.keys, row),
+                                  is_there);
+        copy_row<Pair::VALUE_BYTES>(values, 8 * i, row_address(params.values, source.values, row),
+                                    is_there);
     }
     if constexpr (Pair::HAS_SCALES) {
         fetch_scales<TOKENS>(params, source, own, first, target);
@@ -122,42 +118,56 @@ __device__ inline void fetch_tokens(const kvspan_attend_params &params, const to
 }
 
 /* What a warp's 16 rows have come to. */
-template <class Pair>
-struct warp_rows {
-    uint32_t queries[Pair::KEY_DIM / 16][4];
+template <class Pair, bool HAS_SHARED_QUERIES> struct warp_rows {
+    query_operands<Pair::KEY_DIM / 16, HAS_SHARED_QUERIES> queries;
     float outputs[Pair::VALUE_DIM / 8][4];
     row_state state;
     score_rule rule;
     token_range seen[2]; /* by rows quad and quad + 8 */
 };
 
-/* first_row: of the warp, within the unit. */
-template <class Pair>
-__device__ inline void begin_rows(warp_rows<Pair> &rows, const kvspan_attend_params &params,
+/* Bytes that a warp's queries take in shared memory. */
+template <class Pair> __host__ __device__ constexpr int shared_query_bytes()
+{
+    return Pair::KEY_DIM / 16 * 32 * 16;
+}
+
+/* first_row: of the warp, within the unit. query_memory: shared_query_bytes() of each warp, if
+ * queries are there. */
+template <class Pair, bool HAS_SHARED_QUERIES>
+__device__ inline void begin_rows(warp_rows<Pair, HAS_SHARED_QUERIES> &rows,
+                                  const kvspan_attend_params &params,
                                   const kvspan_attend_unit &unit, uint32_t kv_head,
-                                  uint32_t first_row)
+                                  uint32_t first_row, unsigned char *query_memory)
 {
     using Plane = typename Pair::Plane;
+    uint32_t queries[Pair::KEY_DIM / 16][4];
 
 #pragma unroll
     for (int half = 0; half < 2; half++) {
-        const query_row query = find_query(params, unit, kv_head,
-                                           first_row + threadIdx.x % 32 / 4 + 8 * half);
+        const query_row query =
+            find_query(params, unit, kv_head, first_row + threadIdx.x % 32 / 4 + 8 * half);
         float factor = 1.0f;
 
         rows.seen[half] = query.seen;
-        load_queries<Plane, Pair::KEY_DIM>(rows.queries, params, query, half);
+        load_queries<Plane, Pair::KEY_DIM>(queries, params, query, half);
         if constexpr (Pair::HAS_SCALES) {
-            factor = normalise_queries<Pair::KEY_DIM>(rows.queries, half,
-                                                      params.q.dtype == KVSPAN_BF16) *
-                     Plane::unit();
+            factor =
+                normalise_queries<Pair::KEY_DIM>(queries, half, params.q.dtype == KVSPAN_BF16) *
+                Plane::unit();
         }
-        set_rule(rows.rule, params, half, factor);
+        rows.rule.unit[half] = params.scale * factor * log2e();
     }
+    if constexpr (HAS_SHARED_QUERIES) {
+        rows.queries.words =
+            (uint4 *)(query_memory + threadIdx.x / 32 * shared_query_bytes<Pair>()) +
+            threadIdx.x % 32;
+    }
+    rows.queries.keep(queries);
 }
 
-template <class Pair>
-__device__ inline void clear_rows(warp_rows<Pair> &rows)
+template <class Pair, bool HAS_SHARED_QUERIES>
+__device__ inline void clear_rows(warp_rows<Pair, HAS_SHARED_QUERIES> &rows)
 {
     clear_state(rows.state);
 #pragma unroll
@@ -167,13 +177,15 @@ __device__ inline void clear_rows(warp_rows<Pair> &rows)
 }
 
 /* Folds a tile. keys, values: addresses with key_place() and value_place(); scales: of the keys,
- * then of the values. is_special: some score is masked or capped. */
-template <class Pair, int TOKENS>
-__device__ inline void fold_tile(warp_rows<Pair> &rows, uint32_t first_token, uint32_t keys,
-                                 uint32_t values, const float *scales, bool is_masked,
-                                 bool is_capped)
+ * then of the values. IS_PLAIN: no score is masked or capped. */
+template <class Pair, int TOKENS, bool IS_PLAIN, bool HAS_SHARED_QUERIES>
+__device__ inline void fold_tile(warp_rows<Pair, HAS_SHARED_QUERIES> &rows, float soft_cap,
+                                 uint32_t first_token, uint32_t keys, uint32_t values,
+                                 const float *scales)
 {
     using Plane = typename Pair::Plane;
+    const float units[2] = { weight_unit<!IS_PLAIN>(rows.rule, soft_cap, 0),
+                             weight_unit<!IS_PLAIN>(rows.rule, soft_cap, 1) };
     float scores[TOKENS / 8][4];
     uint32_t weights[TOKENS / 16][4];
     float factors[2];
@@ -182,32 +194,31 @@ __device__ inline void fold_tile(warp_rows<Pair> &rows, uint32_t first_token, ui
     if constexpr (Pair::HAS_SCALES) {
         scale_scores<TOKENS / 8>(scores, scales);
     }
-    if (is_capped) {
-        cap_scores<TOKENS / 8>(scores, rows.rule);
-    }
-    if (is_masked) {
+    if constexpr (!IS_PLAIN) {
+        if (soft_cap != 0.0f) {
+            cap_scores<TOKENS / 8>(scores, rows.rule, soft_cap);
+        }
         mask_scores<TOKENS / 8>(scores, rows.seen, first_token);
     }
     if constexpr (Pair::HAS_SCALES) {
-        weigh_scaled<Plane, TOKENS / 8>(scores, scales + TOKENS, rows.rule, rows.state, weights,
+        weigh_scaled<Plane, TOKENS / 8>(scores, scales + TOKENS, units, rows.state, weights,
                                         factors);
     } else {
-        weigh_scores<Plane, TOKENS / 8>(scores, rows.rule, rows.state, weights, factors);
+        weigh_scores<Plane, TOKENS / 8>(scores, units, rows.state, weights, factors);
     }
     scale_outputs<Pair::VALUE_DIM / 8>(rows.outputs, factors[0], factors[1]);
     weigh_tile<Plane, Pair::VALUE_DIM, TOKENS>(rows.outputs, weights, values);
 }
 
 /* A row of outputs in shared memory: padded, so that eight rows' parts lie in different banks. */
-template <class Pair>
-__device__ inline uint32_t output_pitch()
+template <class Pair> __device__ inline uint32_t output_pitch()
 {
     return Pair::VALUE_DIM + 8;
 }
 
 /* Writes the outputs of 16 rows as [row][output_pitch()] floats. */
-template <class Pair>
-__device__ inline void spill_outputs(const warp_rows<Pair> &rows, float *target)
+template <class Pair, bool HAS_SHARED_QUERIES>
+__device__ inline void spill_outputs(const warp_rows<Pair, HAS_SHARED_QUERIES> &rows, float *target)
 {
     const uint32_t lane = threadIdx.x % 32;
 
@@ -223,9 +234,8 @@ __device__ inline void spill_outputs(const warp_rows<Pair> &rows, float *target)
             if constexpr (Pair::HAS_SCALES) {
                 const float unit = Pair::Plane::unit();
 
-                *(float4 *)(row + 16 * n + lane % 4 * 4) =
-                    make_float4(unit * first[0], unit * second[0], unit * first[1],
-                                unit * second[1]);
+                *(float4 *)(row + 16 * n + lane % 4 * 4) = make_float4(
+                    unit * first[0], unit * second[0], unit * first[1], unit * second[1]);
             } else {
                 *(float2 *)(row + 16 * n + lane % 4 * 2) = make_float2(first[0], first[1]);
                 *(float2 *)(row + 16 * n + 8 + lane % 4 * 2) = make_float2(second[0], second[1]);
