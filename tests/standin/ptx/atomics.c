@@ -85,7 +85,7 @@ static void execute_atomic(ptx_warp *warp, const ptx_instruction *i, uint32_t la
     uint8_t *places[PTX_LANES];
 
     if (i->flags & PTX_FLAG_RELEASES) {
-        ptx_races_fence(warp);
+        ptx_races_fence(warp, false);
     }
     ptx_memory_places(warp, i, lanes, (ptx_space)i->space, ptx_source(warp, i, 0), i->offset, bytes,
                       PTX_ACCESS_ATOMIC, places);
@@ -158,9 +158,7 @@ bool ptx_build_atomic(ptx_statement *statement)
 static void execute_fence(ptx_warp *warp, const ptx_instruction *i, uint32_t lanes)
 {
     (void)lanes;
-    if (i->variant) {
-        ptx_races_fence(warp);
-    }
+    ptx_races_fence(warp, i->variant);
 }
 
 /* A fence of the block orders nothing between blocks. */
@@ -192,7 +190,7 @@ bool ptx_build_fence(ptx_statement *statement)
     }
     while (ptx_take_one_of(statement, known) >= 0) {
     }
-    statement->instruction.variant = !is_of_block;
+    statement->instruction.variant = is_of_block;
     statement->instruction.execute = execute_fence;
     return true;
 }

@@ -89,7 +89,7 @@ bool ptx_barrier_come(ptx_warp *warp, const ptx_instruction *i, uint32_t lanes)
     }
     barrier->expected = expected;
     barrier->arrived += PTX_LANES;
-    barrier->warps |= 1u << warp->index;
+    ptx_races_arrive(warp, id);
     if (i->variant == BARRIER_ARRIVE) {
         return true;
     }
@@ -101,18 +101,17 @@ bool ptx_barrier_come(ptx_warp *warp, const ptx_instruction *i, uint32_t lanes)
 static void barrier_release(ptx_block *block, uint32_t id)
 {
     ptx_barrier *barrier = &block->barriers[id];
-    uint32_t joining = 0;
 
     for (uint32_t k = 0; k < block->warp_count; ++k) {
         ptx_warp *warp = &block->warps[k];
 
         if (warp->state == PTX_WARP_AT_BARRIER && warp->barrier == id) {
-            joining |= 1u << k;
+            ptx_races_leave(warp, id);
             warp->state = PTX_WARP_RELEASED;
             warp->barrier_result = (uint64_t)barrier->all_count << 32 | barrier->any;
         }
     }
-    ptx_races_join(block, barrier->warps, joining);
+    ptx_races_barrier_clear(block, id);
     *barrier = (ptx_barrier){ 0 };
     ++block->run->report->counts.barriers;
 }

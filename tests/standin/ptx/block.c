@@ -1,6 +1,6 @@
 /* A block of threads: its memory, and the turns that its warps take. */
 #include "standin/ptx/array.h"
-#include "standin/ptx/warp.h"
+#include "standin/ptx/races.h"
 
 enum {
     LONGEST_TURN = 1 << 20,
@@ -122,6 +122,7 @@ void ptx_block_run(ptx_block *block)
     memset(block->pending, 0, block->shared_bytes / 4 + 4);
     memset(block->barriers, 0, sizeof block->barriers);
     block->pending_count = 0;
+    ptx_races_block_begin(block);
     for (uint32_t k = 0; k < block->warp_count; ++k) {
         ptx_warp_begin(&block->warps[k]);
     }

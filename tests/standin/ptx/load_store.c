@@ -5,9 +5,10 @@
 
 static ptx_access access_of(const ptx_instruction *i, bool is_write)
 {
-    return i->flags & PTX_FLAG_ATOMIC ? PTX_ACCESS_ATOMIC
-           : is_write                 ? PTX_ACCESS_WRITE
-                                      : PTX_ACCESS_READ;
+    if (i->flags & PTX_FLAG_ATOMIC) {
+        return is_write ? PTX_ACCESS_ATOMIC : PTX_ACCESS_ATOMIC_READ;
+    }
+    return is_write ? PTX_ACCESS_WRITE : PTX_ACCESS_READ;
 }
 
 static void element_load(uint64_t *d, uint32_t lanes, uint8_t *const *places, uint32_t offset,
@@ -35,9 +36,8 @@ static void execute_load(ptx_warp *warp, const ptx_instruction *i, uint32_t lane
     const uint32_t bytes = ptx_type_bytes((ptx_type)i->type);
     uint8_t *places[PTX_LANES];
 
-    /* Atomic loads do not write: the memory may be read-only. */
     ptx_memory_places(warp, i, lanes, (ptx_space)i->space, ptx_source(warp, i, 0), i->offset,
-                      bytes * i->destination_count, PTX_ACCESS_READ, places);
+                      bytes * i->destination_count, access_of(i, false), places);
     for (uint32_t k = 0; k < i->destination_count; ++k) {
         element_load(ptx_destination(warp, i, k), lanes, places, k * bytes, (ptx_type)i->type);
     }
@@ -78,7 +78,7 @@ static void execute_store(ptx_warp *warp, const ptx_instruction *i, uint32_t lan
     uint8_t *places[PTX_LANES];
 
     if (i->flags & PTX_FLAG_RELEASES) {
-        ptx_races_fence(warp);
+        ptx_races_fence(warp, false);
     }
     ptx_memory_places(warp, i, lanes, (ptx_space)i->space, ptx_source(warp, i, 0), i->offset,
                       bytes * count, access_of(i, true), places);
@@ -161,5 +161,6 @@ bool ptx_build_store(ptx_statement *statement)
         return false;
     }
     i->execute = execute_store;
+    i->flags |= PTX_FLAG_STORE;
     return i->source_count == vector + 1u || ptx_refuse(statement, "the vector has another length");
 }

@@ -5,7 +5,7 @@
 
 static const char *access_name(ptx_access access)
 {
-    static const char *const names[] = { "read", "write", "atomic access" };
+    static const char *const names[] = { "read", "write", "atomic access", "read" };
 
     return names[access];
 }
@@ -117,14 +117,14 @@ static void global_places(ptx_warp *warp, const ptx_instruction *i, uint32_t lan
 {
     ptx_run *run = warp->block->run;
 
-    if (!ptx_global_check(warp, i, lanes, addresses, bytes, access != PTX_ACCESS_READ)) {
+    if (!ptx_global_check(warp, i, lanes, addresses, bytes, ptx_access_writes(access))) {
         return;
     }
     PTX_EACH_LANE(lane, lanes)
     {
         places[lane] = (uint8_t *)(uintptr_t)addresses[lane];
     }
-    ptx_count_global(&run->report->counts, lanes, addresses, bytes, access != PTX_ACCESS_READ);
+    ptx_count_global(&run->report->counts, lanes, addresses, bytes, ptx_access_writes(access));
     if (run->races) {
         ptx_races_access(warp, i, lanes, false, addresses, bytes, access);
     }
@@ -150,7 +150,7 @@ static void parameter_place(ptx_warp *warp, const ptx_instruction *i, uint32_t l
 {
     const ptx_run *run = warp->block->run;
 
-    if (offset + bytes > run->launch->kernel->parameter_bytes || access != PTX_ACCESS_READ) {
+    if (offset + bytes > run->launch->kernel->parameter_bytes || ptx_access_writes(access)) {
         ptx_fault(warp, i, lane, "%s of %u bytes at %llu of the parameters, which have %u",
                   access_name(access), bytes, (unsigned long long)offset,
                   run->launch->kernel->parameter_bytes);

@@ -10,8 +10,14 @@
 typedef enum ptx_access {
     PTX_ACCESS_READ,
     PTX_ACCESS_WRITE,
-    PTX_ACCESS_ATOMIC
+    PTX_ACCESS_ATOMIC,
+    PTX_ACCESS_ATOMIC_READ /* of a load: the memory may be read-only */
 } ptx_access;
+
+static inline bool ptx_access_writes(ptx_access access)
+{
+    return access == PTX_ACCESS_WRITE || access == PTX_ACCESS_ATOMIC;
+}
 
 /* Where the lanes' `bytes` at base + offset are on the host. After a fault they all are somewhere
  * harmless, so that callers need not look. */

@@ -78,7 +78,7 @@ enum {
     PTX_FLAG_CARRY_IN = 1024,
     PTX_FLAG_CARRY_OUT = 2048,
     PTX_FLAG_ATOMIC = 4096, /* a load or store that other threads may see at any time */
-    PTX_FLAG_ABS = 8192
+    PTX_FLAG_STORE = 8192
 };
 
 typedef struct ptx_source_place {

@@ -77,7 +77,7 @@ static bool fraction_bits(ptx_parser *parser, const char *word, ptx_type type, u
     char *end;
     const double value = strtod(word, &end);
 
-    if (*end || (type != PTX_F32 && type != PTX_F64)) {
+    if (*end) {
         return ptx_parser_fail(parser, "'%s' is no literal here", word);
     }
     *bits_out = type == PTX_F64 ? ptx_bits_of_double(value) : ptx_bits_of_float((float)value);

@@ -2,9 +2,12 @@
  * Finds accesses that nothing orders. Internal.
  *
  * Each warp has a vector clock over the warps of its block: how far it has seen each of them.
- * Barriers join clocks. Within a warp, lanes are ordered by the instructions at which they met. A
- * block is ordered behind another one once an atomic of it has seen an atomic of that one, as far
- * as that one's fence before its atomic reached.
+ * Barriers join clocks. Within a warp, lanes are ordered by the instructions at which they met.
+ * Atomics, and loads and stores that are like them, order too: who sees what another one wrote
+ * knows what that one did before its last fence, be it in the same block or in another one.
+ *
+ * Every byte remembers its last write and three reads: the last, the last of another lane and the
+ * last of another warp. A race with a read that was forgotten shows under another schedule.
  */
 #ifndef KVSPAN_STANDIN_PTX_RACES_H
 #define KVSPAN_STANDIN_PTX_RACES_H
@@ -13,10 +16,8 @@
 
 ptx_races *ptx_races_create(const ptx_run *run);
 void ptx_races_destroy(ptx_races *races);
-
-void ptx_races_warp_init(ptx_warp *warp);
-void ptx_races_warp_fini(ptx_warp *warp);
-void ptx_races_warp_begin(ptx_warp *warp);
+/* A block begins: its warps know of nothing. */
+void ptx_races_block_begin(ptx_block *block);
 
 /* Reports at most one race, as a fault. */
 void ptx_races_access(ptx_warp *warp, const ptx_instruction *i, uint32_t lanes, bool is_shared,
@@ -24,9 +25,12 @@ void ptx_races_access(ptx_warp *warp, const ptx_instruction *i, uint32_t lanes, 
 
 /* These lanes have met. */
 void ptx_races_lanes_meet(ptx_warp *warp, uint32_t lanes);
-/* What the warp did until now is visible to who sees its next atomic. */
-void ptx_races_fence(ptx_warp *warp);
-/* Everybody in `joining` learns what everybody in `arrived` has seen: masks of warps. */
-void ptx_races_join(ptx_block *block, uint32_t arrived, uint32_t joining);
+/* What the warp did until now is known to who sees its next atomic: in its block only, or all. */
+void ptx_races_fence(ptx_warp *warp, bool is_of_block);
+/* The warp comes to a barrier, and leaves it. */
+void ptx_races_arrive(ptx_warp *warp, uint32_t barrier);
+void ptx_races_leave(ptx_warp *warp, uint32_t barrier);
+/* All have left: the barrier begins anew. */
+void ptx_races_barrier_clear(ptx_block *block, uint32_t barrier);
 
 #endif

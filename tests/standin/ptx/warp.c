@@ -23,12 +23,10 @@ void ptx_warp_init(ptx_warp *warp, ptx_block *block, uint32_t index)
     warp->banks[PTX_BANK_SYMBOLS] = block->run->symbols[0];
     *PTX_APPEND(warp->frames, warp->frame_count) = (ptx_frame){ .function = kernel };
     warp->copies = ptx_copies_create();
-    ptx_races_warp_init(warp);
 }
 
 void ptx_warp_fini(ptx_warp *warp)
 {
-    ptx_races_warp_fini(warp);
     ptx_copies_destroy(warp->copies);
     free(warp->frames);
     free(warp->specials);
@@ -86,7 +84,6 @@ void ptx_warp_begin(ptx_warp *warp)
     warp->group_count = 1;
     warp->current = 0;
     ptx_copies_clear(warp->copies);
-    ptx_races_warp_begin(warp);
 }
 
 ptx_group *ptx_group_split(ptx_warp *warp, uint32_t lanes)
@@ -277,7 +274,9 @@ static bool converge(ptx_warp *warp, const ptx_instruction *i, uint32_t lanes)
     if (i->flow == PTX_FLOW_BARRIER && !ptx_barrier_come(warp, i, lanes)) {
         return false;
     }
-    ptx_races_lanes_meet(warp, lanes);
+    if (i->flow != PTX_FLOW_ALIGNED) { /* which moves no memory between lanes */
+        ptx_races_lanes_meet(warp, lanes);
+    }
     if (i->execute) {
         i->execute(warp, i, lanes);
     }

@@ -90,10 +90,6 @@ struct ptx_warp {
     uint64_t (*specials)[PTX_LANES];
 
     ptx_copies *copies;
-    uint32_t *clocks; /* of races.h */
-    uint32_t *fenced_clocks;
-    uint32_t *lane_syncs;
-    uint32_t sync_count;
     uint8_t scratch[64]; /* where accesses go that have failed */
 };
 
@@ -106,7 +102,6 @@ typedef struct ptx_barrier {
     uint32_t expected; /* 0: all of the block */
     uint32_t any;      /* of the predicates of bar.red */
     uint32_t all_count;
-    uint32_t warps; /* that came, as a mask */
 } ptx_barrier;
 
 struct ptx_block {
