@@ -194,7 +194,7 @@ static struct cudaDeviceProp properties_of(int device)
         .hostNumaId = -1,
     };
 
-    snprintf(properties.name, sizeof(properties.name), "%s", model->name);
+    (void)snprintf(properties.name, sizeof(properties.name), "%s", model->name);
     properties.uuid.bytes[0] = (char)(device + 1);
     return properties;
 }

@@ -6,6 +6,7 @@
 #include "standin/cudart/event.h"
 #include "standin/cudart/progress.h"
 #include "standin/cudart/settings.h"
+#include "standin/cudart/zeroed.h"
 
 static event_mark *events;
 static uint32_t event_count;
@@ -45,10 +46,7 @@ static cudaError_t event_create(cudaEvent_t *event_out, unsigned flags)
     if (flags & cudaEventInterprocess) {
         complain_not_implemented("cudaEventInterprocess");
     }
-    fresh = calloc(1, sizeof(*fresh));
-    if (fresh == NULL) {
-        complain_and_abort("out of memory");
-    }
+    fresh = zeroed_allocate(1, sizeof(*fresh));
     fresh->device = device_current();
     fresh->flags = flags;
     fresh->id = ++event_count;

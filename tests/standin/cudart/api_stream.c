@@ -5,6 +5,7 @@
 #include "standin/cudart/complain.h"
 #include "standin/cudart/progress.h"
 #include "standin/cudart/settings.h"
+#include "standin/cudart/zeroed.h"
 
 enum {
     GREATEST_PRIORITY = -5
@@ -220,10 +221,7 @@ static cudaError_t host_call_submit(cudaStream_t handle, cudaHostFn_t function, 
     if (function == NULL) {
         return cudaErrorInvalidValue;
     }
-    called = malloc(sizeof(*called));
-    if (called == NULL) {
-        complain_and_abort("out of memory");
-    }
+    called = zeroed_allocate(1, sizeof(*called));
     *called = (host_call){ .function = function, .data = data };
     what = work_create(host_call_run, free, called, "host_function");
     return capture_submit(queue, what, what->name);

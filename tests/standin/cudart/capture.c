@@ -8,6 +8,7 @@
 #include "standin/cudart/graph.h"
 #include "standin/cudart/progress.h"
 #include "standin/cudart/settings.h"
+#include "standin/cudart/zeroed.h"
 
 typedef struct capture {
     struct capture *next; /* of those that have not ended */
@@ -176,10 +177,7 @@ static cudaError_t capture_begin(cudaStream_t handle, enum cudaStreamCaptureMode
     if (origin->capture != NULL) {
         return cudaErrorIllegalState;
     }
-    fresh = calloc(1, sizeof(*fresh));
-    if (fresh == NULL) {
-        complain_and_abort("out of memory");
-    }
+    fresh = zeroed_allocate(1, sizeof(*fresh));
     fresh->id = ++capture_count;
     fresh->mode = mode;
     fresh->thread = pthread_self();

@@ -3,17 +3,16 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 static void line_write(const char *format, va_list arguments)
 {
-    char line[2048] = "standin-cudart: ";
-    const size_t begun = strlen(line);
+    char text[2048];
+    char line[2080];
 
-    vsnprintf(line + begun, sizeof(line) - begun - 1, format, arguments);
-    strcat(line, "\n");
-    fputs(line, stderr);
-    fflush(stderr);
+    (void)vsnprintf(text, sizeof(text), format, arguments);
+    (void)snprintf(line, sizeof(line), "standin-cudart: %s\n", text);
+    (void)fputs(line, stderr);
+    (void)fflush(stderr);
 }
 
 void complain(const char *format, ...)
@@ -25,7 +24,7 @@ void complain(const char *format, ...)
     va_end(arguments);
 }
 
-noreturn void complain_and_abort(const char *format, ...)
+_Noreturn void complain_and_abort(const char *format, ...)
 {
     va_list arguments;
 
@@ -35,7 +34,7 @@ noreturn void complain_and_abort(const char *format, ...)
     abort();
 }
 
-noreturn void complain_not_implemented(const char *name)
+_Noreturn void complain_not_implemented(const char *name)
 {
     complain_and_abort("%s is not implemented", name);
 }

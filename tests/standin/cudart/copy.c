@@ -8,6 +8,12 @@
 #include "standin/cudart/complain.h"
 #include "standin/cudart/memory.h"
 #include "standin/cudart/progress.h"
+#include "standin/cudart/settings.h"
+#include "standin/cudart/zeroed.h"
+
+enum {
+    SPOILED = 0xa5
+};
 
 typedef struct copy {
     copy_shape shape;
@@ -81,22 +87,12 @@ static void copy_release(void *context)
     free(ended);
 }
 
-static void *bytes_allocate(size_t bytes)
-{
-    void *fresh = malloc(bytes);
-
-    if (fresh == NULL) {
-        complain_and_abort("out of memory");
-    }
-    return fresh;
-}
-
 /* Reads pageable memory now, as the runtime may. */
 static void source_stage(copy *staging)
 {
     const copy_shape *shape = &staging->shape;
 
-    staging->staged = bytes_allocate(shape->width * shape->height);
+    staging->staged = zeroed_allocate(shape->height, shape->width);
     for (size_t row = 0; row < shape->height; row++) {
         memcpy((char *)staging->staged + row * shape->width,
                (const char *)shape->source + row * shape->source_pitch, shape->width);
@@ -170,14 +166,48 @@ static cudaError_t copy_make(const copy_shape *shape, enum cudaMemcpyKind kind, 
     return cudaSuccess;
 }
 
+static bool is_overlapping(const void *address, size_t extent, uint64_t begin, uint64_t end)
+{
+    return (uint64_t)address < end && begin < (uint64_t)address + extent;
+}
+
+static bool copy_touches(const void *context, uint64_t begin, uint64_t end)
+{
+    const copy *asked = context;
+    const copy_shape *shape = &asked->shape;
+    const size_t target = extent_of(shape->target_pitch, shape->width, shape->height);
+    const size_t source = extent_of(shape->source_pitch, shape->width, shape->height);
+
+    return is_overlapping(shape->target, target, begin, end) ||
+           (!asked->is_fill && asked->staged == NULL &&
+            is_overlapping(shape->source, source, begin, end));
+}
+
+/* What a pinned target holds until the copy ran is nobody's business: not what it held before, so
+ * that who reads it too early sees that. Unless something queued may still use it. */
+static void target_spoil(const copy *spoiled)
+{
+    const copy_shape *shape = &spoiled->shape;
+    const uint64_t begin = (uint64_t)shape->target;
+    const size_t extent = extent_of(shape->target_pitch, shape->width, shape->height);
+
+    if (settings_get()->order == STREAM_ORDER_EAGER || stream_touches(begin, begin + extent)) {
+        return;
+    }
+    for (size_t row = 0; row < shape->height; row++) {
+        memset((char *)shape->target + row * shape->target_pitch, SPOILED, shape->width);
+    }
+}
+
 static cudaError_t copy_submit(const copy *submitted, stream_queue *queue, bool waits)
 {
-    copy *kept = bytes_allocate(sizeof(*kept));
+    copy *kept = zeroed_allocate(1, sizeof(*kept));
     work *what;
     cudaError_t error;
 
     *kept = *submitted;
     what = work_create(copy_run, copy_release, kept, name_of(submitted));
+    what->touches = copy_touches;
     what->device_mask = submitted->device_mask | 1u << queue->device->index;
     error = capture_submit(queue, what, what->name);
     return error == cudaSuccess && waits ? progress_wait_stream(queue) : error;
@@ -209,6 +239,9 @@ cudaError_t copy_on_stream(const copy_shape *shape, enum cudaMemcpyKind kind, cu
     }
     if (made.source_place == MEMORY_PAGEABLE && !waits) {
         source_stage(&made);
+    }
+    if (is_host(made.target_place) && !waits) {
+        target_spoil(&made);
     }
     return copy_submit(&made, queue, waits);
 }

@@ -8,6 +8,7 @@
 #include "standin/cudart/memory.h"
 #include "standin/cudart/progress.h"
 #include "standin/cudart/state.h"
+#include "standin/cudart/zeroed.h"
 
 static cudaError_t foreign_run(void *context, uint32_t device)
 {
@@ -35,12 +36,9 @@ static void foreign_release(void *context)
 static cudaError_t foreign_submit(cudaStream_t handle, const device_work *foreign)
 {
     stream_queue *queue = stream_find(handle);
-    device_work *copy = malloc(sizeof(*copy));
+    device_work *copy = zeroed_allocate(1, sizeof(*copy));
     work *what;
 
-    if (copy == NULL) {
-        complain_and_abort("out of memory");
-    }
     *copy = *foreign;
     what = work_create(foreign_run, foreign_release, copy, foreign->name);
     if (queue == NULL || queue->device != device_current()) {

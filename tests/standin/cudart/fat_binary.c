@@ -5,6 +5,7 @@
 
 #include "standin/cudart/complain.h"
 #include "standin/cudart/memory.h"
+#include "standin/cudart/zeroed.h"
 
 enum {
     WRAPPER_MAGIC = 0x466243b1,
@@ -60,16 +61,6 @@ struct fat_binary {
 };
 
 static fat_binary *binaries;
-
-static void *zeroed_allocate(size_t count, size_t bytes)
-{
-    void *fresh = calloc(count, bytes);
-
-    if (fresh == NULL) {
-        complain_and_abort("out of memory");
-    }
-    return fresh;
-}
 
 static void images_find(fat_binary *owner, const char *data)
 {

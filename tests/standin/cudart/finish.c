@@ -33,7 +33,7 @@ __attribute__((destructor)) static void finish(void)
     state_unlock();
     if (leak_count != 0) {
         complain("%u leaks", leak_count);
-        fflush(NULL);
+        (void)fflush(NULL);
         _exit(SETTINGS_LEAK_EXIT_CODE);
     }
 }

@@ -4,23 +4,14 @@
 
 #include "standin/cudart/complain.h"
 #include "standin/cudart/progress.h"
+#include "standin/cudart/zeroed.h"
 
 static graph *graphs;
 static graph_exec *execs;
 
-static void *zeroed_allocate(size_t bytes)
-{
-    void *fresh = calloc(1, bytes);
-
-    if (fresh == NULL) {
-        complain_and_abort("out of memory");
-    }
-    return fresh;
-}
-
 graph *graph_create(void)
 {
-    graph *fresh = zeroed_allocate(sizeof(*fresh));
+    graph *fresh = zeroed_allocate(1, sizeof(*fresh));
 
     fresh->references = 1;
     return fresh;
@@ -38,7 +29,7 @@ uint32_t graph_add_lane(graph *grown, gpu *owner)
 graph_node *graph_add_node(graph *grown, uint32_t lane, graph_node *previous, graph_node *awaited,
                            work *what, const char *name)
 {
-    graph_node *fresh = zeroed_allocate(sizeof(*fresh));
+    graph_node *fresh = zeroed_allocate(1, sizeof(*fresh));
 
     fresh->lane = lane;
     fresh->previous = previous;
@@ -139,7 +130,7 @@ void graph_destroy(graph *ended)
 
 graph_exec *graph_exec_create(graph *origin)
 {
-    graph_exec *fresh = zeroed_allocate(sizeof(*fresh));
+    graph_exec *fresh = zeroed_allocate(1, sizeof(*fresh));
 
     fresh->origin = origin;
     origin->references++;

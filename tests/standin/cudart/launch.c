@@ -11,11 +11,13 @@
 #include "standin/cudart/memory.h"
 #include "standin/cudart/record.h"
 #include "standin/cudart/state.h"
+#include "standin/cudart/zeroed.h"
 
 typedef struct launch {
     ptx_launch what;
     const void **parameters;
     char *bytes; /* which the parameters point into */
+    size_t byte_count;
 } launch;
 
 /* The allocation that was accessed last: nearly every access is within it. */
@@ -45,8 +47,8 @@ static bool access_refuse(access *refused, uint64_t address, bool is_elsewhere,
 
     refused->is_refused = true;
     memory_describe(address, text);
-    snprintf(text_out, PTX_TEXT_BYTES, "%s%s", text,
-             is_elsewhere ? ", which is another device" : "");
+    (void)snprintf(text_out, PTX_TEXT_BYTES, "%s%s", text,
+                   is_elsewhere ? ", which is another device" : "");
     return false;
 }
 
@@ -101,6 +103,30 @@ static void launch_free(void *context)
     free(ended);
 }
 
+/* Whether any word of the arguments is an address within the same allocation: pointers in device
+ * memory are not followed. */
+static bool launch_touches(const void *context, uint64_t begin, uint64_t end)
+{
+    const launch *asked = context;
+    const memory_range range = memory_find(begin, end - begin);
+
+    for (size_t at = 0; at + sizeof(uint64_t) <= asked->byte_count; at += sizeof(uint64_t)) {
+        uint64_t word;
+
+        memcpy(&word, asked->bytes + at, sizeof(word));
+        if (word >= range.begin && word < range.end) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Of a parameter among the copied ones: none is aligned to more. */
+static size_t parameter_bytes_kept(const ptx_kernel *kernel, uint32_t index)
+{
+    return ((size_t)ptx_kernel_parameter_bytes(kernel, index) + 15) / 16 * 16;
+}
+
 static void arguments_copy(launch *fresh, void *const *arguments)
 {
     const ptx_kernel *kernel = fresh->what.kernel;
@@ -109,18 +135,16 @@ static void arguments_copy(launch *fresh, void *const *arguments)
     char *at;
 
     for (uint32_t i = 0; i < count; i++) {
-        bytes += (ptx_kernel_parameter_bytes(kernel, i) + 15) / 16 * 16;
+        bytes += parameter_bytes_kept(kernel, i);
     }
-    fresh->parameters = calloc(count + 1, sizeof(*fresh->parameters));
-    fresh->bytes = malloc(bytes + 1);
-    if (fresh->parameters == NULL || fresh->bytes == NULL) {
-        complain_and_abort("out of memory");
-    }
+    fresh->parameters = zeroed_allocate(count + 1, sizeof(*fresh->parameters));
+    fresh->bytes = zeroed_allocate(1, bytes + 1);
+    fresh->byte_count = bytes;
     at = fresh->bytes;
     for (uint32_t i = 0; i < count; i++) {
         memcpy(at, arguments[i], ptx_kernel_parameter_bytes(kernel, i));
         fresh->parameters[i] = at;
-        at += (ptx_kernel_parameter_bytes(kernel, i) + 15) / 16 * 16;
+        at += parameter_bytes_kept(kernel, i);
     }
     fresh->what.parameters = fresh->parameters;
 }
@@ -128,11 +152,8 @@ static void arguments_copy(launch *fresh, void *const *arguments)
 static launch *launch_create(const loaded_kernel *loaded, const launch_shape *shape,
                              void *const *arguments)
 {
-    launch *fresh = calloc(1, sizeof(*fresh));
+    launch *fresh = zeroed_allocate(1, sizeof(*fresh));
 
-    if (fresh == NULL) {
-        complain_and_abort("out of memory");
-    }
     fresh->what = (ptx_launch){
         .module = loaded->module,
         .kernel = loaded->kernel,
@@ -220,6 +241,7 @@ cudaError_t launch_enqueue(const registered_kernel *kernel, const launch_shape *
     }
     what = work_create(launch_run, launch_free, launch_create(&loaded, shape, arguments),
                        kernel->name);
+    what->touches = launch_touches;
     what->device_mask = 1u << queue->device->index;
     return capture_submit(queue, what, what->name);
 }

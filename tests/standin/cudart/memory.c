@@ -283,18 +283,20 @@ void memory_describe(uint64_t address, char text_out[MEMORY_TEXT_BYTES])
     char owner[32];
 
     if (index == ARENA_COUNT) {
-        snprintf(text_out, MEMORY_TEXT_BYTES, "neither device memory nor pinned host memory");
+        (void)snprintf(text_out, MEMORY_TEXT_BYTES, "neither device memory nor pinned host memory");
         return;
     }
-    snprintf(owner, sizeof(owner), index == PINNED_ARENA ? "the pinned host" : "device %u", index);
+    (void)snprintf(owner, sizeof(owner), index == PINNED_ARENA ? "the pinned host" : "device %u",
+                   index);
     found = arena_find(&arenas[index], address);
     if (found == NULL) {
-        snprintf(text_out, MEMORY_TEXT_BYTES, "before all memory of %s", owner);
+        (void)snprintf(text_out, MEMORY_TEXT_BYTES, "before all memory of %s", owner);
         return;
     }
-    snprintf(text_out, MEMORY_TEXT_BYTES, "offset %llu of an allocation of %llu bytes of %s%s",
-             (unsigned long long)(address - found->begin), (unsigned long long)found->bytes, owner,
-             atomic_load(&((allocation *)found)->is_live) ? "" : ", which was freed");
+    (void)snprintf(text_out, MEMORY_TEXT_BYTES,
+                   "offset %llu of an allocation of %llu bytes of %s%s",
+                   (unsigned long long)(address - found->begin), (unsigned long long)found->bytes,
+                   owner, atomic_load(&((allocation *)found)->is_live) ? "" : ", which was freed");
 }
 
 /* Without keys all of an arena at once: a call for each allocation would take most of the time of a

@@ -12,7 +12,6 @@ trap 'rm -f "$names"' EXIT
 
 "$nm" --defined-only "$@" | awk '$2 == "T" { print $3 }' >"$names"
 cat <<'END'
-#include <stdnoreturn.h>
 
 #include "standin/cudart/complain.h"
 END
@@ -27,7 +26,7 @@ END
             name = $3
             sub(/@.*/, "", name)
             if (!(name in is_made)) {
-                printf "\nnoreturn void %s(void);\nnoreturn void %s(void)\n", name, name
+                printf "\n_Noreturn void %s(void);\n_Noreturn void %s(void)\n", name, name
                 printf "{\n    complain_not_implemented(\"%s\");\n}\n", name
             }
         }'

@@ -115,15 +115,16 @@ static step operation_run(operation *running)
     owner->is_busy = true;
     error = work_run(running, owner);
     owner->is_busy = false;
-    running->is_waiting = error == cudaErrorNotReady;
-    if (!running->is_waiting) {
-        operation_complete(running);
-        if (error != cudaSuccess) {
-            device_fail(owner, error);
-        }
-    }
     state_changed();
-    return running->is_waiting ? STEP_WAITS : STEP_RAN;
+    running->is_waiting = error == cudaErrorNotReady;
+    if (running->is_waiting) {
+        return STEP_WAITS;
+    }
+    operation_complete(running);
+    if (error != cudaSuccess) {
+        device_fail(owner, error);
+    }
+    return STEP_RAN;
 }
 
 /* The operation that has to run next so that one gets done. */

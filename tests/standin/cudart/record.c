@@ -9,6 +9,7 @@
 #include "standin/cudart/complain.h"
 #include "standin/cudart/settings.h"
 #include "standin/cudart/stream.h"
+#include "standin/cudart/zeroed.h"
 
 enum {
     LINE_BYTES = 2048,
@@ -53,10 +54,11 @@ void record_operation(uint32_t device, uint32_t stream_id, const char *name, uin
     if (file < 0) {
         file = file_open(settings_get()->record_file);
     }
-    snprintf(line, sizeof(line),
-             "process=%ld device=%u stream=%u operation=%s enqueued=%llu begun=%llu ended=%llu\n",
-             (long)getpid(), device, stream_id, name, (unsigned long long)enqueued,
-             (unsigned long long)begun, (unsigned long long)stream_next_number());
+    (void)snprintf(
+        line, sizeof(line),
+        "process=%ld device=%u stream=%u operation=%s enqueued=%llu begun=%llu ended=%llu\n",
+        (long)getpid(), device, stream_id, name, (unsigned long long)enqueued,
+        (unsigned long long)begun, (unsigned long long)stream_next_number());
     line_append(file, line);
 }
 
@@ -72,10 +74,9 @@ void record_launch(const char *kernel, const ptx_counts *counts)
         each = each->next;
     }
     if (each == NULL) {
-        each = calloc(1, sizeof(*each));
-        if (each == NULL || (each->name = strdup(kernel)) == NULL) {
-            complain_and_abort("out of memory");
-        }
+        each = zeroed_allocate(1, sizeof(*each));
+        each->name = zeroed_allocate(strlen(kernel) + 1, 1);
+        memcpy(each->name, kernel, strlen(kernel));
         each->next = all_counts;
         all_counts = each;
     }
@@ -103,7 +104,7 @@ void record_counts_write(void)
             length += snprintf(line + length, sizeof(line) - (size_t)length, " %llu",
                                (unsigned long long)each->sums[i]);
         }
-        snprintf(line + length, sizeof(line) - (size_t)length, "\n");
+        (void)snprintf(line + length, sizeof(line) - (size_t)length, "\n");
         line_append(file, line);
     }
     close(file);

@@ -7,6 +7,7 @@
 #include "standin/cudart/record.h"
 #include "standin/cudart/settings.h"
 #include "standin/cudart/state.h"
+#include "standin/cudart/zeroed.h"
 
 static gpu gpus[SETTINGS_DEVICE_LIMIT];
 static pthread_once_t once = PTHREAD_ONCE_INIT;
@@ -63,12 +64,9 @@ stream_queue *stream_find(cudaStream_t handle)
 
 stream_queue *stream_create(gpu *owner, unsigned flags, int priority, bool is_hidden)
 {
-    stream_queue *fresh = calloc(1, sizeof(*fresh));
+    stream_queue *fresh = zeroed_allocate(1, sizeof(*fresh));
     stream_queue **end = &owner->streams;
 
-    if (fresh == NULL) {
-        complain_and_abort("out of memory");
-    }
     fresh->device = owner;
     fresh->id = ++stream_count;
     fresh->is_blocking = (flags & cudaStreamNonBlocking) == 0 && !is_hidden;
@@ -131,14 +129,35 @@ uint32_t stream_report_leaks(void)
     return leak_count;
 }
 
+static bool queue_touches(const stream_queue *queue, uint64_t begin, uint64_t end)
+{
+    for (const operation *each = queue->head; each != NULL; each = each->next) {
+        const work *what = each->work;
+
+        if (what != NULL && (what->touches == NULL || what->touches(what->context, begin, end))) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool stream_touches(uint64_t begin, uint64_t end)
+{
+    for (uint32_t i = 0; i < settings_get()->device_count; i++) {
+        for (const stream_queue *each = device_at(i)->streams; each != NULL; each = each->next) {
+            if (queue_touches(each, begin, end)) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
 work *work_create(cudaError_t (*run)(void *context, uint32_t device),
                   void (*release)(void *context), void *context, const char *name)
 {
-    work *fresh = calloc(1, sizeof(*fresh));
+    work *fresh = zeroed_allocate(1, sizeof(*fresh));
 
-    if (fresh == NULL) {
-        complain_and_abort("out of memory");
-    }
     fresh->references = 1;
     fresh->run = run;
     fresh->release = release;
@@ -229,16 +248,12 @@ static uint32_t stream_count_of(const gpu *owner)
 operation *stream_append(stream_queue *queue, work *what, const char *name, operation *const *waits,
                          uint32_t wait_count)
 {
-    operation *fresh = calloc(1, sizeof(*fresh));
+    const uint32_t wait_limit = wait_count + stream_count_of(queue->device) + 1;
+    operation *fresh = zeroed_allocate(1, sizeof(*fresh));
     operation **end = &queue->head;
 
-    if (fresh != NULL) {
-        fresh->waits =
-            calloc(wait_count + stream_count_of(queue->device) + 1, sizeof(*fresh->waits));
-    }
-    if (fresh == NULL || fresh->waits == NULL) {
-        complain_and_abort("out of memory");
-    }
+    /* NOLINTNEXTLINE(bugprone-sizeof-expression): of pointers */
+    fresh->waits = zeroed_allocate(wait_limit, sizeof(*fresh->waits));
     fresh->references = 2; /* of the queue, and as the last */
     fresh->work = what;
     if (what != NULL) {

@@ -29,6 +29,8 @@ typedef struct work {
      * is the device's from then on. */
     cudaError_t (*run)(void *context, uint32_t device);
     void (*release)(void *context);
+    /* Whether it may use host memory within [begin, end); NULL: nobody knows. */
+    bool (*touches)(const void *context, uint64_t begin, uint64_t end);
     void *context;
     const char *name;     /* for the record; outlives the work */
     uint32_t device_mask; /* whose memory it accesses; 0: it runs on the host */
@@ -90,6 +92,9 @@ void stream_destroy(stream_queue *ended);
 void stream_reset(gpu *owner);
 /* Complains of streams that were not destroyed; returns their number. */
 uint32_t stream_report_leaks(void);
+
+/* Whether anything queued on any device may use host memory within [begin, end). */
+bool stream_touches(uint64_t begin, uint64_t end);
 
 work *work_create(cudaError_t (*run)(void *context, uint32_t device),
                   void (*release)(void *context), void *context, const char *name);

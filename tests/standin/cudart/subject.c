@@ -1,4 +1,6 @@
 /* A program that does one thing, for test_process.c: what it prints and how it ends is judged. */
+#include "standin/cudart/device_work.h"
+
 #include <cuda_runtime_api.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -57,7 +59,7 @@ static int missing_call(void)
     cudaArray_t array;
 
     printf("before\n");
-    fflush(stdout);
+    (void)fflush(stdout);
     (void)cudaMallocArray(&array, NULL, 1, 1, 0);
     return 0;
 }
@@ -103,6 +105,21 @@ static int bad_copy(void)
     return 0;
 }
 
+static device_work_state never(void *context)
+{
+    (void)context;
+    return DEVICE_WORK_WAITS;
+}
+
+static int endless_wait(void)
+{
+    const device_work endless = { .run = never, .name = "endless" };
+
+    (void)device_work_enqueue(NULL, &endless);
+    (void)cudaDeviceSynchronize();
+    return 0;
+}
+
 int main(int argc, char **argv)
 {
     static const struct {
@@ -118,6 +135,7 @@ int main(int argc, char **argv)
         { "per_thread_stream", per_thread_stream },
         { "two_streams", two_streams },
         { "bad_copy", bad_copy },
+        { "endless_wait", endless_wait },
     };
 
     for (size_t i = 0; argc == 2 && i < sizeof(things) / sizeof(things[0]); i++) {
@@ -125,6 +143,6 @@ int main(int argc, char **argv)
             return things[i].run();
         }
     }
-    fprintf(stderr, "usage: subject THING\n");
+    (void)fprintf(stderr, "usage: subject THING\n");
     return 2;
 }

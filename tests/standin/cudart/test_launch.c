@@ -1,4 +1,7 @@
 #include "standin/cudart/launch_kernels.h"
+
+#include <pthread.h>
+
 #include "standin/cudart/runtime_check.h"
 #include "support/suite.h"
 
@@ -209,6 +212,47 @@ START_TEST(occupancy_is_what_shared_memory_threads_and_registers_leave)
 }
 END_TEST
 
+enum {
+    THREADS = 4,
+    ROUNDS = 20
+};
+
+static void *thread_run(void *context)
+{
+    const int index = *(const int *)context;
+    int back[COUNT];
+    cudaStream_t own;
+    int *values;
+
+    ck_cuda(cudaSetDevice(index));
+    ck_cuda(cudaStreamCreateWithFlags(&own, cudaStreamNonBlocking));
+    for (int round = 0; round < ROUNDS; round++) {
+        ck_cuda(cudaMalloc((void **)&values, sizeof(back)));
+        ck_cuda(cudaMemsetAsync(values, 0, sizeof(back), own));
+        ck_cuda(kernel_add(values, index * ROUNDS + round, COUNT, own));
+        ck_cuda(cudaMemcpyAsync(back, values, sizeof(back), cudaMemcpyDeviceToHost, own));
+        ck_assert_int_eq(back[COUNT - 1], index * ROUNDS + round);
+        ck_cuda(cudaFree(values));
+    }
+    ck_cuda(cudaStreamDestroy(own));
+    return NULL;
+}
+
+START_TEST(threads_launch_on_a_device_each)
+{
+    pthread_t threads[THREADS];
+    int indices[THREADS];
+
+    for (int i = 0; i < THREADS; i++) {
+        indices[i] = i;
+        ck_assert_int_eq(pthread_create(&threads[i], NULL, thread_run, &indices[i]), 0);
+    }
+    for (int i = 0; i < THREADS; i++) {
+        pthread_join(threads[i], NULL);
+    }
+}
+END_TEST
+
 /* What a fault leaves: every call on that device says it, others know nothing of it. */
 static void device_is_broken(cudaError_t expected)
 {
@@ -286,6 +330,7 @@ int main(void)
     tcase_add_test(tests, variables_are_each_devices_own);
     tcase_add_test(tests, a_launch_can_be_captured_and_replayed);
     tcase_add_test(tests, occupancy_is_what_shared_memory_threads_and_registers_leave);
+    tcase_add_test(tests, threads_launch_on_a_device_each);
     tcase_add_test(tests, an_access_out_of_bounds_breaks_the_device);
     tcase_add_test(tests, memory_that_was_freed_cannot_be_accessed);
     tcase_add_test(tests, memory_of_another_device_cannot_be_accessed);

@@ -18,8 +18,8 @@ static int signal_of_reading(const volatile char *address)
 
     ck_assert_int_ge(child, 0);
     if (child == 0) {
-        signal(SIGSEGV, SIG_DFL);
-        signal(SIGBUS, SIG_DFL);
+        (void)signal(SIGSEGV, SIG_DFL);
+        (void)signal(SIGBUS, SIG_DFL);
         (void)*address;
         _exit(0);
     }
@@ -45,13 +45,16 @@ END_TEST
 START_TEST(pinned_memory_is_readable_until_freed_and_ends_with_a_guard)
 {
     char *pinned;
+    char *next;
 
     ck_cuda(cudaMallocHost((void **)&pinned, 4096));
+    ck_cuda(cudaMallocHost((void **)&next, 4096));
     ck_assert_int_eq(signal_of_reading(pinned), 0);
     ck_assert_int_eq(signal_of_reading(pinned + 4096), SIGSEGV);
     ck_cuda(cudaFreeHost(pinned));
     ck_assert_int_eq(signal_of_reading(pinned), SIGSEGV);
     ck_cuda_is(cudaFreeHost(pinned), cudaErrorInvalidValue);
+    ck_cuda(cudaFreeHost(next));
 }
 END_TEST
 
@@ -132,7 +135,7 @@ START_TEST(rows_are_copied_with_their_pitches)
     for (int row = 0; row < 3; row++) {
         memset(in[row], 'a' + row, 4);
     }
-    ck_cuda(cudaMalloc((void **)&device, 3 * 16));
+    ck_cuda(cudaMalloc((void **)&device, sizeof(in) * 2));
     ck_cuda(cudaMemcpy2D(device, 16, in, 8, 4, 3, cudaMemcpyHostToDevice));
     ck_cuda(cudaMemcpy2DAsync(out, 4, device, 16, 4, 3, cudaMemcpyDeviceToHost, NULL));
     for (int row = 0; row < 3; row++) {

@@ -30,8 +30,8 @@ static void subject_run(const char *environment, const char *thing)
     FILE *pipe;
     int status;
 
-    snprintf(command, sizeof(command), "exec env %s %s %s 2>&1", environment, KVSPAN_SUBJECT,
-             thing);
+    (void)snprintf(command, sizeof(command), "exec env %s %s %s 2>&1", environment, KVSPAN_SUBJECT,
+                   thing);
     pipe = popen(command, "r");
     ck_assert_ptr_nonnull(pipe);
     while ((got = fread(seen.output + length, 1, OUTPUT_BYTES - 1 - length, pipe)) > 0) {
@@ -144,6 +144,14 @@ START_TEST(a_copy_out_of_bounds_says_of_which_allocation)
 }
 END_TEST
 
+START_TEST(a_wait_without_end_is_ended_with_a_text)
+{
+    subject_run("KVSPAN_STANDIN_DEADLINE_MS=100", "endless_wait");
+    ck_assert_int_eq(seen.signal, SIGABRT);
+    ck_output_has("waited too long for endless in stream 0 of device 0, where endless waits");
+}
+END_TEST
+
 /* The record of the subject's two fills, as "stream:begun" in the order of the file. */
 static void record_read(const char *order, char text_out[64])
 {
@@ -155,8 +163,8 @@ static void record_read(const char *order, char text_out[64])
 
     ck_assert_int_ge(file, 0);
     close(file);
-    snprintf(environment, sizeof(environment), "KVSPAN_STANDIN_STREAMS=%s KVSPAN_STANDIN_RECORD=%s",
-             order, path);
+    (void)snprintf(environment, sizeof(environment),
+                   "KVSPAN_STANDIN_STREAMS=%s KVSPAN_STANDIN_RECORD=%s", order, path);
     subject_run(environment, "two_streams");
     record = fopen(path, "r");
     ck_assert_ptr_nonnull(record);
@@ -165,9 +173,9 @@ static void record_read(const char *order, char text_out[64])
         unsigned stream;
 
         ck_assert_int_eq(sscanf(line, "process=%*d device=0 stream=%u operation=fill", &stream), 1);
-        snprintf(text_out + strlen(text_out), 8, "%u ", stream);
+        (void)snprintf(text_out + strlen(text_out), 8, "%u ", stream);
     }
-    fclose(record);
+    (void)fclose(record);
     unlink(path);
 }
 
@@ -194,6 +202,7 @@ int main(void)
     tcase_add_test(tests, a_call_that_is_not_there_ends_the_process_by_its_name);
     tcase_add_test(tests, a_setting_that_cannot_be_read_ends_the_process_by_its_name);
     tcase_add_test(tests, a_copy_out_of_bounds_says_of_which_allocation);
+    tcase_add_test(tests, a_wait_without_end_is_ended_with_a_text);
     tcase_add_test(tests, what_ran_is_recorded_in_its_order);
     suite_add_tcase(suite, tests);
     return suite_run(suite);

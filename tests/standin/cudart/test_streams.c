@@ -126,6 +126,27 @@ START_TEST(pinned_sources_are_read_when_the_copy_runs_and_pageable_ones_at_the_c
 }
 END_TEST
 
+START_TEST(a_pinned_target_is_spoiled_until_its_copy_ran)
+{
+    *it.pinned_in = 3;
+    *it.pinned_out = 3; /* what it held before looks right */
+    ck_cuda(
+        cudaMemcpyAsync(it.device, it.pinned_in, sizeof(int), cudaMemcpyHostToDevice, it.first));
+    ck_cuda(
+        cudaMemcpyAsync(it.pinned_out, it.device, sizeof(int), cudaMemcpyDeviceToHost, it.first));
+    if (streams_are("lazy")) {
+        ck_assert_int_eq(*it.pinned_out, (int)0xa5a5a5a5);
+    }
+    /* Still to be read: not spoiled. */
+    ck_cuda(
+        cudaMemcpyAsync(it.device, it.pinned_out, sizeof(int), cudaMemcpyHostToDevice, it.first));
+    ck_cuda(
+        cudaMemcpyAsync(it.pinned_out, it.device, sizeof(int), cudaMemcpyDeviceToHost, it.first));
+    ck_cuda(cudaStreamSynchronize(it.first));
+    ck_assert_int_eq(*it.pinned_out, 3);
+}
+END_TEST
+
 START_TEST(the_null_stream_waits_for_blocking_streams_and_they_for_it)
 {
     cudaStream_t blocking;
@@ -260,6 +281,7 @@ int main(void)
     tcase_add_test(tests, a_missing_wait_shows_unless_streams_are_eager);
     tcase_add_test(tests, a_missing_synchronisation_of_the_host_shows_unless_streams_are_eager);
     tcase_add_test(tests, pinned_sources_are_read_when_the_copy_runs_and_pageable_ones_at_the_call);
+    tcase_add_test(tests, a_pinned_target_is_spoiled_until_its_copy_ran);
     tcase_add_test(tests, the_null_stream_waits_for_blocking_streams_and_they_for_it);
     tcase_add_test(tests, the_null_stream_does_not_wait_for_others);
     tcase_add_test(tests, queries_take_a_stream_further_and_it_is_ready_when_it_is);

@@ -177,6 +177,7 @@ static uint32_t failures_count(const bench_kernel *kernel, const char *text)
         ptx_report report;
 
         scheduled.schedule = schedule_at(index);
+        memset(kernel->out, 0, kernel->out_bytes);
         if (!bench_run(&scheduled, &report)) {
             ck_assert_msg(strstr(report.text, text) != NULL, "schedule %u: \"%s\" has no \"%s\"",
                           index, report.text, text);

@@ -5,7 +5,7 @@
 #include "standin/ptx/races.h"
 
 enum {
-    PATIENCE = 1000
+    PATIENCE = 256
 };
 
 void ptx_warp_init(ptx_warp *warp, ptx_block *block, uint32_t index)
@@ -79,6 +79,7 @@ void ptx_warp_begin(ptx_warp *warp)
     }
     warp->live = threads >= PTX_LANES ? PTX_ALL_LANES : (1u << threads) - 1;
     warp->state = PTX_WARP_READY;
+    warp->patience = PATIENCE;
     warp->yields = false;
     warp->groups[0] = (ptx_group){ .lanes = warp->live };
     warp->group_count = 1;
@@ -139,7 +140,9 @@ static bool group_choose(ptx_warp *warp)
     const bool is_last = warp->patience == 0;
     bool is_found = false;
 
-    warp->patience = PATIENCE;
+    if (is_last || warp->group_count == 1) {
+        warp->patience = PATIENCE;
+    }
     for (uint32_t i = 0; i < warp->group_count; ++i) {
         const ptx_group *group = &warp->groups[i];
 
@@ -255,6 +258,24 @@ static uint32_t lanes_needed(const ptx_warp *warp, const ptx_instruction *i, uin
     return needed & warp->live;
 }
 
+/* Lanes meet those that their masks name. */
+static void members_meet(ptx_warp *warp, const ptx_instruction *i, uint32_t lanes)
+{
+    const uint64_t *masks = ptx_source(warp, i, i->source_count - 1u);
+
+    while (lanes) {
+        const uint32_t mask = (uint32_t)masks[ptx_lowest_lane(lanes)];
+        uint32_t alike = 0;
+
+        PTX_EACH_LANE(lane, lanes)
+        {
+            alike |= (uint32_t)masks[lane] == mask ? 1u << lane : 0;
+        }
+        ptx_races_lanes_meet(warp, alike);
+        lanes &= ~alike;
+    }
+}
+
 /* True: executed. Else the group waits for others, or the rule is broken. */
 static bool converge(ptx_warp *warp, const ptx_instruction *i, uint32_t lanes)
 {
@@ -274,7 +295,9 @@ static bool converge(ptx_warp *warp, const ptx_instruction *i, uint32_t lanes)
     if (i->flow == PTX_FLOW_BARRIER && !ptx_barrier_come(warp, i, lanes)) {
         return false;
     }
-    if (i->flow != PTX_FLOW_ALIGNED) { /* which moves no memory between lanes */
+    if (i->flow == PTX_FLOW_MASKED) {
+        members_meet(warp, i, lanes);
+    } else if (i->flow == PTX_FLOW_BARRIER) { /* what is only aligned orders no memory */
         ptx_races_lanes_meet(warp, lanes);
     }
     if (i->execute) {

@@ -81,7 +81,7 @@ struct ptx_warp {
     ptx_group groups[PTX_LANES];
     uint32_t group_count;
     uint32_t current;
-    uint32_t patience; /* backward branches until another group has its turn */
+    uint32_t patience; /* backward branches until another group has a turn */
 
     ptx_frame *frames;
     uint32_t frame_count;
