@@ -1,0 +1,373 @@
+/* Each broken rule is reported, with its place; the right twin runs. */
+#include "standin/ptx/ptx_bench.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum {
+    LANES = 32
+};
+
+static uint32_t in_words[64];
+static uint32_t out_words[64];
+
+static bench_kernel kernel_of(const char *body, uint32_t block)
+{
+    return (bench_kernel){ .body = body,
+                           .block = block,
+                           .in = in_words,
+                           .in_bytes = sizeof in_words,
+                           .out = out_words,
+                           .out_bytes = sizeof out_words };
+}
+
+static void check_fails(const char *body, uint32_t block, const char *text)
+{
+    const bench_kernel kernel = kernel_of(body, block);
+
+    bench_check_fails(&kernel, text);
+}
+
+static void check_runs(const char *body, uint32_t block)
+{
+    const bench_kernel kernel = kernel_of(body, block);
+
+    for (uint32_t order = 0; order < 3; ++order) {
+        bench_kernel scheduled = kernel;
+        ptx_report report;
+
+        memset(out_words, 0, sizeof out_words);
+        scheduled.schedule = (ptx_schedule){ .order = (ptx_order)order,
+                                             .copies = (ptx_copy_time)order,
+                                             .finds_races = true,
+                                             .max_instructions = 100000 };
+        ck_assert_msg(bench_run(&scheduled, &report), "%s: %s", body, report.text);
+    }
+}
+
+/* %r3: this thread's word of shared memory; %r4: that of the thread 32 further, or 32 back. */
+#define SHARED_WORDS                                                \
+    ".shared .align 4 .b8 S[256];\n"                                \
+    "mov.u32 %r1, S; shl.b32 %r2, %r0, 2; add.u32 %r3, %r1, %r2;\n" \
+    "xor.b32 %r4, %r2, 128; add.u32 %r4, %r4, %r1;\n"
+
+/* %r5: the word of the next lane of the warp, in a ring. */
+#define NEXT_LANE                                                                    \
+    SHARED_WORDS "add.u32 %r5, %r0, 1; and.b32 %r5, %r5, 31; shl.b32 %r5, %r5, 2;\n" \
+                 "add.u32 %r5, %r5, %r1;\n"
+
+START_TEST(places_are_named)
+{
+    const bench_kernel kernel = kernel_of(
+        ".file 1 \"/somewhere/broken.cu\"\n.loc 1 77 3\nld.global.u32 %r1, [%out+4096];", 1);
+    ptx_report report;
+
+    ck_assert(!bench_run(&kernel, &report));
+    ck_assert_ptr_nonnull(strstr(report.text, "k: global read of 4 bytes at 0x"));
+    ck_assert_ptr_nonnull(strstr(report.text, "(broken.cu:77)"));
+    ck_assert_ptr_nonnull(strstr(report.text, "PTX line 13"));
+    ck_assert_ptr_nonnull(strstr(report.text, "block (0, 0, 0), thread (0, 0, 0)"));
+}
+END_TEST
+
+START_TEST(accesses_stay_within_bounds)
+{
+    check_fails("ld.global.u32 %r1, [%in+256];", 1, "global read of 4 bytes");
+    check_fails("st.global.u32 [%in], 0;", 1, "global write of 4 bytes");
+    check_fails("st.global.u32 [%out+256], 0;", 1, "not allocated");
+    check_fails("red.global.add.u32 [%out+256], 1;", 1, "not allocated");
+    check_fails("mov.u64 %d1, 0; ld.u32 %r1, [%d1];", 1, "global read of 4 bytes at 0x0");
+    check_runs("ld.global.u32 %r1, [%in+252]; st.global.u32 [%out+252], %r1;", 1);
+    check_fails(".shared .align 4 .b8 S[16]; ld.shared.u32 %r1, [S+16];", 1, "shared memory");
+    check_fails(".shared .align 4 .b8 S[16]; st.shared.u32 [S+-4], 1;", 1, "shared memory");
+    check_fails(".shared .align 16 .b8 S[16]; cp.async.cg.shared.global [S+16], [%in], 16;", 1,
+                "shared memory");
+    check_fails(".shared .align 16 .b8 S[16]; cp.async.ca.shared.global [S], [%in+256], 4;", 1,
+                "global read");
+    check_runs(".shared .align 16 .b8 S[16]; mov.u32 %r1, 0;\n"
+               "cp.async.ca.shared.global [S], [%in+256], 4, %r1; cp.async.wait_all;",
+               1);
+    check_fails(".local .align 4 .b8 L[16]; ld.local.u32 %r1, [L+1024];", 1, "local memory");
+    check_fails("mov.u64 %d1, 0x2000000000001000; ld.u32 %r1, [%d1];", 1, "local memory");
+    check_runs(".local .align 4 .b8 L[16]; st.local.u32 [L+12], 1;", 1);
+    check_fails("mov.u64 %d1, 64; cvta.param.u64 %d1, %d1; ld.u32 %r1, [%d1];", 1, "parameters");
+}
+END_TEST
+
+START_TEST(accesses_are_aligned)
+{
+    check_fails("ld.global.u32 %r1, [%in+2];", 1, "misaligned read of 4 bytes");
+    check_fails("st.global.v2.u32 [%out+4], {%r0, %r0};", 1, "misaligned write of 8 bytes");
+    check_fails(".shared .align 16 .b8 S[32]; st.shared.v4.u32 [S+8], {%r0, %r0, %r0, %r0};", 1,
+                "misaligned write of 16 bytes");
+    check_fails(".shared .align 16 .b8 S[32]; cp.async.cg.shared.global [S+4], [%in], 16;", 1,
+                "misaligned copy");
+    check_fails("atom.global.add.u64 %d1, [%out+4], 1;", 1, "misaligned atomic access");
+    check_fails(".shared .align 16 .b8 S[1024]; mov.u32 %r1, S; add.u32 %r1, %r1, 8;\n"
+                "ldmatrix.sync.aligned.m8n8.x1.shared.b16 {%r2}, [%r1];",
+                LANES, "misaligned read of 16 bytes");
+}
+END_TEST
+
+START_TEST(what_is_unknown_is_reported_when_launched)
+{
+    check_fails("frobnicate.b32 %r1, %r2;", 1, "frobnicate.b32: unknown instruction");
+    check_fails("add.quickly.s32 %r1, %r2, %r3;", 1, "modifier '.quickly' is not supported");
+    check_fails("add.s32 %r1, %r2;", 1, "the number of operands is wrong");
+    check_fails("add.s32 %r1, %r2, %unknown;", 1, "unknown operand '%unknown'");
+    check_fails("bra NOWHERE;", 1, "no label 'NOWHERE'");
+    check_fails("mov.u32 5, %r2;", 1, "a result has to be a register");
+    check_fails("@%p1 setp.odd.s32 %p1, %r1, %r2;", 1, "comparison");
+    check_fails("ld.global.v4.u32 {%r1, %r2}, [%in];", 1, "another length");
+    check_fails("tcgen05.alloc.cta_group::1.sync.aligned.shared::cta.b32 [%r1], 32;", 1,
+                "unknown instruction");
+    /* Also where it is not executed, but not in another kernel. */
+    check_fails("bra OVER; frobnicate; OVER:", 1, "unknown instruction");
+    bench_kernel kernel = kernel_of("st.global.u32 [%out], 1;", 1);
+    ptx_report report;
+
+    kernel.declarations = ".visible .entry other()\n{\nfrobnicate;\nret;\n}\n";
+    ck_assert_msg(bench_run(&kernel, &report), "%s", report.text);
+}
+END_TEST
+
+START_TEST(modules_that_cannot_be_read_say_why)
+{
+    static const char *const broken[] = {
+        ".visible .entry k()\n{\nret;",
+        ".global .b12 x;",
+        ".visible .entry k(.param .u64)\n{ ret; }",
+        "banana",
+        ".global .align 4 .u32 x[2] = {1, 2, 3};",
+        ".visible .entry k() { .reg .b32 %r<; ret; }",
+    };
+
+    for (size_t k = 0; k < sizeof broken / sizeof *broken; ++k) {
+        char text[PTX_TEXT_BYTES] = "";
+
+        ck_assert_msg(!ptx_module_parse(broken[k], text), "%s is read", broken[k]);
+        ck_assert_ptr_nonnull(strstr(text, "PTX line "));
+    }
+}
+END_TEST
+
+START_TEST(warps_come_to_barriers_as_a_whole)
+{
+    check_fails("setp.lt.u32 %p1, %r0, 16; @%p1 bra A; bra END; A: bar.sync 0; END: bar.sync 1;",
+                LANES, "a barrier in divergent code");
+    check_fails("setp.lt.u32 %p1, %r0, 16; @%p1 bar.sync 0;", LANES, "go past by their guard");
+    check_runs("setp.lt.u32 %p1, %r0, 32; @%p1 bra A; bra END; A: bar.sync 1, 32; END: bar.sync 0;",
+               64);
+    check_fails("setp.lt.u32 %p1, %r0, 32; @%p1 bar.sync 1, 64;", 64,
+                "deadlock: warp 0 waits at barrier 1");
+    check_fails("setp.lt.u32 %p1, %r0, 32; @%p1 bra A; bar.sync 1; bra END; A: bar.sync 2; END:",
+                64, "deadlock");
+    check_fails("bar.sync 0, 48;", 64, "not whole warps");
+    check_fails("bar.sync 16;", 32, "barrier 16 of 16");
+    check_fails("bar.sync %r0;", 32, "lanes disagree on a barrier");
+}
+END_TEST
+
+START_TEST(member_masks_name_who_comes)
+{
+    check_fails("shfl.sync.bfly.b32 %r1, %r0, 1, 0x1f, 0x0000ffff;", LANES,
+                "does not name the executing lane");
+    check_fails("setp.lt.u32 %p1, %r0, 16; @%p1 bra A; bra END;\n"
+                "A: shfl.sync.bfly.b32 %r1, %r0, 16, 0x1f, 0x0000ffff; END:",
+                LANES, "reads lane 16, which is outside");
+    check_fails("setp.lt.u32 %p1, %r0, 16; @%p1 bra A; bra END;\n"
+                "A: shfl.sync.bfly.b32 %r1, %r0, 1, 0x1f, -1; END: bar.warp.sync -1;",
+                LANES, "divergent code");
+    check_runs("setp.lt.u32 %p1, %r0, 16; @%p1 bra A; bra END;\n"
+               "A: shfl.sync.bfly.b32 %r1, %r0, 1, 0x1f, 0x0000ffff; END: bar.warp.sync -1;",
+               LANES);
+    check_fails("setp.lt.u32 %p1, %r0, 16; @%p1 vote.sync.ballot.b32 %r1, %p1, -1;", LANES,
+                "go past by their guard");
+    check_fails("selp.b32 %r1, -1, 0xfffffffe, %p1; setp.eq.u32 %p1, %r0, 0;\n"
+                "selp.b32 %r1, -1, 0xfffffffe, %p1; redux.sync.add.u32 %r2, %r0, %r1;",
+                LANES, "have member masks");
+    check_fails("setp.lt.u32 %p1, %r0, 16; @%p1 bra A; bra END;\n"
+                "A: mma.sync.aligned.m16n8k8.row.col.f32.f16.f16.f32 {%r1, %r2, %r3, %r4},\n"
+                "{%r5, %r6}, {%r7}, {%r1, %r2, %r3, %r4}; END: bar.warp.sync -1;",
+                LANES, "divergent code");
+    check_fails("mma.sync.aligned.m16n8k8.row.col.f32.f16.f16.f32 {%r1, %r2, %r3, %r4},\n"
+                "{%r5, %r6}, {%r7}, {%r1, %r2, %r3, %r4};",
+                16, "not by a whole warp");
+}
+END_TEST
+
+START_TEST(copies_under_way_are_left_alone)
+{
+    check_fails(".shared .align 16 .b8 S[32]; cp.async.cg.shared.global [S], [%in], 16;\n"
+                "cp.async.commit_group; ld.shared.u32 %r1, [S+12];",
+                1, "asynchronous copy is under way");
+    check_fails(".shared .align 16 .b8 S[32]; cp.async.cg.shared.global [S], [%in], 16;\n"
+                "cp.async.wait_group 0; ld.shared.u32 %r1, [S+12];",
+                1, "asynchronous copy is under way"); /* never committed */
+    check_fails(".shared .align 16 .b8 S[32]; cp.async.cg.shared.global [S], [%in], 16;\n"
+                "cp.async.commit_group; cp.async.wait_group 1; st.shared.u32 [S], %r1;",
+                1, "asynchronous copy is under way");
+    check_fails(".shared .align 16 .b8 S[32]; cp.async.cg.shared.global [S], [%in], 16;\n"
+                "cp.async.ca.shared.global [S+8], [%in], 4; cp.async.wait_all;",
+                1, "another is under way");
+    check_runs(".shared .align 16 .b8 S[32]; cp.async.cg.shared.global [S], [%in], 16;\n"
+               "cp.async.commit_group; ld.shared.u32 %r1, [S+16]; cp.async.wait_group 0;\n"
+               "ld.shared.u32 %r1, [S+12];",
+               1);
+    /* Another warp reads after a barrier, but the copier has not waited. */
+    check_fails(
+        ".shared .align 16 .b8 S[32]; setp.ne.u32 %p1, %r0, 0; @%p1 bra A;\n"
+        "cp.async.cg.shared.global [S], [%in], 16; A: bar.sync 0; setp.ne.u32 %p1, %r0, 32;\n"
+        "@%p1 bra END; ld.shared.u32 %r1, [S]; END:",
+        64, "asynchronous copy is under way");
+}
+END_TEST
+
+START_TEST(endless_loops_end)
+{
+    check_fails("LOOP: bra LOOP;", 1, "is not done after 1000000 instructions");
+    check_fails("trap;", 1, "trap at PTX line");
+    check_fails("brkpt;", 1, "trap");
+}
+END_TEST
+
+START_TEST(lanes_that_spin_do_not_starve_others)
+{
+    /* A lock taken by each lane in turn. */
+    check_runs("mov.u32 %r5, 0;\n"
+               "AGAIN: atom.global.cas.b32 %r1, [%out], 0, 1; setp.ne.u32 %p1, %r1, 0;\n"
+               "@%p1 bra AGAIN;\n"
+               "membar.gl; ld.volatile.global.u32 %r2, [%out+4]; add.u32 %r2, %r2, 1;\n"
+               "st.volatile.global.u32 [%out+4], %r2; membar.gl;\n"
+               "atom.global.exch.b32 %r3, [%out], 0;",
+               4);
+}
+END_TEST
+
+START_TEST(launches_have_the_shape_that_was_compiled)
+{
+    check_fails("ret;", 1025, "1 blocks of 1025 threads");
+}
+END_TEST
+
+START_TEST(races_between_warps_need_a_barrier)
+{
+    check_fails(SHARED_WORDS "st.shared.u32 [%r3], %r0; ld.shared.u32 %r6, [%r4];", 64, "race (");
+    check_runs(SHARED_WORDS "st.shared.u32 [%r3], %r0; bar.sync 0; ld.shared.u32 %r6, [%r4];", 64);
+    /* Written again before all have read. */
+    check_fails(SHARED_WORDS "st.shared.u32 [%r3], %r0; bar.sync 0; ld.shared.u32 %r6, [%r4];\n"
+                             "st.shared.u32 [%r3], 5;",
+                64, "race (");
+    check_runs(SHARED_WORDS "st.shared.u32 [%r3], %r0; bar.sync 0; ld.shared.u32 %r6, [%r4];\n"
+                            "bar.sync 0; st.shared.u32 [%r3], 5;",
+               64);
+    check_fails(SHARED_WORDS "st.shared.u32 [S], %r0;", 64, "race (write after write)");
+    check_fails("st.global.u32 [%out], %r0;", 64, "race (write after write) on global");
+    /* Two bytes of one word are two things. */
+    check_runs(SHARED_WORDS "add.u32 %r7, %r1, %r0; st.shared.u8 [%r7], %r0;", 64);
+    /* An arrival orders what came before it, not what comes after. */
+    check_fails(SHARED_WORDS "setp.ge.u32 %p1, %r0, 32; @%p1 bra B;\n"
+                             "bar.arrive 1, 64; st.shared.u32 [%r3], 1; bra END;\n"
+                             "B: bar.sync 1, 64; ld.shared.u32 %r6, [%r4]; END:",
+                64, "race (");
+}
+END_TEST
+
+START_TEST(races_between_lanes_need_a_meeting)
+{
+    check_fails(NEXT_LANE "st.shared.u32 [%r3], %r0; ld.shared.u32 %r6, [%r5];", LANES,
+                "race (read after write)");
+    check_runs(NEXT_LANE "st.shared.u32 [%r3], %r0; bar.warp.sync -1; ld.shared.u32 %r6, [%r5];",
+               LANES);
+    check_runs(NEXT_LANE "st.shared.u32 [%r3], %r0; shfl.sync.idx.b32 %r7, %r0, 0, 31, -1;\n"
+                         "ld.shared.u32 %r6, [%r5];",
+               LANES);
+    check_fails(NEXT_LANE "st.shared.u32 [%r3], %r0; bar.warp.sync -1; ld.shared.u32 %r6, [%r5];\n"
+                          "st.shared.u32 [%r3], 1;",
+                LANES, "race (write after read)");
+    /* Halves that meet on their own: lane 15 reads what lane 16 wrote. */
+    check_fails(NEXT_LANE "st.shared.u32 [%r3], %r0; setp.lt.u32 %p1, %r0, 16;\n"
+                          "selp.b32 %r7, 0xffff, 0xffff0000, %p1; bar.warp.sync %r7;\n"
+                          "ld.shared.u32 %r6, [%r5];",
+                LANES, "race (read after write)");
+    /* ldmatrix moves no memory between lanes. */
+    check_fails(".shared .align 16 .b8 S[512]; mov.u32 %r1, S; shl.b32 %r2, %r0, 4;\n"
+                "add.u32 %r3, %r1, %r2; st.shared.v4.u32 [%r3], {%r0, %r0, %r0, %r0};\n"
+                "xor.b32 %r3, %r3, 16; ldmatrix.sync.aligned.m8n8.x1.shared.b16 {%r4}, [%r3];",
+                LANES, "race (read after write)");
+    /* All lanes write the same: harmless. Other values are not. */
+    check_runs("st.global.u32 [%out], 7;", LANES);
+    check_fails("st.global.u32 [%out], %r0;", LANES, "race (write after write)");
+}
+END_TEST
+
+static void check_blocks(const char *body, bool is_good)
+{
+    bench_kernel kernel = kernel_of(body, 64);
+    ptx_report report;
+
+    kernel.grid = 3;
+    if (!is_good) {
+        bench_check_fails(&kernel, "of another block");
+        return;
+    }
+    for (uint32_t order = 0; order < 3; ++order) {
+        memset(out_words, 0, sizeof out_words);
+        kernel.schedule = (ptx_schedule){ .order = (ptx_order)order, .finds_races = true };
+        ck_assert_msg(bench_run(&kernel, &report), "%s: %s", body, report.text);
+    }
+}
+
+/* Every block writes its word; the last to come reads those of all. */
+#define LAST_BLOCK(FENCE, BARRIER, READ)                                         \
+    "mov.u32 %r1, %ctaid.x; mul.wide.u32 %d1, %r1, 4; add.u64 %d1, %d1, %out;\n" \
+    ".shared .align 4 .b8 S[4]; setp.ne.u32 %p1, %r0, 40; @%p1 bra A;\n"         \
+    "st.global.u32 [%d1+16], %r1;\n"                                             \
+    "A: " BARRIER " setp.ne.u32 %p2, %r0, 0; @%p2 bra B;\n" FENCE                \
+    " atom.global.add.u32 %r2, [%out], 1; st.shared.u32 [S], %r2;\n"             \
+    "B: bar.sync 0; ld.shared.u32 %r3, [S]; setp.ne.u32 %p3, %r3, 2; @%p3 bra END;\n" READ "END:"
+
+START_TEST(races_between_blocks_need_atomics_and_fences)
+{
+    check_blocks(
+        "setp.ne.u32 %p1, %r0, 0; @%p1 exit; mov.u32 %r1, %ctaid.x; st.global.u32 [%out], %r1;",
+        false);
+    check_blocks("mov.u32 %r1, %ctaid.x; mul.wide.u32 %d1, %r1, 256; add.u64 %d1, %d1, %out;",
+                 true);
+    check_blocks("red.global.add.u32 [%out], 1;", true);
+    check_blocks("setp.ne.u32 %p1, %r0, 0; @%p1 exit; mov.u32 %r1, %ctaid.x;\n"
+                 "setp.eq.u32 %p1, %r1, 1; @%p1 bra A; ld.global.u32 %r2, [%out];\n"
+                 "bra END; A: st.global.u32 [%out], 7; END:",
+                 false);
+#define READS "ld.global.u32 %r4, [%out+16]; ld.global.u32 %r5, [%out+24];\n"
+    check_blocks(LAST_BLOCK("membar.gl;", "bar.sync 0;", READS), true);
+    check_blocks(LAST_BLOCK("fence.acq_rel.gpu;", "bar.sync 0;", READS), true);
+    check_blocks(LAST_BLOCK("", "bar.sync 0;", READS), false);
+    check_blocks(LAST_BLOCK("membar.cta;", "bar.sync 0;", READS), false);
+    check_blocks(LAST_BLOCK("membar.gl;", "", READS), false);
+#undef READS
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("ptx diagnostics");
+    TCase *tcase = tcase_create("all");
+
+    tcase_add_test(tcase, places_are_named);
+    tcase_add_test(tcase, accesses_stay_within_bounds);
+    tcase_add_test(tcase, accesses_are_aligned);
+    tcase_add_test(tcase, what_is_unknown_is_reported_when_launched);
+    tcase_add_test(tcase, modules_that_cannot_be_read_say_why);
+    tcase_add_test(tcase, warps_come_to_barriers_as_a_whole);
+    tcase_add_test(tcase, member_masks_name_who_comes);
+    tcase_add_test(tcase, copies_under_way_are_left_alone);
+    tcase_add_test(tcase, endless_loops_end);
+    tcase_add_test(tcase, lanes_that_spin_do_not_starve_others);
+    tcase_add_test(tcase, launches_have_the_shape_that_was_compiled);
+    tcase_add_test(tcase, races_between_warps_need_a_barrier);
+    tcase_add_test(tcase, races_between_lanes_need_a_meeting);
+    tcase_add_test(tcase, races_between_blocks_need_atomics_and_fences);
+    suite_add_tcase(suite, tcase);
+    return suite_run(suite);
+}
