@@ -46,20 +46,24 @@ static void execute_load(ptx_warp *warp, const ptx_instruction *i, uint32_t lane
     }
 }
 
-/* Parameters are the same for all lanes. */
+/* Parameters are the same for all lanes, their addresses need not be: arrays are indexed. */
 static void execute_load_parameter(ptx_warp *warp, const ptx_instruction *i, uint32_t lanes)
 {
     const uint32_t bytes = ptx_type_bytes((ptx_type)i->type);
     const ptx_run *run = warp->block->run;
-    const uint64_t offset = (uint32_t)(ptx_source(warp, i, 0)[0] + (uint64_t)i->offset);
+    const uint64_t *addresses = ptx_source(warp, i, 0);
     uint8_t *places[PTX_LANES];
 
-    if (offset + (uint64_t)bytes * i->destination_count > run->launch->kernel->parameter_bytes) {
-        ptx_fault(warp, i, ptx_lowest_lane(lanes), "a parameter at %llu, beyond all of them",
-                  (unsigned long long)offset);
-        return;
-    }
-    for (uint32_t lane = 0; lane < PTX_LANES; ++lane) {
+    PTX_EACH_LANE(lane, lanes)
+    {
+        const uint64_t offset = (uint32_t)(addresses[lane] + (uint64_t)i->offset);
+
+        if (offset + (uint64_t)bytes * i->destination_count >
+            run->launch->kernel->parameter_bytes) {
+            ptx_fault(warp, i, lane, "a parameter at %llu, beyond all of them",
+                      (unsigned long long)offset);
+            return;
+        }
         places[lane] = run->parameters + offset;
     }
     for (uint32_t k = 0; k < i->destination_count; ++k) {
