@@ -9,6 +9,7 @@ static const char *const field_names[LIMIT_FIELD_COUNT] = {
     [LIMIT_DYNAMIC] = "dynamic",
     [LIMIT_REGISTERS] = "registers",
     [LIMIT_STACK] = "stack",
+    [LIMIT_LOCAL_STORES] = "local_stores",
     [LIMIT_LOCAL_IN_LOOPS] = "local_in_loops",
     [LIMIT_CALLS_IN_LOOPS] = "calls_in_loops",
     [LIMIT_INDIRECT_BRANCHES] = "indirect_branches",
@@ -172,6 +173,7 @@ static double figure_of(const kernel_figures *figures, limit_field field)
     switch (field) {
     case LIMIT_REGISTERS: return figures->kernel->registers;
     case LIMIT_STACK: return figures->kernel->stack_bytes;
+    case LIMIT_LOCAL_STORES: return census_bytes(&figures->all, OPCODE_STL);
     case LIMIT_LOCAL_IN_LOOPS: return in_loops->kinds[OPCODE_LDL] + in_loops->kinds[OPCODE_STL];
     case LIMIT_CALLS_IN_LOOPS: return in_loops->kinds[OPCODE_CALL];
     case LIMIT_INDIRECT_BRANCHES: return figures->indirect_branches;

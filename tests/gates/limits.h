@@ -14,6 +14,7 @@ typedef enum limit_field {
     LIMIT_DYNAMIC,
     LIMIT_REGISTERS, /* no more than */
     LIMIT_STACK,
+    LIMIT_LOCAL_STORES,
     LIMIT_LOCAL_IN_LOOPS,
     LIMIT_CALLS_IN_LOOPS,
     LIMIT_INDIRECT_BRANCHES,

@@ -4,19 +4,24 @@
 
 #include <stdlib.h>
 
-static code_loop *loop_at(loop_list *list, uint32_t head, uint32_t block_count)
+static code_loop *loop_at(loop_list *list, const flow_graph *graph, uint32_t head)
 {
     for (uint32_t index = 0; index < list->count; index++) {
         if (list->loops[index].head == head) {
             return &list->loops[index];
         }
     }
-    bool *has_block = calloc(block_count, sizeof(bool));
+    bool *has_block = calloc(graph->block_count, sizeof(bool));
     if (has_block == NULL) {
         return NULL;
     }
     code_loop *loop = &list->loops[list->count++];
-    *loop = (code_loop){ .head = head, .has_block = has_block, .parent = FLOW_NONE };
+    *loop = (code_loop){
+        .head = head,
+        .first_word = graph->blocks[head].first,
+        .has_block = has_block,
+        .parent = FLOW_NONE,
+    };
     has_block[head] = true;
     return loop;
 }
@@ -59,7 +64,7 @@ static bool find_loops(loop_list *list, const kernel_code *kernel, const flow_gr
                 return gate_fail(error, "%s: a loop at 0x%x is entered at two places", kernel->name,
                                  graph->blocks[next].first * 16);
             }
-            code_loop *loop = loop_at(list, next, graph->block_count);
+            code_loop *loop = loop_at(list, graph, next);
             if (loop == NULL) {
                 return gate_fail(error, "%s: out of memory", kernel->name);
             }

@@ -3,8 +3,8 @@
  *
  * A loop is what lies between a block and the branches back to it, wherever the compiler put it.
  * Code in a loop that only some turns execute (a mask at the edge, the last tile) counts as part of
- * it; the path leaves out what the cheapest turn with the most products and copies skips. A turn of
- * an inner loop counts once in those around it.
+ * it; the path leaves out what the cheapest turn with the most products and copies skips. An inner
+ * loop counts as if it took one turn.
  */
 #ifndef KVSPAN_GATES_LOOP_FINDER_H
 #define KVSPAN_GATES_LOOP_FINDER_H
@@ -13,12 +13,13 @@
 #include "gates/opcode_census.h"
 
 typedef struct code_loop {
-    uint32_t head;      /* block that branches go back to */
-    bool *has_block;    /* [block] */
-    uint32_t parent;    /* the loop directly around it, or FLOW_NONE */
-    uint32_t depth;     /* 0 outermost */
-    opcode_census all;  /* everything between head and branch back */
-    opcode_census path; /* of the cheapest full turn */
+    uint32_t head;       /* block that branches go back to */
+    uint32_t first_word; /* its first instruction */
+    bool *has_block;     /* [block] */
+    uint32_t parent;     /* the loop directly around it, or FLOW_NONE */
+    uint32_t depth;      /* 0 outermost */
+    opcode_census all;   /* everything between head and branch back */
+    opcode_census path;  /* of the cheapest full turn */
 } code_loop;
 
 typedef struct loop_list {

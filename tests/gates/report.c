@@ -24,10 +24,10 @@ void report_row(const kernel_figures *figures, FILE *out)
     const code_loop *loop = figures->main == NULL ? &nothing : figures->main;
     const opcode_census *in_loops = &figures->loops.in_any;
 
-    fprintf(out, "sm_%-4u %5u %5u %7u %6u %6u %6.0f |", kernel->arch, kernel->registers,
-            kernel->stack_bytes, figures->block_threads, figures->shared_bytes, figures->blocks,
-            figures->flight_bytes);
-    fprintf(out, " %5u %5u %5u %6u %5u  ", loop->all.instructions, loop->path.instructions,
+    fprintf(out, "sm_%-4u %5u %5u %5u %7u %6u %6u %6.0f |", kernel->arch, kernel->registers,
+            kernel->stack_bytes, census_bytes(&figures->all, OPCODE_STL), figures->block_threads,
+            figures->shared_bytes, figures->blocks, figures->flight_bytes);
+    fprintf(out, " %5u %5u %5u %6u %5u", loop->all.instructions, loop->path.instructions,
             figures->main == NULL ? 0 : loop_list_inner(&figures->loops, loop), figures->copies,
             census_mma(&loop->all));
     print_cost(figures->instructions_512, out);
@@ -71,7 +71,8 @@ void report_census(const kernel_figures *figures, FILE *out)
     print_census(&figures->all, out);
     for (uint32_t index = 0; index < figures->loops.count; index++) {
         const code_loop *loop = &figures->loops.loops[index];
-        fprintf(out, "  %*sloop %u", (int)(2 * loop->depth), "", index);
+        fprintf(out, "  %*sloop %u at 0x%x", (int)(2 * loop->depth), "", index,
+                16 * loop->first_word);
         if (loop->parent != FLOW_NONE) {
             fprintf(out, " in %u", loop->parent);
         }
