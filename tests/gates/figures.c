@@ -4,11 +4,6 @@
 
 #include <stddef.h>
 
-static uint32_t wide_loads(const opcode_census *census)
-{
-    return census_wide(census, OPCODE_LDGSTS) + census_wide(census, OPCODE_LDG);
-}
-
 static double ratio(uint32_t instructions, uint32_t units)
 {
     return units == 0 ? 0.0 : (double)instructions / units;
@@ -23,7 +18,7 @@ static double flight_of_block(const code_loop *loop, uint32_t block_threads)
     const uint32_t waits = path->kinds[OPCODE_DEPBAR];
 
     if (census_wide(path, OPCODE_LDGSTS) == 0) {
-        return 16.0 * wide_loads(path) * block_threads;
+        return 16.0 * census_wide_loads(path) * block_threads;
     }
     if (groups == 0 || waits == 0) {
         return 0.0;
@@ -41,9 +36,9 @@ static void read_main_loop(kernel_figures *figures)
     if (loop == NULL) {
         return;
     }
-    figures->copies = wide_loads(&loop->all);
+    figures->copies = census_wide_loads(&loop->all);
     figures->instructions_512 = ratio(loop->all.instructions, figures->copies);
-    figures->path_512 = ratio(loop->path.instructions, wide_loads(&loop->path));
+    figures->path_512 = ratio(loop->path.instructions, census_wide_loads(&loop->path));
     figures->mma_ratio = ratio(loop->all.instructions, 8 * census_mma(&loop->all));
     figures->path_mma_ratio = ratio(loop->path.instructions, 8 * census_mma(&loop->path));
     figures->flight_bytes = figures->blocks * flight_of_block(loop, figures->block_threads);

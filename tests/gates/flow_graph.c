@@ -13,7 +13,7 @@ typedef struct flow_scratch {
     bool *is_root;      /* block is an entry */
     bool *is_seen;
     uint32_t *stack;
-    uint8_t *stack_edge;
+    uint32_t *stack_edge;
     uint32_t *previous; /* predecessors, as a list of edges */
     uint32_t *edge_from;
     uint32_t *edge_next;
@@ -33,9 +33,10 @@ static void scratch_fini(flow_scratch *scratch)
     free(scratch->edge_next);
 }
 
-static bool scratch_init(flow_scratch *scratch, uint32_t word_count)
+static bool scratch_init(flow_scratch *scratch, const kernel_code *kernel)
 {
-    const size_t count = (size_t)word_count + 1;
+    const size_t count = (size_t)kernel->word_count + 1;
+    const size_t edge_count = 2 * count + kernel->jump_count;
 
     *scratch = (flow_scratch){
         .is_leader = calloc(count, sizeof(bool)),
@@ -44,10 +45,10 @@ static bool scratch_init(flow_scratch *scratch, uint32_t word_count)
         .is_root = calloc(count, sizeof(bool)),
         .is_seen = calloc(count, sizeof(bool)),
         .stack = calloc(count, sizeof(uint32_t)),
-        .stack_edge = calloc(count, sizeof(uint8_t)),
+        .stack_edge = calloc(count, sizeof(uint32_t)),
         .previous = calloc(count, sizeof(uint32_t)),
-        .edge_from = calloc(2 * count, sizeof(uint32_t)),
-        .edge_next = calloc(2 * count, sizeof(uint32_t)),
+        .edge_from = calloc(edge_count, sizeof(uint32_t)),
+        .edge_next = calloc(edge_count, sizeof(uint32_t)),
     };
     if (scratch->is_leader == NULL || scratch->is_returning == NULL || scratch->block_of == NULL ||
         scratch->is_root == NULL || scratch->is_seen == NULL || scratch->stack == NULL ||
@@ -86,6 +87,12 @@ static bool mark_leaders(const kernel_code *kernel, flow_scratch *scratch, gate_
                              index * 16);
         }
     }
+    for (uint32_t jump = 0; jump < kernel->jump_count; jump++) {
+        if (kernel->jumps[jump].to >= kernel->word_count) {
+            return gate_fail(error, "%s: an indirect jump leaves the code", kernel->name);
+        }
+        scratch->is_leader[kernel->jumps[jump].to] = true;
+    }
     return true;
 }
 
@@ -99,7 +106,6 @@ static uint32_t cut_blocks(const kernel_code *kernel, flow_scratch *scratch, flo
             scratch->is_root[count] = index == 0;
             blocks[count++] = (flow_block){
                 .first = index,
-                .next = { FLOW_NONE, FLOW_NONE },
                 .order = FLOW_NONE,
                 .dominator = FLOW_NONE,
             };
@@ -109,24 +115,54 @@ static uint32_t cut_blocks(const kernel_code *kernel, flow_scratch *scratch, flo
     return count;
 }
 
-static void connect_block(const kernel_code *kernel, const flow_scratch *scratch, flow_graph *graph,
-                          uint32_t block)
+/* Appends the blocks that the indirect branch at @p last may go to. */
+static void connect_jumps(const kernel_code *kernel, const flow_scratch *scratch, flow_graph *graph,
+                          flow_block *from, uint32_t last)
+{
+    for (uint32_t jump = 0; jump < kernel->jump_count; jump++) {
+        if (kernel->jumps[jump].from == last) {
+            graph->edges[from->first_edge + from->edge_count++] =
+                scratch->block_of[kernel->jumps[jump].to];
+        }
+    }
+    graph->indirect_branches += from->edge_count == 2 ? 1 : 0;
+}
+
+/* Returns the first edge behind those of the block. */
+static uint32_t connect_block(const kernel_code *kernel, const flow_scratch *scratch,
+                              flow_graph *graph, uint32_t block, uint32_t first_edge)
 {
     flow_block *from = &graph->blocks[block];
+    uint32_t *edges = graph->edges + first_edge;
     const uint32_t last = from->first + from->count - 1;
     const sass_word word = kernel->words[last];
     const opcode_kind kind = opcode_of(word);
-    const bool goes_on = !ends_block(kind) || kind == OPCODE_CALL || !opcode_is_unconditional(word);
+    const bool goes_on = !ends_block(kind) || kind == OPCODE_CALL ||
+                         (!opcode_is_unconditional(word) && !opcode_is_taken_if_whole(word));
     uint32_t target;
 
-    if (goes_on && block + 1 < graph->block_count) {
-        from->next[0] = block + 1;
-    }
-    if (kind == OPCODE_BRA && !opcode_is_divergence_branch(word) &&
+    from->first_edge = first_edge;
+    from->edge_count = 2;
+    edges[0] = goes_on && block + 1 < graph->block_count ? block + 1 : FLOW_NONE;
+    edges[1] = FLOW_NONE;
+    if (kind == OPCODE_BRA && !opcode_is_taken_if_split(word) &&
         opcode_target(word, kernel->arch, last, kernel->word_count, &target)) {
-        from->next[1] = scratch->block_of[target];
+        edges[1] = scratch->block_of[target];
     }
-    graph->indirect_branches += kind == OPCODE_INDIRECT ? 1 : 0;
+    if (kind == OPCODE_INDIRECT) {
+        connect_jumps(kernel, scratch, graph, from, last);
+    }
+    return first_edge + from->edge_count;
+}
+
+static void connect_blocks(const kernel_code *kernel, const flow_scratch *scratch,
+                           flow_graph *graph)
+{
+    uint32_t edge = 0;
+
+    for (uint32_t block = 0; block < graph->block_count; block++) {
+        edge = connect_block(kernel, scratch, graph, block, edge);
+    }
 }
 
 static bool is_returning_block(const flow_graph *graph, const flow_scratch *scratch,
@@ -134,8 +170,9 @@ static bool is_returning_block(const flow_graph *graph, const flow_scratch *scra
 {
     const flow_block *range = &graph->blocks[block];
 
-    for (uint32_t side = 0; side < 2; side++) {
-        if (range->next[side] != FLOW_NONE && scratch->is_returning[range->next[side]]) {
+    for (uint32_t side = 0; side < range->edge_count; side++) {
+        const uint32_t next = flow_graph_next(graph, block, side);
+        if (next != FLOW_NONE && scratch->is_returning[next]) {
             return true;
         }
     }
@@ -179,8 +216,10 @@ static void resolve_calls(flow_graph *graph, const kernel_code *kernel, flow_scr
             continue;
         }
         from->is_jump_by_call = true;
-        from->next[1] = called;
-        from->next[0] = opcode_is_unconditional(word) ? FLOW_NONE : from->next[0];
+        graph->edges[from->first_edge + 1] = called;
+        if (opcode_is_unconditional(word)) {
+            graph->edges[from->first_edge] = FLOW_NONE;
+        }
     }
 }
 
@@ -194,8 +233,8 @@ static uint32_t visit_from(flow_graph *graph, flow_scratch *scratch, uint32_t ro
     scratch->stack_edge[0] = 0;
     for (;;) {
         const uint32_t block = scratch->stack[depth];
-        if (scratch->stack_edge[depth] < 2) {
-            const uint32_t next = graph->blocks[block].next[scratch->stack_edge[depth]++];
+        if (scratch->stack_edge[depth] < graph->blocks[block].edge_count) {
+            const uint32_t next = flow_graph_next(graph, block, scratch->stack_edge[depth]++);
             if (next != FLOW_NONE && !scratch->is_seen[next]) {
                 depth++;
                 scratch->is_seen[next] = true;
@@ -238,8 +277,8 @@ static void list_edges(const flow_graph *graph, flow_scratch *scratch)
     }
     for (uint32_t order = 0; order < graph->reached_count; order++) {
         const uint32_t block = graph->sequence[order];
-        for (uint32_t side = 0; side < 2; side++) {
-            const uint32_t next = graph->blocks[block].next[side];
+        for (uint32_t side = 0; side < graph->blocks[block].edge_count; side++) {
+            const uint32_t next = flow_graph_next(graph, block, side);
             if (next != FLOW_NONE) {
                 scratch->edge_from[edge] = block;
                 scratch->edge_next[edge] = scratch->previous[next];
@@ -302,30 +341,40 @@ static void find_dominators(flow_graph *graph, const flow_scratch *scratch)
     }
 }
 
+static bool graph_init(flow_graph *graph, const kernel_code *kernel)
+{
+    const size_t count = kernel->word_count;
+
+    *graph = (flow_graph){
+        .blocks = calloc(count, sizeof(graph->blocks[0])),
+        .edges = calloc(2 * count + kernel->jump_count, sizeof(graph->edges[0])),
+        .sequence = calloc(count, sizeof(graph->sequence[0])),
+    };
+    if (graph->blocks == NULL || graph->edges == NULL || graph->sequence == NULL) {
+        flow_graph_fini(graph);
+        return false;
+    }
+    return true;
+}
+
 bool flow_graph_build(flow_graph *graph, const kernel_code *kernel, gate_error *error)
 {
     flow_scratch scratch;
 
-    *graph = (flow_graph){ 0 };
     if (kernel->word_count == 0) {
         return gate_fail(error, "%s: no instruction", kernel->name);
     }
-    if (!scratch_init(&scratch, kernel->word_count)) {
+    if (!scratch_init(&scratch, kernel)) {
         return gate_fail(error, "%s: out of memory", kernel->name);
     }
-    graph->blocks = calloc(kernel->word_count, sizeof(graph->blocks[0]));
-    graph->sequence = calloc(kernel->word_count, sizeof(graph->sequence[0]));
-    bool is_built = graph->blocks != NULL && graph->sequence != NULL;
-    if (!is_built) {
-        gate_fail(error, "%s: out of memory", kernel->name);
-    } else {
-        is_built = mark_leaders(kernel, &scratch, error);
+    if (!graph_init(graph, kernel)) {
+        scratch_fini(&scratch);
+        return gate_fail(error, "%s: out of memory", kernel->name);
     }
+    const bool is_built = mark_leaders(kernel, &scratch, error);
     if (is_built) {
         graph->block_count = cut_blocks(kernel, &scratch, graph->blocks);
-        for (uint32_t block = 0; block < graph->block_count; block++) {
-            connect_block(kernel, &scratch, graph, block);
-        }
+        connect_blocks(kernel, &scratch, graph);
         resolve_calls(graph, kernel, &scratch);
         order_blocks(graph, &scratch);
         list_edges(graph, &scratch);
@@ -340,6 +389,7 @@ bool flow_graph_build(flow_graph *graph, const kernel_code *kernel, gate_error *
 void flow_graph_fini(flow_graph *graph)
 {
     free(graph->blocks);
+    free(graph->edges);
     free(graph->sequence);
     *graph = (flow_graph){ 0 };
 }

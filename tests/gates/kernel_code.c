@@ -58,6 +58,7 @@ void kernel_list_fini(kernel_list *list)
     for (uint32_t kernel = 0; kernel < list->count; kernel++) {
         free(list->kernels[kernel].name);
         free(list->kernels[kernel].words);
+        free(list->kernels[kernel].jumps);
     }
     free(list->kernels);
     *list = (kernel_list){ 0 };

@@ -14,11 +14,19 @@ typedef struct sass_word {
     uint64_t high;
 } sass_word;
 
+/* A place that a branch to what a register holds may go to; words by index. */
+typedef struct indirect_jump {
+    uint32_t from;
+    uint32_t to;
+} indirect_jump;
+
 typedef struct kernel_code {
     char *name;    /* the symbol, mangled */
     uint32_t arch; /* 90 for sm_90 */
     sass_word *words;
     uint32_t word_count;
+    indirect_jump *jumps; /* by the compiler's own list */
+    uint32_t jump_count;
     uint32_t registers;           /* per thread */
     uint32_t stack_bytes;         /* per thread: spills and arrays that are no registers */
     uint32_t static_shared_bytes; /* per block, without what the system keeps for itself */

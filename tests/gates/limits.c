@@ -180,8 +180,8 @@ static double figure_of(const kernel_figures *figures, limit_field field)
     case LIMIT_INNER_LOOPS:
         return figures->main == NULL ? 0.0 : loop_list_inner(&figures->loops, figures->main);
     case LIMIT_NARROW_COPIES: return census_narrow(&figures->all, OPCODE_LDGSTS);
-    case LIMIT_NARROW_LOADS: return census_narrow(in_loops, OPCODE_LDG);
-    case LIMIT_NARROW_STORES: return census_narrow(in_loops, OPCODE_STG);
+    case LIMIT_NARROW_LOADS: return census_narrow_loads(in_loops);
+    case LIMIT_NARROW_STORES: return census_narrow_stores(in_loops);
     case LIMIT_INSTRUCTIONS_512: return figures->instructions_512;
     case LIMIT_PATH_512: return figures->path_512;
     case LIMIT_MMA_RATIO: return figures->mma_ratio;

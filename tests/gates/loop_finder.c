@@ -39,8 +39,8 @@ static void loop_fill(code_loop *loop, const flow_graph *graph, uint32_t tail)
             if (loop->has_block[block]) {
                 continue;
             }
-            for (uint32_t side = 0; side < 2; side++) {
-                const uint32_t next = graph->blocks[block].next[side];
+            for (uint32_t side = 0; side < graph->blocks[block].edge_count; side++) {
+                const uint32_t next = flow_graph_next(graph, block, side);
                 if (next != FLOW_NONE && next != loop->head && loop->has_block[next]) {
                     loop->has_block[block] = true;
                     is_changed = true;
@@ -55,8 +55,8 @@ static bool find_loops(loop_list *list, const kernel_code *kernel, const flow_gr
 {
     for (uint32_t order = 0; order < graph->reached_count; order++) {
         const uint32_t block = graph->sequence[order];
-        for (uint32_t side = 0; side < 2; side++) {
-            const uint32_t next = graph->blocks[block].next[side];
+        for (uint32_t side = 0; side < graph->blocks[block].edge_count; side++) {
+            const uint32_t next = flow_graph_next(graph, block, side);
             if (next == FLOW_NONE || graph->blocks[next].order > order) {
                 continue;
             }
@@ -153,8 +153,7 @@ void loop_list_fini(loop_list *list)
 
 static uint32_t wide_accesses(const opcode_census *census)
 {
-    return census_wide(census, OPCODE_LDGSTS) + census_wide(census, OPCODE_LDG) +
-           census_wide(census, OPCODE_STG) + census->kinds[OPCODE_BULK];
+    return census_wide_loads(census) + census_wide_stores(census) + census->kinds[OPCODE_BULK];
 }
 
 /* An inner loop takes the place of one around it if it has products, or both have none and it has

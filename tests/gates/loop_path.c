@@ -35,8 +35,7 @@ static path_step step_through(const path_step *before, uint32_t from, const kern
         .from = from,
         .is_reached = true,
         .mma = before->mma + census_mma(&census),
-        .copies =
-            before->copies + census_wide(&census, OPCODE_LDGSTS) + census_wide(&census, OPCODE_LDG),
+        .copies = before->copies + census_wide_loads(&census),
         .instructions = before->instructions + census.instructions,
     };
 }
@@ -55,8 +54,8 @@ static uint32_t walk(path_step *steps, const code_loop *loop, const kernel_code 
         if (!loop->has_block[block] || !steps[block].is_reached) {
             continue;
         }
-        for (uint32_t side = 0; side < 2; side++) {
-            const uint32_t next = graph->blocks[block].next[side];
+        for (uint32_t side = 0; side < graph->blocks[block].edge_count; side++) {
+            const uint32_t next = flow_graph_next(graph, block, side);
             if (next == loop->head && is_better(&steps[block], &best)) {
                 best = steps[block];
                 tail = block;

@@ -19,6 +19,8 @@ static const struct {
     { "LDGSTS", 0x1ae, OPCODE_LDGSTS },
     { "LDGDEPBAR", 0x1af, OPCODE_LDGDEPBAR },
     { "DEPBAR", 0x11a, OPCODE_DEPBAR },
+    { "LD", 0x180, OPCODE_LD },
+    { "ST", 0x185, OPCODE_ST },
     { "LDG", 0x181, OPCODE_LDG },
     { "LDG", 0x17e, OPCODE_LDG }, /* 32 bytes, sm_100 */
     { "STG", 0x186, OPCODE_STG },
@@ -113,9 +115,19 @@ bool opcode_is_unconditional(sass_word word)
     return (word.low & OPCODE_MASK) != OPCODE_BRANCH || bits(word.high, 23, 5) == ALWAYS;
 }
 
-bool opcode_is_divergence_branch(sass_word word)
+static bool is_branch_of_mode(sass_word word, uint32_t mode)
 {
-    return (word.low & OPCODE_MASK) == OPCODE_BRANCH && bits(word.high, 27, 1) == 1;
+    return (word.low & OPCODE_MASK) == OPCODE_BRANCH && bits(word.low, 32, 2) == mode;
+}
+
+bool opcode_is_taken_if_whole(sass_word word)
+{
+    return is_branch_of_mode(word, 3);
+}
+
+bool opcode_is_taken_if_split(sass_word word)
+{
+    return is_branch_of_mode(word, 2);
 }
 
 bool opcode_target(sass_word word, uint32_t arch, uint32_t index, uint32_t word_count,

@@ -14,6 +14,8 @@ typedef enum opcode_kind {
     OPCODE_LDGSTS,    /* asynchronous copy from global to shared memory */
     OPCODE_LDGDEPBAR, /* commits a group of them */
     OPCODE_DEPBAR,    /* waits for groups of them */
+    OPCODE_LD,        /* of memory that the compiler did not know to be global */
+    OPCODE_ST,
     OPCODE_LDG,
     OPCODE_STG,
     OPCODE_LDS,
@@ -53,8 +55,10 @@ uint32_t opcode_pending_groups(sass_word word);
 /* Whether the instruction always happens: no predicate, nor one of its own on a branch. */
 bool opcode_is_unconditional(sass_word word);
 
-/* Of a branch for warps that are not whole: taken to slow code that is no part of a loop. */
-bool opcode_is_divergence_branch(sass_word word);
+/* Whether warps that are whole always take this branch (BRA.CONV) or never do (BRA.DIV): what lies
+ * on the other way is slow code for warps that are not, no part of a loop. */
+bool opcode_is_taken_if_whole(sass_word word);
+bool opcode_is_taken_if_split(sass_word word);
 
 /* Of a branch or a relative call at @p index: the index it goes to; false if it is none of
  * @p word_count instructions. */

@@ -10,6 +10,11 @@ static uint32_t width_index(uint32_t bytes)
     return index;
 }
 
+bool census_has_width(opcode_kind kind)
+{
+    return kind == OPCODE_LDGSTS || (kind >= OPCODE_LD && kind <= OPCODE_STL);
+}
+
 void census_add(opcode_census *census, sass_word word, uint32_t arch)
 {
     const opcode_kind kind = opcode_of(word);
@@ -19,7 +24,7 @@ void census_add(opcode_census *census, sass_word word, uint32_t arch)
         return;
     }
     census->instructions++;
-    if (kind == OPCODE_LDGSTS || (kind >= OPCODE_LDG && kind <= OPCODE_STL)) {
+    if (census_has_width(kind)) {
         census->accesses[kind][width_index(opcode_access_bytes(word, arch))]++;
     } else if (kind == OPCODE_DEPBAR) {
         const uint32_t pending = opcode_pending_groups(word);
@@ -69,6 +74,27 @@ uint32_t census_bytes(const opcode_census *census, opcode_kind kind)
         bytes += census->accesses[kind][width] << width;
     }
     return bytes;
+}
+
+uint32_t census_wide_loads(const opcode_census *census)
+{
+    return census_wide(census, OPCODE_LDGSTS) + census_wide(census, OPCODE_LDG) +
+           census_wide(census, OPCODE_LD);
+}
+
+uint32_t census_narrow_loads(const opcode_census *census)
+{
+    return census_narrow(census, OPCODE_LDG) + census_narrow(census, OPCODE_LD);
+}
+
+uint32_t census_wide_stores(const opcode_census *census)
+{
+    return census_wide(census, OPCODE_STG) + census_wide(census, OPCODE_ST);
+}
+
+uint32_t census_narrow_stores(const opcode_census *census)
+{
+    return census_narrow(census, OPCODE_STG) + census_narrow(census, OPCODE_ST);
 }
 
 uint32_t census_mma(const opcode_census *census)

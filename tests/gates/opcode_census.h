@@ -27,6 +27,8 @@ void census_add_range(opcode_census *census, const kernel_code *kernel, uint32_t
 /* The same of a block; its call is counted as the branch that it may be. */
 void census_add_block(opcode_census *census, const kernel_code *kernel, const flow_block *block);
 
+bool census_has_width(opcode_kind kind);
+
 /* Accesses below 16 bytes per thread. */
 uint32_t census_narrow(const opcode_census *census, opcode_kind kind);
 
@@ -35,6 +37,12 @@ uint32_t census_wide(const opcode_census *census, opcode_kind kind);
 
 /* What all accesses of a kind move, per thread. */
 uint32_t census_bytes(const opcode_census *census, opcode_kind kind);
+
+/* Loads and stores of global memory, by whatever instruction: those of 16 bytes, those below. */
+uint32_t census_wide_loads(const opcode_census *census);   /* with asynchronous copies */
+uint32_t census_narrow_loads(const opcode_census *census); /* without */
+uint32_t census_wide_stores(const opcode_census *census);
+uint32_t census_narrow_stores(const opcode_census *census);
 
 /* Matrix products that a warp issues alone (HMMA, IMMA, QMMA). */
 uint32_t census_mma(const opcode_census *census);

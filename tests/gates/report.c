@@ -53,7 +53,7 @@ static void print_census(const opcode_census *census, FILE *out)
     fprintf(out, "%u instructions:", census->instructions);
     for (uint32_t index = OPCODE_LDGSTS; index < OPCODE_KIND_COUNT; index++) {
         const opcode_kind kind = (opcode_kind)index;
-        if (kind == OPCODE_LDGSTS || (kind >= OPCODE_LDG && kind <= OPCODE_STL)) {
+        if (census_has_width(kind)) {
             print_widths(census, kind, out);
         } else if (census->kinds[kind] > 0) {
             fprintf(out, " %s=%u", opcode_name(kind), census->kinds[kind]);

@@ -1,5 +1,6 @@
 #include "gates/resource_usage.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 /* Attributes by number: a format, the number, then two bytes that are the value (FORMAT_NONE to
@@ -10,6 +11,7 @@ enum {
     ATTRIBUTE_REQUIRED_THREADS = 0x10,
     ATTRIBUTE_FRAME_BYTES = 0x11,
     ATTRIBUTE_REGISTERS = 0x2f,
+    ATTRIBUTE_INDIRECT_JUMPS = 0x34, /* { place of the branch, 0, count, places it goes to } … */
     ATTRIBUTE_BARRIERS = 0x4c
 };
 
@@ -80,7 +82,34 @@ static bool read_shared_attributes(const elf_file *file, kernel_code *kernel)
     return has_registers;
 }
 
-static void read_own_attributes(const elf_section *section, kernel_code *kernel)
+static bool read_jumps(const kernel_attribute *attribute, kernel_code *kernel, gate_error *error)
+{
+    enum {
+        WORD_BYTES = 16
+    };
+    const uint32_t word_count = attribute->byte_count / 4;
+    indirect_jump *jumps =
+        realloc(kernel->jumps, (kernel->jump_count + word_count + 1) * sizeof(*jumps));
+
+    if (jumps == NULL) {
+        return gate_fail(error, "%s: out of memory", kernel->name);
+    }
+    kernel->jumps = jumps;
+    for (uint32_t word = 0; word + 3 <= word_count;) {
+        const uint32_t from = word_at(attribute, word);
+        const uint32_t count = word_at(attribute, word + 2);
+        word += 3;
+        for (uint32_t target = 0; target < count && word < word_count; target++) {
+            kernel->jumps[kernel->jump_count++] = (indirect_jump){
+                .from = from / WORD_BYTES,
+                .to = word_at(attribute, word++) / WORD_BYTES,
+            };
+        }
+    }
+    return true;
+}
+
+static bool read_own_attributes(const elf_section *section, kernel_code *kernel, gate_error *error)
 {
     uint64_t offset = 0;
     kernel_attribute attribute;
@@ -92,8 +121,12 @@ static void read_own_attributes(const elf_section *section, kernel_code *kernel)
                 word_at(&attribute, 0) * word_at(&attribute, 1) * word_at(&attribute, 2);
         } else if (attribute.number == ATTRIBUTE_BARRIERS && attribute.bytes == NULL) {
             kernel->barriers = attribute.value & 0xff;
+        } else if (attribute.number == ATTRIBUTE_INDIRECT_JUMPS &&
+                   !read_jumps(&attribute, kernel, error)) {
+            return false;
         }
     }
+    return true;
 }
 
 static const elf_section *section_of(const elf_file *file, const char *prefix, const char *name)
@@ -116,7 +149,9 @@ bool resource_usage_read(const elf_file *file, kernel_code *kernel, gate_error *
     if (!read_shared_attributes(file, kernel)) {
         return gate_fail(error, "%s: no count of registers in .nv.info", kernel->name);
     }
-    read_own_attributes(section_of(file, ".nv.info.", kernel->name), kernel);
+    if (!read_own_attributes(section_of(file, ".nv.info.", kernel->name), kernel, error)) {
+        return false;
+    }
     if (shared != NULL) {
         const bool is_with_system = kernel->arch >= FIRST_ARCH_WITH_SYSTEM_SHARED;
         const uint32_t system_bytes = is_with_system ? SYSTEM_SHARED_BYTES : 0;

@@ -8,8 +8,8 @@
 #include "gates/elf_file.h"
 #include "gates/kernel_code.h"
 
-/* Fills registers, stack_bytes, static_shared_bytes, block_threads and barriers of @p kernel, whose
- * name and architecture are set. */
+/* Fills registers, stack_bytes, static_shared_bytes, block_threads, barriers and jumps of
+ * @p kernel, whose name and architecture are set. */
 bool resource_usage_read(const elf_file *file, kernel_code *kernel, gate_error *error);
 
 #endif

@@ -203,12 +203,15 @@ START_TEST(slow_paths_of_split_warps_are_of_no_loop)
 
     hand_code_init(&code, archs[_i], 14);
     code.words[3] = branch(ALWAYS, archs[_i], 3, 10);
-    code.words[3].high |= 1u << 27; /* BRA.DIV */
+    code.words[3].low |= 2ull << 32; /* BRA.DIV */
+    code.words[5] = branch(ALWAYS, archs[_i], 5, 7);
+    code.words[5].low |= 3ull << 32; /* BRA.CONV */
+    code.words[5].high |= 1u << 27;  /* not marked as one that is always taken */
     code.words[7] = branch(SOMETIMES, archs[_i], 7, 2);
     code.words[8] = exit_word;
     code.words[12] = branch(ALWAYS, archs[_i], 12, 4);
     find(&code);
-    ck_assert_uint_eq(code.loops.loops[0].all.instructions, 6);
+    ck_assert_uint_eq(code.loops.loops[0].all.instructions, 5);
     loop_list_fini(&code.loops);
 }
 END_TEST
