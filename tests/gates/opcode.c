@@ -106,7 +106,7 @@ bool opcode_is_unconditional(sass_word word)
         ALWAYS = 7 /* predicate 7, not negated */
     };
 
-    if (bits(word.low, 12, 4) != ALWAYS) {
+    if (bits(word.low, 12, 4) != ALWAYS || opcode_is_taken_if_split(word)) {
         return false;
     }
     if ((word.low & OPCODE_MASK) == OPCODE_UNIFORM_BRANCH) {

@@ -6,41 +6,45 @@
 set -u
 gates=$1
 shift
-failures=0
-compared=0
-
+objects=()
+texts=()
 while [ $# -ge 2 ]; do
-    rows=$("$gates" "$1") || exit 1
-    report=$(awk '
-        NR == FNR {
-            if ($1 ~ /^sm_/) {
-                row[$NF " " $1] = $2 " " $3 " " $6
-                stored[$NF " " $1] = $4
-            }
-            next
-        }
-        /Compiling entry function/ { split($0, part, "\047"); key = part[2] " " part[4] }
-        /bytes stack frame/ && key != "" { stack = $1; spilled = $5 }
-        /: Used / {
-            match($0, /Used [0-9]+ registers/)
-            split(substr($0, RSTART, RLENGTH), word, " ")
-            shared = 0
-            if (match($0, /[0-9]+ bytes smem/)) {
-                shared = substr($0, RSTART, RLENGTH) + 0
-            }
-            told = word[2] " " stack " " shared
-            if (told != row[key]) {
-                print "FAILED: " key ": ptxas tells " told ", gates read " row[key]
-            } else if (spilled > stored[key]) {
-                print "FAILED: " key ": " spilled " bytes of spills, " stored[key] " stored"
-            } else {
-                print "same"
-            }
-            key = ""
-        }' <(echo "$rows") "$2")
-    grep FAILED <<<"$report" && failures=$((failures + 1))
-    compared=$((compared + $(grep -c '^same' <<<"$report")))
+    objects+=("$1")
+    texts+=("$2")
     shift 2
 done
-echo "$compared kernels are as ptxas tells"
-[ "$failures" -eq 0 ] && [ "$compared" -gt 0 ]
+
+rows=$("$gates" "${objects[@]}") || exit 1
+cat "${texts[@]}" | awk -v rows="$rows" '
+    BEGIN {
+        line_count = split(rows, lines, "\n")
+        for (line = 1; line <= line_count; line++) {
+            column_count = split(lines[line], column, " ")
+            if (column[1] ~ /^sm_/) {
+                key = column[column_count] " " column[1]
+                row[key] = column[2] " " column[3] " " column[6]
+                stored[key] = column[4]
+            }
+        }
+        key = ""
+    }
+    /Compiling entry function/ { split($0, part, "\047"); key = part[2] " " part[4] }
+    /bytes stack frame/ && key != "" { stack = $1; spilled = $5 }
+    /: Used / {
+        match($0, /Used [0-9]+ registers/)
+        split(substr($0, RSTART, RLENGTH), word, " ")
+        shared = match($0, /[0-9]+ bytes smem/) ? substr($0, RSTART, RLENGTH) + 0 : 0
+        told = word[2] " " stack " " shared
+        if (told != row[key]) {
+            print "FAILED: " key ": ptxas tells " told ", gates read \"" row[key] "\""
+            failures++
+        } else if (spilled > stored[key]) {
+            print "FAILED: " key ": " spilled " bytes of spills, " stored[key] " stored"
+            failures++
+        }
+        compared++
+    }
+    END {
+        print compared + 0 " kernels compared with what ptxas told"
+        exit failures > 0 || compared == 0
+    }'
