@@ -26,6 +26,7 @@ BEGIN {
     library["cpuid.h"] = "^kernels/cpu/cpu_device\\.c$"
     library["check.h"] = "^tests/.*$"
     library["argp.h"] = "^launch/.*$"
+    library["cuda_occupancy.h"] = "^tests/gates/test_occupancy_calculator\\.c$"
     library["elf.h"] = "^tests/gates/elf_file\\.c$"
     library["immintrin.h"] = "^(kernels/cpu/.*|launch/calibrate_x86\\.c)$"
 

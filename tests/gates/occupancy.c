@@ -68,7 +68,7 @@ uint32_t occupancy_blocks(uint32_t arch, uint32_t block_threads, uint32_t regist
 
     if (warp_registers > 0) {
         const uint32_t resident_warps = REGISTERS / warp_registers / WARP_UNIT * WARP_UNIT;
-        blocks = least(blocks, resident_warps / round_up(warps, WARP_UNIT));
+        blocks = least(blocks, resident_warps / warps);
     }
     return least(blocks, limits->shared_bytes / block_shared);
 }

@@ -172,6 +172,50 @@ extern "C" __global__ void __launch_bounds__(RING_THREADS)
     out[threadIdx.x] = sums[0] + sums[1] + sums[2] + sums[3];
 }
 
+/* Eight ways by a register in a loop, with an exponential each. */
+extern "C" __global__ void __launch_bounds__(64)
+    planted_switch(float *out, const int *ways, int turns)
+{
+    float value = out[threadIdx.x];
+
+#pragma unroll 1
+    for (int turn = 0; turn < turns; turn++) {
+        switch (ways[turn]) {
+        case 0: EXP2(value); break;
+        case 1:
+            EXP2(value);
+            value += out[1];
+            break;
+        case 2:
+            value *= 3.0f;
+            EXP2(value);
+            break;
+        case 3:
+            EXP2(value);
+            out[64] = value;
+            break;
+        case 4:
+            value -= out[4];
+            EXP2(value);
+            break;
+        case 5:
+            EXP2(value);
+            value = value * value;
+            break;
+        case 6:
+            out[65] = value;
+            EXP2(value);
+            break;
+        case 7:
+            EXP2(value);
+            value = value < 2.0f ? 1.0f : value;
+            break;
+        default: break;
+        }
+    }
+    out[threadIdx.x] = value;
+}
+
 static __device__ __noinline__ int planted_function(const int *in, int count)
 {
     int sum = 0;

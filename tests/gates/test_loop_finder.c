@@ -16,6 +16,7 @@ static const sass_word product_word = { 0x723c, 0 };
 static const sass_word exponential_word = { 0x7308, 0 };
 static const sass_word exit_word = { 0x794d, 0x3800000 };
 static const sass_word return_word = { 0x7950, 0x3800000 };
+static const sass_word indirect_word = { 0x7949, 0x3800000 };
 static const sass_word local_word = { 0x7983, 4 << 9 };
 
 /* The jump of @p opcode at @p from to @p to: quarters from the next instruction, since sm_90 with
@@ -216,6 +217,42 @@ START_TEST(slow_paths_of_split_warps_are_of_no_loop)
 }
 END_TEST
 
+START_TEST(a_branch_by_a_register_goes_where_the_compiler_lists)
+{
+    indirect_jump jumps[] = { { 3, 5 }, { 3, 8 }, { 3, 12 } };
+    hand_code code;
+
+    hand_code_init(&code, archs[_i], 14);
+    code.words[3] = indirect_word;
+    code.words[6] = branch(ALWAYS, archs[_i], 6, 2);
+    code.words[9] = branch(ALWAYS, archs[_i], 9, 2);
+    code.kernel.jumps = jumps;
+    code.kernel.jump_count = 3;
+    find(&code);
+    ck_assert_uint_eq(code.loops.count, 1);
+    ck_assert_uint_eq(code.loops.in_any.instructions, 2 + 2 + 2);
+    loop_list_fini(&code.loops);
+    code.kernel.jump_count = 0;
+    find(&code);
+    ck_assert_uint_eq(code.loops.count, 0);
+    loop_list_fini(&code.loops);
+}
+END_TEST
+
+START_TEST(a_branch_without_a_list_is_counted)
+{
+    hand_code code;
+    flow_graph graph;
+    gate_error error;
+
+    hand_code_init(&code, archs[_i], 8);
+    code.words[3] = indirect_word;
+    ck_assert(flow_graph_build(&graph, &code.kernel, &error));
+    ck_assert_uint_eq(graph.indirect_branches, 1);
+    flow_graph_fini(&graph);
+}
+END_TEST
+
 START_TEST(what_cannot_be_followed_is_refused)
 {
     hand_code code;
@@ -249,6 +286,8 @@ int main(void)
     tcase_add_loop_test(loops, inner_loops_are_told_from_those_around_them, 0, ARCHS);
     tcase_add_loop_test(loops, a_call_that_never_returns_is_a_jump, 0, ARCHS);
     tcase_add_loop_test(loops, slow_paths_of_split_warps_are_of_no_loop, 0, ARCHS);
+    tcase_add_loop_test(loops, a_branch_by_a_register_goes_where_the_compiler_lists, 0, ARCHS);
+    tcase_add_loop_test(loops, a_branch_without_a_list_is_counted, 0, ARCHS);
     tcase_add_loop_test(loops, what_cannot_be_followed_is_refused, 0, ARCHS);
     suite_add_tcase(suite, loops);
     return suite_run(suite);

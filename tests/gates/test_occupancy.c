@@ -17,7 +17,8 @@ static const struct {
     { 90, 128, 255, 0, 2 },             /* 8 warps of 8192 */
     { 90, 1024, 64, 0, 1 },             /* all registers */
     { 90, 1024, 65, 0, 0 },             /* one more does not fit */
-    { 90, 96, 128, 0, 4 },              /* 3 warps take the place of 4 */
+    { 90, 96, 128, 0, 5 },              /* 16 warps, 3 a block */
+    { 90, 32, 24, 0, 32 },              /* by blocks again */
     { 80, 128, 32, 48 * 1024, 3 },      /* by shared memory: 164 / (48 + 1) */
     { 90, 128, 32, 48 * 1024, 4 },      /* 228 / (48 + 1) */
     { 100, 128, 32, 48 * 1024, 4 },     /* the same */

@@ -166,6 +166,18 @@ START_TEST(a_call_in_a_loop_is_seen_and_the_loops_of_the_function_too)
 }
 END_TEST
 
+START_TEST(ways_that_a_register_chooses_are_of_the_loop)
+{
+    kernel_figures figures = figures_of("planted_switch", archs[_i], 0);
+
+    ck_assert_uint_ge(figures.all.kinds[OPCODE_INDIRECT], 1);
+    ck_assert_uint_eq(figures.indirect_branches, 0);
+    ck_assert_uint_eq(figures.loops.count, 1);
+    ck_assert_uint_eq(figures.loops.in_any.kinds[OPCODE_MUFU], 8);
+    kernel_figures_fini(&figures);
+}
+END_TEST
+
 static uint8_t *read_object(size_t *byte_count_out)
 {
     FILE *file = fopen(object_path, "rb");
@@ -247,6 +259,7 @@ int main(void)
     tcase_add_loop_test(planted_case, loads_of_4_bytes_are_narrow_and_no_copies, 0, ARCHS);
     tcase_add_loop_test(planted_case, a_call_in_a_loop_is_seen_and_the_loops_of_the_function_too, 0,
                         ARCHS);
+    tcase_add_loop_test(planted_case, ways_that_a_register_chooses_are_of_the_loop, 0, ARCHS);
     tcase_add_test(planted_case, a_file_cut_short_is_never_read_behind_its_end);
     tcase_add_test(planted_case, compressed_code_is_refused);
     suite_add_tcase(suite, planted_case);
