@@ -16,6 +16,7 @@ static const sass_word product_word = { 0x723c, 0 };
 static const sass_word exponential_word = { 0x7308, 0 };
 static const sass_word exit_word = { 0x794d, 0x3800000 };
 static const sass_word return_word = { 0x7950, 0x3800000 };
+static const sass_word wide_load_word = { 0x7981, 6 << 9 };
 static const sass_word indirect_word = { 0x7949, 0x3800000 };
 static const sass_word local_word = { 0x7983, 4 << 9 };
 
@@ -217,6 +218,40 @@ START_TEST(slow_paths_of_split_warps_are_of_no_loop)
 }
 END_TEST
 
+START_TEST(a_turn_takes_the_way_that_copies)
+{
+    hand_code code;
+
+    hand_code_init(&code, archs[_i], 14);
+    code.words[3] = branch(SOMETIMES, archs[_i], 3, 7); /* over copies of the next tile */
+    code.words[4] = wide_load_word;
+    code.words[8] = product_word;
+    code.words[10] = branch(SOMETIMES, archs[_i], 10, 2);
+    find(&code);
+    ck_assert_uint_eq(census_wide_loads(&code.loops.loops[0].path), 1);
+    ck_assert_uint_eq(code.loops.loops[0].path.instructions, 9);
+    loop_list_fini(&code.loops);
+}
+END_TEST
+
+START_TEST(of_loops_with_the_same_work_the_shorter_is_the_main_one)
+{
+    for (int masked_first = 0; masked_first < 2; masked_first++) {
+        hand_code code;
+
+        hand_code_init(&code, archs[_i], 20);
+        code.words[3] = product_word;
+        code.words[masked_first ? 8 : 5] = branch(SOMETIMES, archs[_i], masked_first ? 8 : 5, 2);
+        code.words[12] = product_word;
+        code.words[16] = branch(SOMETIMES, archs[_i], 16, 11);
+        find(&code);
+        ck_assert_uint_eq(code.loops.count, 2);
+        ck_assert_uint_eq(loop_list_main(&code.loops)->first_word, masked_first ? 11 : 2);
+        loop_list_fini(&code.loops);
+    }
+}
+END_TEST
+
 START_TEST(a_branch_by_a_register_goes_where_the_compiler_lists)
 {
     indirect_jump jumps[] = { { 3, 5 }, { 3, 8 }, { 3, 12 } };
@@ -286,6 +321,8 @@ int main(void)
     tcase_add_loop_test(loops, inner_loops_are_told_from_those_around_them, 0, ARCHS);
     tcase_add_loop_test(loops, a_call_that_never_returns_is_a_jump, 0, ARCHS);
     tcase_add_loop_test(loops, slow_paths_of_split_warps_are_of_no_loop, 0, ARCHS);
+    tcase_add_loop_test(loops, a_turn_takes_the_way_that_copies, 0, ARCHS);
+    tcase_add_loop_test(loops, of_loops_with_the_same_work_the_shorter_is_the_main_one, 0, ARCHS);
     tcase_add_loop_test(loops, a_branch_by_a_register_goes_where_the_compiler_lists, 0, ARCHS);
     tcase_add_loop_test(loops, a_branch_without_a_list_is_counted, 0, ARCHS);
     tcase_add_loop_test(loops, what_cannot_be_followed_is_refused, 0, ARCHS);
