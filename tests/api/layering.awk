@@ -27,13 +27,15 @@ BEGIN {
     library["cuda_runtime_api.h"] = "^(kernels/cuda/.*|comm/nccl[^/]*\\.[ch]|tests/.*)$"
     library["check.h"] = "^tests/.*$"
     library["argp.h"] = "^launch/.*$"
+    library["cuda_occupancy.h"] = "^tests/gates/test_occupancy_calculator\\.c$"
+    library["elf.h"] = "^tests/gates/elf_file\\.c$"
     library["immintrin.h"] = "^(kernels/cpu/.*|launch/calibrate_x86\\.c)$"
 
     # The C library and POSIX, which are everyone's.
     names = "assert complex ctype errno fenv float inttypes limits locale math setjmp signal" \
         " stdalign stdarg stdatomic stdbool stddef stdint stdio stdlib stdnoreturn string tgmath" \
-        " threads time wchar wctype dirent fcntl poll pthread sched semaphore strings unistd" \
-        " sys/mman sys/resource sys/stat sys/time sys/types sys/wait"
+        " threads time wchar wctype dirent fcntl fnmatch poll pthread sched semaphore strings" \
+        " unistd sys/mman sys/resource sys/stat sys/time sys/types sys/wait"
     count = split(names, list, " ")
     for (i = 1; i <= count; i++) {
         library[list[i] ".h"] = "."
