@@ -9,7 +9,7 @@ set -eu
 names=$(nm -D --defined-only "$1" | awk '$3 ~ /^p?nccl[A-Z]/ { print $3 }' | LC_ALL=C sort -u)
 
 {
-    echo '#include "standin/nccl/report.h"'
+    echo '_Noreturn void report_unimplemented(const char *what);'
     for name in $names; do
         case $name in
         nccl*) printf 'void %s(void);\n__attribute__((weak)) void %s(void)\n{\n    report_unimplemented("%s");\n}\n' \

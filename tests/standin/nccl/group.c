@@ -16,6 +16,10 @@ typedef struct group {
     nccl_job **jobs;
 } group;
 
+/* nccl.h declares them without a prototype. */
+ncclResult_t ncclGroupStart(void);
+ncclResult_t ncclGroupEnd(void);
+
 static _Thread_local group open_group;
 
 static void *grow(void *array, size_t count, size_t item_bytes)
