@@ -118,7 +118,8 @@ static void order_describe(ncclComm_t comm, nccl_description *description)
 {
     for (ncclComm_t other = comm_next_alive(NULL); other && description->order_count < ORDER_COMMS;
          other = comm_next_alive(other)) {
-        if (other != comm && other->device == comm->device && other->seat && other->is_ready) {
+        if (other != comm && other->device == comm->device && other->seat && other->is_ready &&
+            !other->is_revoked) {
             description->order[description->order_count].comm = other->seat->hash;
             description->order[description->order_count].collectives = other->collectives;
             description->order_count++;

@@ -3,6 +3,7 @@
 #include "support/suite.h"
 
 #include <pthread.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -159,6 +160,7 @@ world_result world_run(world_kind kind, int rank_count, world_body body,
     child = fork();
     if (child == 0) {
         dup2(fileno(text), STDERR_FILENO);
+        signal(SIGALRM, SIG_DFL); /* Check's would kill the process group */
         alarm(CHILD_SECONDS);
         environment_set(environment);
         exit(child_main(kind, rank_count, body));
@@ -234,6 +236,7 @@ bool world_stream_ends(cudaStream_t stream, int timeout_ms)
         if (cudaStreamQuery(stream) == cudaSuccess) {
             return true;
         }
+        (void)cudaGetLastError(); /* which remembers cudaErrorNotReady */
         world_nap(1);
     }
     return false;

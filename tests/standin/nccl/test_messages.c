@@ -1,0 +1,222 @@
+/* Sends, receives and groups. */
+#include "support/suite.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "standin/nccl/world.h"
+
+static const char *const eager[] = { "KVSPAN_STANDIN_STREAMS=eager", NULL };
+static const char *const lazy[] = { "KVSPAN_STANDIN_STREAMS=lazy", NULL };
+static const char *const random_order[] = { "KVSPAN_STANDIN_STREAMS=random:3", NULL };
+static const char *const *const orders[] = { eager, lazy, random_order };
+
+static int32_t value(int from, int to, size_t index)
+{
+    return (int32_t)((size_t)(from * 1000 + to * 100) + index % 91);
+}
+
+/* A device buffer with what a rank sends to another. */
+static int32_t *message_make(int from, int to, size_t count)
+{
+    int32_t *host = malloc((count + 1) * sizeof(*host));
+    int32_t *device;
+
+    for (size_t i = 0; i < count; i++) {
+        host[i] = value(from, to, i);
+    }
+    device = world_upload(host, count * sizeof(*host));
+    free(host);
+    return device;
+}
+
+static bool message_is(const int32_t *device, int from, int to, size_t count)
+{
+    int32_t *host = malloc((count + 1) * sizeof(*host));
+    bool is_same = true;
+
+    world_download(host, device, count * sizeof(*host));
+    for (size_t i = 0; i < count; i++) {
+        is_same &= host[i] == value(from, to, i);
+    }
+    free(host);
+    return is_same;
+}
+
+/* To the next, from the one before; alone, to itself. */
+static void ring(world_rank *self)
+{
+    static const size_t counts[] = { 0, 1, 13, 50000 };
+    const int next = (self->rank + 1) % self->rank_count;
+    const int before = (self->rank + self->rank_count - 1) % self->rank_count;
+    ncclComm_t comm = world_comm(self);
+
+    for (size_t i = 0; i < sizeof(counts) / sizeof(counts[0]); i++) {
+        int32_t *from = message_make(self->rank, next, counts[i]);
+        int32_t *to = message_make(9, 9, counts[i]);
+
+        world_check(self, ncclGroupStart() == ncclSuccess);
+        world_check(self,
+                    ncclSend(from, counts[i], ncclInt32, next, comm, self->stream) == ncclSuccess);
+        world_check(self,
+                    ncclRecv(to, counts[i], ncclInt32, before, comm, self->stream) == ncclSuccess);
+        world_check(self, ncclGroupEnd() == ncclSuccess);
+        world_check(self, cudaStreamSynchronize(self->stream) == cudaSuccess);
+        world_check(self, message_is(to, before, self->rank, counts[i]));
+        cudaFree(from);
+        cudaFree(to);
+    }
+    world_check(self, ncclCommDestroy(comm) == ncclSuccess);
+}
+
+START_TEST(messages_go_round_a_ring)
+{
+    for (int rank_count = 1; rank_count <= 3; rank_count++) {
+        world_pass(WORLD_THREADS, rank_count, ring, orders[_i]);
+    }
+    world_pass(WORLD_PROCESSES, 2, ring, orders[_i]);
+}
+END_TEST
+
+/* Two messages to every rank, itself too, of different sizes, in one group with a collective, on
+ * two communicators and two streams. */
+static void everything(world_rank *self)
+{
+    enum {
+        LONG = 20000,
+        SHORT = 5
+    };
+    ncclComm_t comms[2] = { world_comm(self), NULL };
+    int32_t *from[WORLD_RANKS_MAX];
+    int32_t *to[WORLD_RANKS_MAX][2];
+    int32_t *shared = message_make(0, self->rank, SHORT);
+    cudaStream_t second;
+
+    cudaStreamCreateWithFlags(&second, cudaStreamNonBlocking);
+    world_check(self, ncclCommSplit(comms[0], 0, self->rank, &comms[1], NULL) == ncclSuccess);
+    world_check(self, ncclGroupStart() == ncclSuccess);
+    for (int peer = 0; peer < self->rank_count; peer++) {
+        from[peer] = message_make(self->rank, peer, LONG);
+        to[peer][0] = message_make(9, 9, LONG);
+        to[peer][1] = message_make(9, 9, SHORT);
+        world_check(self, ncclSend(from[peer], LONG, ncclInt32, peer, comms[0], self->stream) ==
+                              ncclSuccess);
+        world_check(self,
+                    ncclSend(from[peer], SHORT, ncclInt32, peer, comms[0], second) == ncclSuccess);
+        world_check(self, ncclRecv(to[peer][0], LONG, ncclInt32, peer, comms[0], self->stream) ==
+                              ncclSuccess);
+        world_check(self,
+                    ncclRecv(to[peer][1], SHORT, ncclInt32, peer, comms[0], second) == ncclSuccess);
+    }
+    world_check(self, ncclBcast(shared, SHORT, ncclInt32, 1, comms[1], second) == ncclSuccess);
+    world_check(self, ncclGroupEnd() == ncclSuccess);
+    world_check(self, cudaStreamSynchronize(second) == cudaSuccess);
+    world_check(self, message_is(shared, 0, 1, SHORT));
+    world_check(self, cudaStreamSynchronize(self->stream) == cudaSuccess);
+    for (int peer = 0; peer < self->rank_count; peer++) {
+        world_check(self, message_is(to[peer][0], peer, self->rank, LONG));
+        world_check(self, message_is(to[peer][1], peer, self->rank, SHORT));
+        cudaFree(from[peer]);
+        cudaFree(to[peer][0]);
+        cudaFree(to[peer][1]);
+    }
+    cudaFree(shared);
+    world_check(self, ncclCommDestroy(comms[1]) == ncclSuccess);
+    world_check(self, ncclCommDestroy(comms[0]) == ncclSuccess);
+}
+
+START_TEST(a_group_may_have_messages_collectives_communicators_and_streams)
+{
+    world_pass(WORLD_THREADS, 3, everything, orders[_i]);
+}
+END_TEST
+
+/* Nothing of a group begins before it ends. */
+static void group_holds(world_rank *self)
+{
+    ncclComm_t comm = world_comm(self);
+    int32_t *to = message_make(self->rank, 0, 8);
+
+    world_check(self, ncclGroupStart() == ncclSuccess);
+    world_check(self, ncclGroupStart() == ncclSuccess);
+    world_check(self, ncclBcast(to, 8, ncclInt32, 0, comm, self->stream) == ncclSuccess);
+    world_check(self, ncclGroupEnd() == ncclSuccess);
+    world_check(self, cudaStreamSynchronize(self->stream) == cudaSuccess);
+    world_meet(self);
+    world_check(self, message_is(to, self->rank, 0, 8));
+    world_meet(self);
+    world_check(self, ncclGroupEnd() == ncclSuccess);
+    world_check(self, cudaStreamSynchronize(self->stream) == cudaSuccess);
+    world_check(self, message_is(to, 0, 0, 8));
+    world_check(self, ncclCommDestroy(comm) == ncclSuccess);
+    cudaFree(to);
+}
+
+START_TEST(a_group_begins_when_its_outermost_end_is_called)
+{
+    world_pass(WORLD_THREADS, 2, group_holds, eager);
+}
+END_TEST
+
+static void group_fails(world_rank *self)
+{
+    ncclComm_t comm = world_comm(self);
+    int32_t *to = message_make(self->rank, 0, 8);
+    ncclComm_t never = NULL;
+
+    /* A call that failed. */
+    world_check(self, ncclGroupStart() == ncclSuccess);
+    world_check(self, ncclBcast(to, 8, ncclInt32, 0, comm, self->stream) == ncclSuccess);
+    world_check(self, ncclBcast(NULL, 8, ncclInt32, 0, comm, self->stream) == ncclInvalidArgument);
+    world_check(self, ncclGroupEnd() == ncclInvalidArgument);
+    /* A message to oneself that nobody receives, and one of another size. */
+    world_check(self, ncclGroupStart() == ncclSuccess);
+    world_check(self, ncclSend(to, 8, ncclInt32, self->rank, comm, self->stream) == ncclSuccess);
+    world_check(self, ncclGroupEnd() == ncclInvalidUsage);
+    world_check(self, ncclGroupStart() == ncclSuccess);
+    world_check(self, ncclSend(to, 4, ncclInt32, self->rank, comm, self->stream) == ncclSuccess);
+    world_check(self,
+                ncclRecv(to + 4, 3, ncclInt32, self->rank, comm, self->stream) == ncclSuccess);
+    world_check(self, ncclGroupEnd() == ncclInvalidUsage);
+    /* Operations and communicators in one group. */
+    world_check(self, ncclGroupStart() == ncclSuccess);
+    world_check(self, ncclBcast(to, 8, ncclInt32, 0, comm, self->stream) == ncclSuccess);
+    world_check(self,
+                ncclCommInitRank(&never, self->rank_count, self->spare, self->rank) == ncclSuccess);
+    world_check(self, ncclGroupEnd() == ncclInvalidUsage);
+    /* What a simulated group has is not launched. */
+    {
+        ncclSimInfo_t info = NCCL_SIM_INFO_INITIALIZER;
+
+        world_check(self, ncclGroupStart() == ncclSuccess);
+        world_check(self, ncclBcast(to, 8, ncclInt32, 0, comm, self->stream) == ncclSuccess);
+        world_check(self, ncclGroupSimulateEnd(&info) == ncclSuccess);
+        world_check(self, info.estimatedTime > 0);
+    }
+    world_check(self, cudaStreamSynchronize(self->stream) == cudaSuccess);
+    world_check(self, message_is(to, self->rank, 0, 8));
+    world_check(self, ncclBcast(to, 8, ncclInt32, 0, comm, self->stream) == ncclSuccess);
+    world_check(self, cudaStreamSynchronize(self->stream) == cudaSuccess);
+    world_check(self, message_is(to, 0, 0, 8));
+    cudaFree(to);
+}
+
+START_TEST(a_group_with_a_failure_launches_nothing)
+{
+    world_pass(WORLD_THREADS, 2, group_fails, eager);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("nccl messages");
+    TCase *messages = tcase_create("messages");
+
+    tcase_add_loop_test(messages, messages_go_round_a_ring, 0, 3);
+    tcase_add_loop_test(messages, a_group_may_have_messages_collectives_communicators_and_streams,
+                        0, 3);
+    tcase_add_test(messages, a_group_begins_when_its_outermost_end_is_called);
+    tcase_add_test(messages, a_group_with_a_failure_launches_nothing);
+    suite_add_tcase(suite, messages);
+    return suite_run(suite);
+}
