@@ -7,6 +7,10 @@
 #include "standin/cudart/call.h"
 #include "standin/cudart/complain.h"
 #include "standin/cudart/device_model.h"
+#include "standin/cudart/event.h"
+#include "standin/cudart/fat_binary.h"
+#include "standin/cudart/memory.h"
+#include "standin/cudart/progress.h"
 #include "standin/cudart/settings.h"
 #include "standin/cudart/stream.h"
 
@@ -308,4 +312,22 @@ cudaError_t cudaProfilerStart(void)
 cudaError_t cudaProfilerStop(void)
 {
     return call_end(call_begin(__func__, CALL_USES_DEVICE));
+}
+
+/* Everything of the device is gone, its error too. */
+cudaError_t cudaDeviceReset(void)
+{
+    cudaError_t error = call_begin(__func__, CALL_USES_DRIVER | CALL_IS_UNSAFE);
+
+    if (error == cudaSuccess) {
+        gpu *owner = device_current();
+
+        progress_wait_device(owner);
+        stream_reset(owner);
+        event_reset(owner);
+        memory_reset(owner->index);
+        fat_binary_reset(owner->index);
+        owner->sticky = cudaSuccess;
+    }
+    return call_end(error);
 }

@@ -78,6 +78,23 @@ cudaError_t cudaEventCreateWithFlags(cudaEvent_t *event_out, unsigned flags)
     return call_end(error);
 }
 
+void event_reset(const gpu *owner)
+{
+    event_mark **link = &events;
+
+    while (*link != NULL) {
+        event_mark *each = *link;
+
+        if (each->device != owner) {
+            link = &each->next;
+            continue;
+        }
+        *link = each->next;
+        operation_give(each->recorded);
+        free(each);
+    }
+}
+
 static cudaError_t event_destroy(cudaEvent_t handle)
 {
     event_mark *ended = event_find(handle);

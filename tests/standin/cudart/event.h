@@ -20,6 +20,8 @@ typedef struct event_mark {
 
 /* The event that a handle means, or NULL and a complaint. */
 event_mark *event_find(cudaEvent_t handle);
+/* Destroys the events of a device. */
+void event_reset(const gpu *owner);
 uint32_t event_report_leaks(void);
 
 #endif

@@ -66,13 +66,12 @@ void progress_close_memory(void)
     }
 }
 
-/* A device that failed runs nothing any more; what is queued ends as it is. */
 static cudaError_t work_run(operation *running, gpu *owner)
 {
     work *what = running->work;
     cudaError_t error;
 
-    if (what == NULL || owner->sticky != cudaSuccess) {
+    if (what == NULL) {
         return cudaSuccess;
     }
     work_take(what);
@@ -86,6 +85,27 @@ static cudaError_t work_run(operation *running, gpu *owner)
     state_lock();
     work_give(what);
     return error;
+}
+
+static stream_queue *nonempty_stream(const gpu *owner)
+{
+    stream_queue *each = owner->streams;
+
+    while (each != NULL && each->head == NULL) {
+        each = each->next;
+    }
+    return each;
+}
+
+/* Nothing that is queued will run any more. */
+static void device_fail(gpu *owner, cudaError_t error)
+{
+    stream_queue *each;
+
+    owner->sticky = error;
+    while ((each = nonempty_stream(owner)) != NULL) {
+        operation_complete(each->head);
+    }
 }
 
 /* Runs the first operation of a queue, which has to have nothing to wait for. */
@@ -105,10 +125,10 @@ static step operation_run(operation *running)
     owner->is_busy = false;
     running->is_waiting = error == cudaErrorNotReady;
     if (!running->is_waiting) {
-        if (error != cudaSuccess && owner->sticky == cudaSuccess) {
-            owner->sticky = error;
-        }
         operation_complete(running);
+        if (error != cudaSuccess) {
+            device_fail(owner, error);
+        }
     }
     state_changed();
     return running->is_waiting ? STEP_WAITS : STEP_RAN;
@@ -348,15 +368,10 @@ cudaError_t progress_wait_stream(stream_queue *queue)
 
 cudaError_t progress_wait_device(gpu *owner)
 {
-    stream_queue *each = owner->streams;
+    const stream_queue *each;
 
-    while (each != NULL) {
-        if (each->head == NULL) {
-            each = each->next;
-            continue;
-        }
+    while ((each = nonempty_stream(owner)) != NULL) {
         progress_wait(each->last);
-        each = owner->streams; /* which may be others by now */
     }
     return owner->sticky;
 }

@@ -101,6 +101,20 @@ void stream_destroy(stream_queue *ended)
     }
 }
 
+void stream_reset(gpu *owner)
+{
+    stream_queue *each = owner->null_stream.next;
+
+    while (each != NULL) {
+        stream_queue *next = each->next;
+
+        if (!each->is_hidden) {
+            stream_destroy(each);
+        }
+        each = next;
+    }
+}
+
 uint32_t stream_report_leaks(void)
 {
     uint32_t leak_count = 0;
@@ -267,7 +281,9 @@ void operation_complete(operation *done)
     done->next = NULL;
     done->stream = NULL;
     waits_drop(done);
-    record_operation(queue->device->index, queue->id, done->name, done->enqueued, done->begun);
+    if (done->begun != 0) { /* else its device failed */
+        record_operation(queue->device->index, queue->id, done->name, done->enqueued, done->begun);
+    }
     work_give(done->work);
     done->work = NULL;
     operation_give(done);

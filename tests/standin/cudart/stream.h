@@ -93,6 +93,8 @@ void device_set_current(uint32_t index);
 stream_queue *stream_find(cudaStream_t handle);
 stream_queue *stream_create(gpu *owner, unsigned flags, int priority, bool is_hidden);
 void stream_destroy(stream_queue *ended);
+/* Destroys the streams of a device that has nothing queued, but for those of graphs. */
+void stream_reset(gpu *owner);
 /* Complains of streams that were not destroyed; returns their number. */
 uint32_t stream_report_leaks(void);
 
