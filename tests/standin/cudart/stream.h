@@ -40,6 +40,7 @@ typedef struct work {
     const char *name; /* for the record; outlives the work */
     work_memory memory;
     bool is_collective; /* may wait for other devices and processes */
+    bool is_repeatable; /* though it is collective: a graph may run it again */
 } work;
 
 typedef struct operation {
