@@ -4,6 +4,8 @@
 #include "standin/nccl/report.h"
 #include "standin/nccl/unit.h"
 
+#include "standin/cudart/device_work.h"
+
 #include <cuda_runtime_api.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,6 +13,8 @@
 typedef struct launch_plan {
     nccl_operation *operations;
     size_t operation_count;
+    uint64_t
+        *marks; /* of each operation's stream when it was called; NULL: it is launched at once */
 } launch_plan;
 
 /* The n-th operation of a kind that a group has between a rank and itself. */
@@ -131,14 +135,14 @@ static void order_describe(ncclComm_t comm, nccl_description *description)
 static nccl_description describe(const nccl_operation *operation)
 {
     ncclComm_t comm = operation->comm;
-    nccl_description result = { .number = ++comm->collectives,
-                                .splits = comm->splits,
+    nccl_description result = { .splits = comm->splits,
                                 .count = operation->count,
                                 .kind = (int32_t)operation->kind,
                                 .type = (int32_t)operation->type,
                                 .reduction = (int32_t)operation->reduction,
                                 .root = operation->peer };
 
+    comm->collectives++;
     places_describe(operation, &result);
     order_describe(comm, &result);
     return result;
@@ -147,7 +151,6 @@ static nccl_description describe(const nccl_operation *operation)
 /* All operations of one communicator as a unit; they are taken out of the plan. Under the lock. */
 static nccl_unit *unit_take(launch_plan *plan, ncclComm_t comm)
 {
-    const uint64_t collectives_before = comm->collectives;
     nccl_unit *result = unit_create(comm->seat);
 
     for (size_t i = 0; i < plan->operation_count; i++) {
@@ -158,11 +161,49 @@ static nccl_unit *unit_take(launch_plan *plan, ncclComm_t comm)
             if (operation_is_collective(now->kind)) {
                 described = describe(now);
             }
-            unit_add(result, now, &described, collectives_before);
+            unit_add(result, now, &described);
             now->comm = NULL;
         }
     }
     return result;
+}
+
+/* Reads the mark of every operation's stream into the plan, or compares it with what was read: the
+ * first operation whose stream has got something since, or NULL. */
+static const nccl_operation *marks_visit(launch_plan *plan, bool is_compared)
+{
+    const nccl_operation *found = NULL;
+    int device = 0;
+
+    cudaGetDevice(&device);
+    for (size_t i = 0; i < plan->operation_count && !found; i++) {
+        const nccl_operation *now = &plan->operations[i];
+        uint64_t mark;
+
+        cudaSetDevice(now->comm->device);
+        mark = device_work_mark(now->stream);
+        if (!is_compared) {
+            plan->marks[i] = mark;
+        } else if (mark != plan->marks[i]) {
+            found = now;
+        }
+    }
+    cudaSetDevice(device);
+    return found;
+}
+
+/* Nothing may have come between a call that was in progress and its launch. */
+static ncclResult_t streams_check(launch_plan *plan)
+{
+    const nccl_operation *overtaken = plan->marks ? marks_visit(plan, true) : NULL;
+
+    if (!overtaken) {
+        return ncclSuccess;
+    }
+    return report_misuse(ncclInvalidUsage, overtaken->comm->rank,
+                         "something was put on the stream of %s while that was in progress: it "
+                         "comes before it",
+                         operation_name(overtaken->kind));
 }
 
 static bool launch_advance(nccl_job *job, ncclResult_t *result_out)
@@ -174,6 +215,7 @@ static bool launch_advance(nccl_job *job, ncclResult_t *result_out)
         *result_out = ncclUnhandledCudaError;
         return true;
     }
+    *result_out = streams_check(plan);
     for (size_t i = 0; i < plan->operation_count && *result_out == ncclSuccess; i++) {
         ncclComm_t comm = plan->operations[i].comm;
         nccl_unit *unit;
@@ -196,31 +238,40 @@ static void plan_release(void *context)
     launch_plan *plan = context;
 
     free(plan->operations);
+    free(plan->marks);
     free(plan);
+}
+
+static launch_plan *plan_create(const nccl_operation *operations, size_t operation_count)
+{
+    launch_plan *self = calloc(1, sizeof(*self));
+    nccl_operation *copies = malloc(operation_count * sizeof(operations[0]));
+
+    if (!self || !copies) {
+        abort();
+    }
+    memcpy(copies, operations, operation_count * sizeof(operations[0]));
+    self->operations = copies;
+    self->operation_count = operation_count;
+    return self;
 }
 
 ncclResult_t launch(const nccl_operation *operations, size_t operation_count)
 {
-    launch_plan *plan = calloc(1, sizeof(*plan));
-    nccl_job *job;
+    launch_plan *plan = plan_create(operations, operation_count);
+    nccl_job *job =
+        job_create(operation_name(operations[0].kind), launch_advance, plan_release, plan);
     ncclResult_t result = ncclSuccess;
-    bool is_later;
 
-    if (!plan) {
-        abort();
-    }
-    plan->operations = malloc(operation_count * sizeof(operations[0]));
-    if (!plan->operations) {
-        abort();
-    }
-    memcpy(plan->operations, operations, operation_count * sizeof(operations[0]));
-    plan->operation_count = operation_count;
-    job = job_create(operation_name(operations[0].kind), launch_advance, plan_release, plan);
     for (size_t i = 0; i < operation_count; i++) {
         job_add_comm(job, operations[i].comm);
     }
-    is_later = !operations[0].comm->is_blocking && comm_draw_in_progress(operations[0].comm);
-    if (is_later) {
+    if (!operations[0].comm->is_blocking && comm_draw_in_progress(operations[0].comm)) {
+        plan->marks = calloc(operation_count, sizeof(plan->marks[0]));
+        if (!plan->marks) {
+            abort();
+        }
+        marks_visit(plan, false);
         return jobs_start(&job, 1);
     }
     launch_advance(job, &result);

@@ -122,8 +122,10 @@ static nccl_segment *segment_open(const char *name, int rank_count)
     return mapped == MAP_FAILED ? NULL : mapped;
 }
 
-/* Makes this process the rank; refuses what does not fit the ranks that are there. */
-static ncclResult_t segment_join(nccl_segment *segment, int rank, int rank_count, int device)
+/* Makes this process the rank; the last rank takes the name away. Refuses what does not fit the
+ * ranks that are there. */
+static ncclResult_t segment_join(nccl_segment *segment, const char *name, int rank, int rank_count,
+                                 int device)
 {
     nccl_member *self = &segment->members[rank];
     const char *visible = getenv("CUDA_VISIBLE_DEVICES");
@@ -144,7 +146,9 @@ static ncclResult_t segment_join(nccl_segment *segment, int rank, int rank_count
     self->device = device;
     self->visible_devices = text_hash(visible ? visible : "");
     atomic_store(&self->process, (int32_t)getpid());
-    atomic_fetch_add(&segment->attached, 1);
+    if (atomic_fetch_add(&segment->attached, 1) + 1 == rank_count) {
+        shm_unlink(name);
+    }
     return ncclSuccess;
 }
 
@@ -159,7 +163,7 @@ ncclResult_t seat_attach(const char *name, int rank, int rank_count, int device,
         report(rank, "no shared memory %s: %s", name, strerror(errno));
         return ncclSystemError;
     }
-    result = segment_join(mapped, rank, rank_count, device);
+    result = segment_join(mapped, name, rank, rank_count, device);
     if (result != ncclSuccess) {
         munmap(mapped, segment_size(rank_count));
         return result;
@@ -202,7 +206,6 @@ bool seat_is_complete(nccl_seat *self, ncclResult_t *result_out)
     if (atomic_load(&self->segment->attached) != self->rank_count) {
         return false;
     }
-    shm_unlink(self->name); /* by each: those after the first do nothing */
     *result_out = devices_compare(self);
     return true;
 }

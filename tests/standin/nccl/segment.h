@@ -122,8 +122,8 @@ void segment_id_make(ncclUniqueId *id_out);
 /* The name of an id's segment; false if it is no id of segment_id_make(). */
 bool segment_id_name(const ncclUniqueId *id, char name_out[SEGMENT_NAME_BYTES]);
 
-/* Attaches a rank. Names both values if another rank knows another rank count, and refuses a rank
- * that is there already. */
+/* Attaches a rank; the last takes the segment's name away. Names both values if another rank knows
+ * another rank count, and refuses a rank that is there already. */
 ncclResult_t seat_attach(const char *name, int rank, int rank_count, int device,
                          nccl_seat **seat_out);
 

@@ -131,6 +131,67 @@ START_TEST(a_group_may_have_messages_collectives_communicators_and_streams)
 }
 END_TEST
 
+/* A graph of a broadcast from the last rank and a message to oneself, which runs three times. */
+static void replay(world_rank *self)
+{
+    enum {
+        COUNT = 8,
+        RUNS = 3
+    };
+    ncclComm_t comm = world_comm(self);
+    int32_t *from = message_make(self->rank, self->rank, COUNT);
+    int32_t *to = message_make(self->rank, 0, COUNT);
+    int32_t *mine = message_make(9, 9, COUNT);
+    int32_t *fresh = message_make(self->rank, 0, COUNT);
+    const int root = self->rank_count - 1;
+    cudaGraphExec_t runnable;
+    cudaGraph_t graph;
+
+    world_check(self, cudaStreamBeginCapture(self->stream, cudaStreamCaptureModeThreadLocal) ==
+                          cudaSuccess);
+    world_check(self, ncclGroupStart() == ncclSuccess);
+    world_check(self, ncclBcast(to, COUNT, ncclInt32, root, comm, self->stream) == ncclSuccess);
+    world_check(self,
+                ncclSend(from, COUNT, ncclInt32, self->rank, comm, self->stream) == ncclSuccess);
+    world_check(self,
+                ncclRecv(mine, COUNT, ncclInt32, self->rank, comm, self->stream) == ncclSuccess);
+    world_check(self, ncclGroupEnd() == ncclSuccess);
+    world_check(self, cudaStreamEndCapture(self->stream, &graph) == cudaSuccess);
+    world_check(self, cudaGraphInstantiate(&runnable, graph, 0) == cudaSuccess);
+    world_check(self, message_is(to, self->rank, 0, COUNT));
+    for (int run = 0; run < RUNS; run++) {
+        /* Between runs the same communicator is used without a graph. */
+        world_check(self, ncclBcast(fresh, COUNT, ncclInt32, 0, comm, self->stream) == ncclSuccess);
+        world_check(self, cudaMemcpyAsync(to, fresh, COUNT * sizeof(*to), cudaMemcpyDeviceToDevice,
+                                          self->stream) == cudaSuccess);
+        world_check(self,
+                    cudaMemsetAsync(mine, 0, COUNT * sizeof(*mine), self->stream) == cudaSuccess);
+        if (self->rank == root) {
+            world_check(self, cudaMemsetAsync(to, run + 1, COUNT * sizeof(*to), self->stream) ==
+                                  cudaSuccess);
+        }
+        world_check(self, cudaGraphLaunch(runnable, self->stream) == cudaSuccess);
+        world_check(self, cudaStreamSynchronize(self->stream) == cudaSuccess);
+        world_check(self, message_is(mine, self->rank, self->rank, COUNT));
+        {
+            int32_t host = 0;
+
+            world_download(&host, to + COUNT - 1, sizeof(host));
+            world_check(self, host == 0x01010101 * (run + 1));
+        }
+    }
+    world_check(self, cudaGraphExecDestroy(runnable) == cudaSuccess);
+    world_check(self, cudaGraphDestroy(graph) == cudaSuccess);
+    world_check(self, ncclCommDestroy(comm) == ncclSuccess);
+}
+
+START_TEST(a_graph_runs_its_operations_again_and_again)
+{
+    world_pass(WORLD_THREADS, 2, replay, orders[_i]);
+    world_pass(WORLD_PROCESSES, 2, replay, orders[_i]);
+}
+END_TEST
+
 /* Nothing of a group begins before it ends. */
 static void group_holds(world_rank *self)
 {
@@ -215,6 +276,7 @@ int main(void)
     tcase_add_loop_test(messages, messages_go_round_a_ring, 0, 3);
     tcase_add_loop_test(messages, a_group_may_have_messages_collectives_communicators_and_streams,
                         0, 3);
+    tcase_add_loop_test(messages, a_graph_runs_its_operations_again_and_again, 0, 3);
     tcase_add_test(messages, a_group_begins_when_its_outermost_end_is_called);
     tcase_add_test(messages, a_group_with_a_failure_launches_nothing);
     suite_add_tcase(suite, messages);

@@ -79,6 +79,26 @@ START_TEST(a_nonblocking_communicator_is_in_progress_until_it_is_polled)
 }
 END_TEST
 
+/* A copy gets between a broadcast and its stream. */
+static void overtake(world_rank *self)
+{
+    ncclComm_t comm = world_nonblocking_comm(self);
+    int32_t *to = buffer_make(self->rank);
+
+    world_check(self, ncclBcast(to, 4, ncclInt32, 1, comm, self->stream) == ncclInProgress);
+    world_check(self, cudaMemsetAsync(to, 0, 4, self->stream) == cudaSuccess);
+    world_check(self, world_settle(comm) == ncclInvalidUsage);
+    world_check(self, ncclCommAbort(comm) == ncclSuccess);
+    cudaFree(to);
+}
+
+START_TEST(work_on_the_stream_of_what_is_in_progress_is_refused)
+{
+    world_tells(WORLD_THREADS, 2, overtake, always,
+                "something was put on the stream of ncclBroadcast while that was in progress");
+}
+END_TEST
+
 /* How many of twenty operations were in progress. */
 static void count_in_progress(world_rank *self)
 {
@@ -333,6 +353,7 @@ int main(void)
     TCase *states = tcase_create("states");
 
     tcase_add_test(states, a_nonblocking_communicator_is_in_progress_until_it_is_polled);
+    tcase_add_test(states, work_on_the_stream_of_what_is_in_progress_is_refused);
     tcase_add_test(states, how_often_operations_are_in_progress_is_drawn);
     tcase_add_test(states, a_rank_that_never_comes_is_waited_for);
     tcase_add_test(states, an_abort_ends_what_waits_at_once_and_only_here);

@@ -29,7 +29,9 @@ struct nccl_unit {
     _Atomic uint32_t holds;
     _Atomic bool is_done;
     atomic_flag is_taken; /* by the thread that advances it */
+    bool is_captured;     /* by a graph, which runs it any number of times, or never */
     uint64_t ticket;
+    uint64_t collectives_before; /* that this rank has begun */
     uint32_t stream_count;
     cudaStream_t streams[UNIT_STREAMS];
     _Atomic uint32_t arrived;
@@ -38,6 +40,7 @@ struct nccl_unit {
     collective *collectives;
     size_t message_count;
     nccl_message *messages;
+    bool has_begun;
     bool has_begun_messages;
     bool is_stalled; /* it will never be done; the error is the seat's */
     bool is_late;    /* was reported */
@@ -89,8 +92,7 @@ static void stream_add(nccl_unit *self, cudaStream_t stream)
     self->streams[self->stream_count++] = stream;
 }
 
-void unit_add(nccl_unit *self, const nccl_operation *operation, const nccl_description *description,
-              uint64_t collectives)
+void unit_add(nccl_unit *self, const nccl_operation *operation, const nccl_description *description)
 {
     operation_spans spans = { 0 };
 
@@ -103,9 +105,8 @@ void unit_add(nccl_unit *self, const nccl_operation *operation, const nccl_descr
     } else {
         operation_measure(operation, self->seat->rank, self->seat->rank_count, &spans);
         self->messages = grow(self->messages, self->message_count, sizeof(self->messages[0]));
-        self->messages[self->message_count++] = (nccl_message){ .operation = *operation,
-                                                                .collectives = collectives,
-                                                                .bytes = spans.block_bytes };
+        self->messages[self->message_count++] =
+            (nccl_message){ .operation = *operation, .bytes = spans.block_bytes };
     }
 }
 
@@ -131,7 +132,7 @@ static void blame(const nccl_unit *self, char *text, size_t text_bytes)
         }
         if (self->collective_cursor < self->collective_count &&
             atomic_load(&seat_member(seat, rank)->published) >=
-                self->collectives[self->collective_cursor].description.number &&
+                self->collectives_before + self->collective_cursor + 1 &&
             seat_peer_is_alive(seat, rank)) {
             continue;
         }
@@ -218,8 +219,9 @@ static bool operation_is_struck(nccl_unit *self)
 static void collective_publish(collective *self, nccl_seat *seat)
 {
     nccl_member *me = seat_member(seat, seat->rank);
-    const uint64_t number = self->description.number;
+    const uint64_t number = atomic_load(&me->published) + 1;
 
+    self->description.number = number;
     me->descriptions[number % DESCRIPTIONS] = self->description;
     seat_activity_set(seat, self->operation.kind, -1, number);
     atomic_store_explicit(&me->published, number, memory_order_release);
@@ -288,6 +290,9 @@ static progress messages_step(nccl_unit *self, bool *has_moved)
                 return PROGRESS_FAILED;
             }
         }
+        for (size_t i = 0; i < self->message_count; i++) {
+            self->messages[i].collectives = self->collectives_before;
+        }
         messages_begin(self->messages, self->message_count, self->seat);
     }
     return messages_advance(self->messages, self->message_count, self->seat, has_moved);
@@ -307,6 +312,12 @@ static void unit_advance(nccl_unit *self)
 {
     progress result = PROGRESS_DONE;
     bool has_moved = false;
+
+    if (!self->has_begun) {
+        self->has_begun = true;
+        self->collectives_before =
+            atomic_load(&seat_member(self->seat, self->seat->rank)->published);
+    }
 
     while (!self->is_stalled && result == PROGRESS_DONE &&
            self->collective_cursor < self->collective_count) {
@@ -329,6 +340,27 @@ static void unit_advance(nccl_unit *self)
     }
 }
 
+/* Takes the communicator's next turn, for the first time or again. */
+static void unit_begin(nccl_unit *self)
+{
+    atomic_store(&self->is_done, false);
+    self->has_begun = false;
+    self->has_begun_messages = false;
+    self->collective_cursor = 0;
+    self->waiting_since_ms = 0;
+    for (size_t i = 0; i < self->collective_count; i++) {
+        self->collectives[i].is_published = false;
+        self->collectives[i].is_moving = false;
+    }
+    for (size_t i = 0; i < self->message_count; i++) {
+        self->messages[i].done = 0;
+        self->messages[i].is_begun = false;
+        self->messages[i].is_done = false;
+    }
+    atomic_fetch_add(&self->seat->pending, 1);
+    self->ticket = atomic_fetch_add(&self->seat->next_ticket, 1);
+}
+
 static device_work_state arrival_run(void *context)
 {
     unit_arrival *arrival = context;
@@ -338,6 +370,9 @@ static device_work_state arrival_run(void *context)
     if (!arrival->has_arrived) {
         arrival->has_arrived = true;
         atomic_fetch_add(&self->arrived, 1);
+    }
+    if (self->is_captured && atomic_load(&self->is_done)) {
+        unit_begin(self);
     }
     atomic_fetch_add(&seat->running, 1);
     if (atomic_load(&seat->is_stopped)) {
@@ -377,28 +412,46 @@ static const char *unit_name(const nccl_unit *self)
                                                  : self->messages[0].operation.kind);
 }
 
+static bool is_capturing(cudaStream_t stream)
+{
+    enum cudaStreamCaptureStatus status = cudaStreamCaptureStatusNone;
+
+    return cudaStreamIsCapturing(stream, &status) == cudaSuccess &&
+           status == cudaStreamCaptureStatusActive;
+}
+
 ncclResult_t unit_enqueue(nccl_unit *self)
 {
     const uint32_t stream_count = self->stream_count;
     ncclResult_t result = ncclSuccess;
 
-    atomic_fetch_add(&self->seat->pending, 1);
-    self->ticket = atomic_fetch_add(&self->seat->next_ticket, 1);
+    self->is_captured = is_capturing(self->streams[0]);
+    if (self->is_captured && stream_count > 1) {
+        report_unimplemented("a captured group over several streams of one communicator");
+    }
+    if (self->is_captured) {
+        atomic_store(&self->is_done, true);
+    } else {
+        unit_begin(self);
+    }
     for (uint32_t i = 0; i < stream_count && result == ncclSuccess; i++) {
         unit_arrival *arrival = calloc(1, sizeof(*arrival));
         const device_work work = { .run = arrival_run,
                                    .release = arrival_release,
                                    .context = arrival,
-                                   .name = unit_name(self) };
+                                   .name = unit_name(self),
+                                   .is_repeatable = true };
+        cudaError_t error;
 
         if (!arrival) {
             abort();
         }
         arrival->unit = self;
         atomic_fetch_add(&self->holds, 1);
-        if (device_work_enqueue(self->streams[i], &work) != cudaSuccess) {
-            report(self->seat->rank, "%s was not taken by its stream", work.name);
-            arrival_release(arrival);
+        error = device_work_enqueue(self->streams[i], &work);
+        if (error != cudaSuccess) {
+            report(self->seat->rank, "%s was not taken by its stream: %s", work.name,
+                   cudaGetErrorString(error));
             result = ncclUnhandledCudaError;
         }
     }

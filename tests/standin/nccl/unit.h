@@ -1,7 +1,8 @@
 /** @file
  * What one group, or one call outside groups, does on one communicator: a piece of work on every
  * stream that it named, which runs once all of those streams have come to it and the communicator's
- * earlier units are done. Collectives go first, one after another; then all messages at once.
+ * earlier units are done; a graph runs it again and again. Collectives go first, one after another;
+ * then all messages at once.
  */
 #ifndef KVSPAN_STANDIN_NCCL_UNIT_H
 #define KVSPAN_STANDIN_NCCL_UNIT_H
@@ -17,11 +18,11 @@ nccl_unit *unit_create(nccl_seat *seat);
 
 /* Before the unit is enqueued. @p description is used for collectives, @p collectives for others.
  */
-void unit_add(nccl_unit *self, const nccl_operation *operation, const nccl_description *description,
-              uint64_t collectives);
+void unit_add(nccl_unit *self, const nccl_operation *operation,
+              const nccl_description *description);
 
-/* Takes the communicator's next turn and puts the unit on its streams; the calling thread's device
- * has to be the communicator's. The unit is the streams' then. */
+/* Takes the communicator's next turn (in a graph: with every run) and puts the unit on its streams;
+ * the calling thread's device has to be the communicator's. The unit is the streams' then. */
 ncclResult_t unit_enqueue(nccl_unit *self);
 
 /* A unit that was not enqueued. */
