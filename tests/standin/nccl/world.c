@@ -179,7 +179,7 @@ world_result world_pass(world_kind kind, int rank_count, world_body body,
 {
     const world_result result = world_run(kind, rank_count, body, environment);
 
-    ck_assert_msg(result.exit_code == 0, "exit code %d: %s", result.exit_code, result.text);
+    ck_assert_msg(result.exit_code == 0, "exit code %d: %.4000s", result.exit_code, result.text);
     return result;
 }
 
@@ -188,7 +188,7 @@ void world_tells(world_kind kind, int rank_count, world_body body, const char *c
 {
     const world_result result = world_pass(kind, rank_count, body, environment);
 
-    ck_assert_msg(strstr(result.text, text) != NULL, "no \"%s\" in: %s", text, result.text);
+    ck_assert_msg(strstr(result.text, text) != NULL, "no \"%s\" in: %.4000s", text, result.text);
 }
 
 ncclComm_t world_comm(world_rank *self)
