@@ -1,5 +1,3 @@
-#include <cuda_profiler_api.h>
-
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -303,7 +301,10 @@ cudaError_t cudaFreeAsync(void *address, cudaStream_t stream)
     return call_end(error == cudaSuccess ? cudaErrorNotSupported : error);
 }
 
-/* A profiler that is not there. */
+/* A profiler that is not there; of cuda_profiler_api.h. */
+cudaError_t cudaProfilerStart(void);
+cudaError_t cudaProfilerStop(void);
+
 cudaError_t cudaProfilerStart(void)
 {
     return call_end(call_begin(__func__, CALL_USES_DEVICE));

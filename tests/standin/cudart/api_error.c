@@ -1,18 +1,8 @@
-#include <stdint.h>
-
 #include "standin/cudart/call.h"
-
-typedef struct error_text {
-    int number;
-    const char *text;
-} error_text;
-
-static const error_text names[] = {
-#include "error_names.inc"
-};
+#include "standin/cudart/error_names.h"
 
 /* Those that programs print most; for others the name has to do. */
-static const error_text texts[] = {
+static const error_name texts[] = {
     { cudaSuccess, "no error" },
     { cudaErrorInvalidValue, "invalid argument" },
     { cudaErrorMemoryAllocation, "out of memory" },
@@ -27,28 +17,27 @@ static const error_text texts[] = {
     { cudaErrorLaunchFailure, "unspecified launch failure" },
     { cudaErrorNotSupported, "operation not supported" },
     { cudaErrorUnknown, "unknown error" },
+    { -1, NULL },
 };
 
-static const char *text_find(const error_text *table, size_t count, int number)
+static const char *name_find(const error_name *table, int number)
 {
-    for (size_t i = 0; i < count; i++) {
-        if (table[i].number == number) {
-            return table[i].text;
-        }
+    while (table->name != NULL && table->number != number) {
+        table++;
     }
-    return NULL;
+    return table->name;
 }
 
 const char *cudaGetErrorName(cudaError_t error)
 {
-    const char *name = text_find(names, sizeof(names) / sizeof(names[0]), (int)error);
+    const char *name = name_find(error_names, (int)error);
 
     return name == NULL ? "unrecognized error code" : name;
 }
 
 const char *cudaGetErrorString(cudaError_t error)
 {
-    const char *text = text_find(texts, sizeof(texts) / sizeof(texts[0]), (int)error);
+    const char *text = name_find(texts, (int)error);
 
     return text == NULL ? cudaGetErrorName(error) : text;
 }

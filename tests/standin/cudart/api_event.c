@@ -114,7 +114,7 @@ static cudaError_t event_destroy(cudaEvent_t handle)
 
 cudaError_t cudaEventDestroy(cudaEvent_t event)
 {
-    cudaError_t error = call_begin(__func__, CALL_USES_DRIVER);
+    cudaError_t error = call_begin(__func__, CALL_GIVES_BACK);
 
     if (error == cudaSuccess) {
         error = event_destroy(event);

@@ -84,7 +84,7 @@ cudaError_t cudaGraphGetNodes(cudaGraph_t graph_handle, cudaGraphNode_t *nodes, 
 
 cudaError_t cudaGraphExecDestroy(cudaGraphExec_t exec)
 {
-    cudaError_t error = call_begin(__func__, CALL_USES_DRIVER);
+    cudaError_t error = call_begin(__func__, CALL_GIVES_BACK);
 
     if (error == cudaSuccess) {
         graph_exec *ended = graph_exec_find(exec);
@@ -100,7 +100,7 @@ cudaError_t cudaGraphExecDestroy(cudaGraphExec_t exec)
 
 cudaError_t cudaGraphDestroy(cudaGraph_t graph_handle)
 {
-    cudaError_t error = call_begin(__func__, CALL_USES_DRIVER);
+    cudaError_t error = call_begin(__func__, CALL_GIVES_BACK);
 
     if (error == cudaSuccess) {
         graph *ended = graph_find(graph_handle);

@@ -32,28 +32,25 @@ static cudaError_t device_free(void *address)
 {
     const memory_range range = memory_find((uint64_t)address, 0);
     char text[MEMORY_TEXT_BYTES];
-    cudaError_t error;
 
     if (address == NULL) {
         return cudaSuccess;
     }
     if (range.place == MEMORY_DEVICE) {
-        error = progress_wait_device(device_at(range.device));
-        if (error != cudaSuccess) {
+        const cudaError_t error = progress_wait_device(device_at(range.device));
+
+        if (memory_free(range.device, address)) {
             return error;
         }
-        if (memory_free(range.device, address)) {
-            return cudaSuccess;
-        }
     }
-    memory_describe((uint64_t)address, 0, text);
+    memory_describe((uint64_t)address, text);
     complain("cudaFree of what cudaMalloc did not give: %s", text);
     return cudaErrorInvalidValue;
 }
 
 cudaError_t cudaFree(void *address)
 {
-    cudaError_t error = call_begin(__func__, CALL_USES_DEVICE | CALL_IS_UNSAFE);
+    cudaError_t error = call_begin(__func__, CALL_GIVES_BACK | CALL_IS_UNSAFE);
 
     if (error == cudaSuccess) {
         error = device_free(address);
@@ -109,14 +106,14 @@ static cudaError_t pinned_free(void *address)
     if (memory_free_pinned(address)) {
         return device_current()->sticky;
     }
-    memory_describe((uint64_t)address, 0, text);
+    memory_describe((uint64_t)address, text);
     complain("cudaFreeHost of what cudaMallocHost did not give: %s", text);
     return cudaErrorInvalidValue;
 }
 
 cudaError_t cudaFreeHost(void *address)
 {
-    cudaError_t error = call_begin(__func__, CALL_USES_DEVICE | CALL_IS_UNSAFE);
+    cudaError_t error = call_begin(__func__, CALL_GIVES_BACK | CALL_IS_UNSAFE);
 
     if (error == cudaSuccess) {
         error = pinned_free(address);
@@ -144,7 +141,7 @@ cudaError_t cudaHostRegister(void *address, size_t bytes, unsigned flags)
 
 cudaError_t cudaHostUnregister(void *address)
 {
-    cudaError_t error = call_begin(__func__, CALL_USES_DEVICE | CALL_IS_UNSAFE);
+    cudaError_t error = call_begin(__func__, CALL_GIVES_BACK | CALL_IS_UNSAFE);
 
     if (error == cudaSuccess) {
         progress_wait_device(device_current());

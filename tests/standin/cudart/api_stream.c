@@ -79,7 +79,7 @@ static cudaError_t stream_end(cudaStream_t handle)
 
 cudaError_t cudaStreamDestroy(cudaStream_t stream)
 {
-    cudaError_t error = call_begin(__func__, CALL_USES_DRIVER);
+    cudaError_t error = call_begin(__func__, CALL_GIVES_BACK);
 
     if (error == cudaSuccess) {
         error = stream_end(stream);
@@ -226,7 +226,6 @@ static cudaError_t host_call_submit(cudaStream_t handle, cudaHostFn_t function, 
     }
     *called = (host_call){ .function = function, .data = data };
     what = work_create(host_call_run, free, called, "host_function");
-    what->memory = WORK_HOST;
     return capture_submit(queue, what, what->name);
 }
 

@@ -19,6 +19,7 @@ static struct {
 static uint32_t name_count;
 static uint64_t call_count;
 static _Thread_local cudaError_t last_error;
+static _Thread_local cudaError_t later_error; /* of a call that gives back */
 
 static uint64_t call_count_up(const char *name)
 {
@@ -47,33 +48,48 @@ static bool is_told_to_fail(const char *name, uint64_t count_of_name)
     return strcmp(told->failing_name, name) == 0 && count_of_name == told->failing_call;
 }
 
-cudaError_t call_begin(const char *name, unsigned kinds)
+/* What a call says before it does anything. */
+static cudaError_t error_of_beginning(const char *name, unsigned kinds)
 {
-    uint64_t count = 0;
+    const uint64_t count = name == NULL ? 0 : call_count_up(name);
 
-    state_lock();
-    if (name != NULL) {
-        count = call_count_up(name);
-    }
-    if (name != NULL && is_told_to_fail(name, count)) {
-        complain("%s fails, as told: call %llu, of that name %llu", name,
-                 (unsigned long long)call_count, (unsigned long long)count);
-        return kinds & CALL_ALLOCATES ? cudaErrorMemoryAllocation : cudaErrorUnknown;
-    }
     if (!settings_get()->has_driver) {
         return cudaErrorInsufficientDriver;
     }
     if (settings_get()->device_count == 0) {
         return cudaErrorNoDevice;
     }
-    if (kinds & CALL_USES_DEVICE && device_current()->sticky != cudaSuccess) {
+    if (name != NULL && is_told_to_fail(name, count)) {
+        complain("%s fails, as told: call %llu, of that name %llu", name,
+                 (unsigned long long)call_count, (unsigned long long)count);
+        return kinds & CALL_ALLOCATES ? cudaErrorMemoryAllocation : cudaErrorUnknown;
+    }
+    if (kinds & (CALL_USES_DEVICE | CALL_GIVES_BACK) && device_current()->sticky != cudaSuccess) {
         return device_current()->sticky;
     }
     return kinds & CALL_IS_UNSAFE ? capture_refuse_unsafe(name) : cudaSuccess;
 }
 
+cudaError_t call_begin(const char *name, unsigned kinds)
+{
+    cudaError_t error;
+
+    state_lock();
+    error = error_of_beginning(name, kinds);
+    if (!(kinds & CALL_GIVES_BACK) || error == cudaErrorInsufficientDriver ||
+        error == cudaErrorNoDevice || error == cudaErrorStreamCaptureUnsupported) {
+        return error;
+    }
+    later_error = error;
+    return cudaSuccess;
+}
+
 cudaError_t call_end(cudaError_t error)
 {
+    if (error == cudaSuccess) {
+        error = later_error;
+    }
+    later_error = cudaSuccess;
     if (error != cudaSuccess) {
         last_error = error;
     }

@@ -21,7 +21,8 @@ typedef enum call_kind {
     CALL_USES_DRIVER = 0,
     CALL_USES_DEVICE = 1, /* says the device's sticky error */
     CALL_IS_UNSAFE = 2,   /* ends captures that it could upset */
-    CALL_ALLOCATES = 4    /* fails with cudaErrorMemoryAllocation when told to */
+    CALL_ALLOCATES = 4,   /* fails with cudaErrorMemoryAllocation when told to */
+    CALL_GIVES_BACK = 8   /* does so even if it says an error: nobody could try again */
 } call_kind;
 
 /* name NULL: neither counted nor told to fail. */

@@ -15,7 +15,8 @@ typedef struct copy {
     int value;
     memory_place target_place;
     memory_place source_place;
-    void *staged; /* NULL: the source itself is read */
+    uint32_t device_mask; /* of both places */
+    void *staged;         /* NULL: the source itself is read */
 } copy;
 
 static size_t extent_of(size_t pitch, size_t width, size_t height)
@@ -31,8 +32,8 @@ static bool is_whole(const void *address, size_t extent, const char *role)
     if (memory_find((uint64_t)address, extent).place != MEMORY_NOWHERE) {
         return true;
     }
-    memory_describe((uint64_t)address, extent, text);
-    complain("a copy's %s is outside of live memory: %s", role, text);
+    memory_describe((uint64_t)address, text);
+    complain("a copy's %s of %zu bytes is outside of live memory: %s", role, extent, text);
     return false;
 }
 
@@ -139,6 +140,16 @@ static const char *name_of(const copy *named)
     return is_host(named->target_place) ? "copy_device_to_host" : "copy_device_to_device";
 }
 
+static memory_place place_find(const void *address, uint32_t *device_mask)
+{
+    const memory_range range = memory_find((uint64_t)address, 1);
+
+    if (range.place == MEMORY_DEVICE) {
+        *device_mask |= 1u << range.device;
+    }
+    return range.place;
+}
+
 static cudaError_t copy_make(const copy_shape *shape, enum cudaMemcpyKind kind, bool is_fill,
                              copy *copy_out)
 {
@@ -150,8 +161,8 @@ static cudaError_t copy_make(const copy_shape *shape, enum cudaMemcpyKind kind, 
     if (!is_copy_whole(&made)) {
         return cudaErrorInvalidValue;
     }
-    made.target_place = memory_find((uint64_t)shape->target, 1).place;
-    made.source_place = is_fill ? MEMORY_DEVICE : memory_find((uint64_t)shape->source, 1).place;
+    made.target_place = place_find(shape->target, &made.device_mask);
+    made.source_place = is_fill ? MEMORY_DEVICE : place_find(shape->source, &made.device_mask);
     if (!is_fill && !is_kind_right(&made, kind)) {
         return cudaErrorInvalidMemcpyDirection;
     }
@@ -167,7 +178,7 @@ static cudaError_t copy_submit(const copy *submitted, stream_queue *queue, bool 
 
     *kept = *submitted;
     what = work_create(copy_run, copy_release, kept, name_of(submitted));
-    what->memory = WORK_ALL_DEVICES;
+    what->device_mask = submitted->device_mask | 1u << queue->device->index;
     error = capture_submit(queue, what, what->name);
     return error == cudaSuccess && waits ? progress_wait_stream(queue) : error;
 }

@@ -48,7 +48,7 @@ static cudaError_t foreign_submit(cudaStream_t handle, const device_work *foreig
         work_give(what);
         return cudaErrorInvalidResourceHandle;
     }
-    what->memory = WORK_ALL_DEVICES;
+    what->device_mask = UINT32_MAX; /* it may move data between devices */
     what->is_collective = true;
     what->is_repeatable = foreign->is_repeatable;
     return capture_submit(queue, what, what->name);

@@ -38,14 +38,15 @@ static void schedule_read(void)
     }
 }
 
-static bool access_refuse(access *refused, uint64_t address, uint32_t bytes,
+static bool access_refuse(access *refused, uint64_t address, bool is_elsewhere,
                           char text_out[PTX_TEXT_BYTES])
 {
     char text[MEMORY_TEXT_BYTES];
 
     refused->is_refused = true;
-    memory_describe(address, bytes, text);
-    snprintf(text_out, PTX_TEXT_BYTES, "%s, which device %u cannot access", text, refused->device);
+    memory_describe(address, text);
+    snprintf(text_out, PTX_TEXT_BYTES, "%s%s", text,
+             is_elsewhere ? ", which is another device" : "");
     return false;
 }
 
@@ -60,9 +61,11 @@ static bool may_access(void *context, uint64_t address, uint32_t bytes, bool is_
         return true;
     }
     range = memory_find(address, bytes);
-    if (range.place == MEMORY_NOWHERE || range.place == MEMORY_PAGEABLE ||
-        (range.place == MEMORY_DEVICE && range.device != last->device)) {
-        return access_refuse(last, address, bytes, text_out);
+    if (range.place == MEMORY_NOWHERE || range.place == MEMORY_PAGEABLE) {
+        return access_refuse(last, address, false, text_out);
+    }
+    if (range.place == MEMORY_DEVICE && range.device != last->device) {
+        return access_refuse(last, address, true, text_out);
     }
     last->begin = range.begin;
     last->end = range.end;
@@ -197,6 +200,7 @@ cudaError_t launch_enqueue(const registered_kernel *kernel, const launch_shape *
 {
     stream_queue *queue = stream_find(shape->stream);
     loaded_kernel loaded;
+    work *what;
     cudaError_t error;
 
     pthread_once(&schedule_once, schedule_read);
@@ -214,8 +218,8 @@ cudaError_t launch_enqueue(const registered_kernel *kernel, const launch_shape *
     if (error != cudaSuccess) {
         return error;
     }
-    return capture_submit(queue,
-                          work_create(launch_run, launch_free,
-                                      launch_create(&loaded, shape, arguments), kernel->name),
-                          kernel->name);
+    what = work_create(launch_run, launch_free, launch_create(&loaded, shape, arguments),
+                       kernel->name);
+    what->device_mask = 1u << queue->device->index;
+    return capture_submit(queue, what, what->name);
 }

@@ -6,6 +6,7 @@
 #include <sys/mman.h>
 
 #include "standin/cudart/complain.h"
+#include "standin/cudart/protection.h"
 #include "standin/cudart/settings.h"
 
 enum {
@@ -13,6 +14,7 @@ enum {
     ALLOCATION_LIMIT = 1 << 20, /* of an arena, freed ones too */
     REGISTERED_LIMIT = 1024,
     POISON = 0xff,
+    POISONED_BYTES = 1 << 20, /* of a freed allocation */
     ARENA_COUNT = SETTINGS_DEVICE_LIMIT + 1,
     PINNED_ARENA = SETTINGS_DEVICE_LIMIT,
     ADDRESSES_PER_BYTE = 4 /* of an arena, over the memory of the device */
@@ -32,7 +34,7 @@ typedef struct arena {
     uint64_t begin;
     uint64_t top;
     uint64_t live_bytes;
-    bool is_open;
+    bool is_open; /* never with keys, which are a thread's */
 } arena;
 
 typedef struct registration {
@@ -74,13 +76,6 @@ static void region_create(void)
     }
 }
 
-static void protection_set(uint64_t begin, uint64_t bytes, int protection)
-{
-    if (mprotect((void *)begin, bytes, protection) != 0) {
-        complain_and_abort("mprotect of %llu bytes failed", (unsigned long long)bytes);
-    }
-}
-
 static uint64_t pages_of(uint64_t bytes)
 {
     return (bytes + PAGE_BYTES - 1) / PAGE_BYTES * PAGE_BYTES;
@@ -103,10 +98,10 @@ static void *arena_allocate(arena *place, size_t bytes, bool is_internal)
     fresh->begin = place->top;
     fresh->bytes = bytes;
     fresh->is_internal = is_internal;
-    protection_set(fresh->begin, size, PROT_READ | PROT_WRITE);
+    protection_grant(fresh->begin, size);
     memset((void *)fresh->begin, POISON, size);
     if (place != &arenas[PINNED_ARENA] && !place->is_open) {
-        protection_set(fresh->begin, size, PROT_NONE);
+        protection_lock(fresh->begin, size);
     }
     place->top += size + PAGE_BYTES;
     place->live_bytes += bytes;
@@ -133,14 +128,22 @@ static allocation *arena_find(const arena *place, uint64_t address)
     return low == 0 ? NULL : &place->allocations[low - 1];
 }
 
+/* Freed memory is filled again, for those who read it unasked, unless it is large. */
 static void allocation_end(arena *place, allocation *ended)
 {
     const uint64_t size = pages_of(ended->bytes == 0 ? 1 : ended->bytes);
 
     atomic_store(&ended->is_live, false);
     place->live_bytes -= ended->bytes;
-    protection_set(ended->begin, size, PROT_NONE);
-    madvise((void *)ended->begin, size, MADV_DONTNEED);
+    if (size <= POISONED_BYTES) {
+        protection_grant(ended->begin, size);
+        memset((void *)ended->begin, POISON, size);
+    } else {
+        madvise((void *)ended->begin, size, MADV_DONTNEED);
+    }
+    if (!place->is_open) {
+        protection_deny(ended->begin, size);
+    }
 }
 
 static bool arena_free(arena *place, void *address)
@@ -273,66 +276,57 @@ memory_range memory_find(uint64_t address, uint64_t bytes)
     return range;
 }
 
-void memory_describe(uint64_t address, uint64_t bytes, char text_out[MEMORY_TEXT_BYTES])
+void memory_describe(uint64_t address, char text_out[MEMORY_TEXT_BYTES])
 {
     const uint32_t index = arena_index(address);
     const allocation *found;
     char owner[32];
 
     if (index == ARENA_COUNT) {
-        snprintf(text_out, MEMORY_TEXT_BYTES,
-                 "%llu bytes at 0x%llx: neither device memory nor pinned host memory",
-                 (unsigned long long)bytes, (unsigned long long)address);
+        snprintf(text_out, MEMORY_TEXT_BYTES, "neither device memory nor pinned host memory");
         return;
     }
-    snprintf(owner, sizeof(owner), "device %u", index);
+    snprintf(owner, sizeof(owner), index == PINNED_ARENA ? "the pinned host" : "device %u", index);
     found = arena_find(&arenas[index], address);
     if (found == NULL) {
-        snprintf(text_out, MEMORY_TEXT_BYTES, "%llu bytes at 0x%llx: before all memory of %s",
-                 (unsigned long long)bytes, (unsigned long long)address,
-                 index == PINNED_ARENA ? "the pinned host" : owner);
+        snprintf(text_out, MEMORY_TEXT_BYTES, "before all memory of %s", owner);
         return;
     }
-    snprintf(text_out, MEMORY_TEXT_BYTES,
-             "%llu bytes at 0x%llx: offset %llu of an allocation of %llu bytes of %s%s",
-             (unsigned long long)bytes, (unsigned long long)address,
-             (unsigned long long)(address - found->begin), (unsigned long long)found->bytes,
-             index == PINNED_ARENA ? "the pinned host" : owner,
+    snprintf(text_out, MEMORY_TEXT_BYTES, "offset %llu of an allocation of %llu bytes of %s%s",
+             (unsigned long long)(address - found->begin), (unsigned long long)found->bytes, owner,
              atomic_load(&((allocation *)found)->is_live) ? "" : ", which was freed");
 }
 
-static void live_protect(arena *place, int protection)
-{
-    const uint32_t count = atomic_load(&place->count);
-
-    for (uint32_t i = 0; i < count; i++) {
-        const allocation *each = &place->allocations[i];
-
-        if (atomic_load(&((allocation *)each)->is_live)) {
-            protection_set(each->begin, pages_of(each->bytes == 0 ? 1 : each->bytes), protection);
-        }
-    }
-}
-
+/* Without keys all of an arena at once: a call for each allocation would take most of the time of a
+ * test. What lies between allocations is accessible as well then, to those who do not ask
+ * memory_find(). */
 void memory_open(uint32_t device)
 {
-    if (!arenas[device].is_open) {
-        arenas[device].is_open = true;
-        live_protect(&arenas[device], PROT_READ | PROT_WRITE);
+    arena *place = &arenas[device];
+
+    if (protection_has_keys()) {
+        protection_open_key();
+    } else if (!place->is_open && place->top != place->begin) {
+        place->is_open = true;
+        protection_grant(place->begin, place->top - place->begin);
     }
 }
 
 void memory_close(uint32_t device)
 {
-    if (arenas[device].is_open) {
-        arenas[device].is_open = false;
-        live_protect(&arenas[device], PROT_NONE);
+    arena *place = &arenas[device];
+
+    if (place->is_open) {
+        place->is_open = false;
+        protection_deny(place->begin, place->top - place->begin);
     }
 }
 
-bool memory_is_open(uint32_t device)
+void memory_close_thread(void)
 {
-    return arenas[device].is_open;
+    if (protection_has_keys()) {
+        protection_close_key();
+    }
 }
 
 void memory_reset(uint32_t device)

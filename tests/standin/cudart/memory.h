@@ -2,9 +2,9 @@
  * Memory of the devices, and host memory that devices may access.
  *
  * Each device has an arena, a range of addresses of which nothing is ever used twice: an allocation
- * starts on a page, is filled with 0xff, ends with a page that nobody may access, and when freed is
- * never accessible again. Outside of operations the host can access none of it: memory_open() and
- * memory_close(). Pinned host memory is an arena of its own, always accessible.
+ * starts on a page, is filled with 0xff, and is followed by a page of nobody's. Outside of
+ * operations the host can access none of it, and freed memory never: memory_open() and
+ * memory_close(). Pinned host memory is an arena of its own, always accessible until freed.
  *
  * Invariants of an arena: allocations ascend by address and do not overlap; live_bytes sums those
  * that are live; none begins at or above top.
@@ -52,12 +52,13 @@ size_t memory_live_bytes(uint32_t device);
 /* Where [address, address + bytes) lies. Without a lock, from any thread. */
 memory_range memory_find(uint64_t address, uint64_t bytes);
 /* Says what is there, for reports: the allocation's size, the offset, whether it was freed. */
-void memory_describe(uint64_t address, uint64_t bytes, char text_out[MEMORY_TEXT_BYTES]);
+void memory_describe(uint64_t address, char text_out[MEMORY_TEXT_BYTES]);
 
 /* Lets this process access live memory of a device, until it is closed. Both may be repeated. */
 void memory_open(uint32_t device);
 void memory_close(uint32_t device);
-bool memory_is_open(uint32_t device);
+/* With keys (protection.h) opening is for the thread that does, until it does this. */
+void memory_close_thread(void);
 
 /* Frees all memory of a device, as cudaDeviceReset() does. */
 void memory_reset(uint32_t device);

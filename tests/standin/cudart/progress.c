@@ -34,33 +34,25 @@ static uint32_t device_count(void)
     return settings_get()->device_count;
 }
 
-static void memory_open_for(const work *what, const gpu *owner)
-{
-    if (what->memory == WORK_ONE_DEVICE) {
-        memory_open(owner->index);
-    }
-    for (uint32_t i = 0; what->memory == WORK_ALL_DEVICES && i < device_count(); i++) {
-        memory_open(i);
-    }
-}
-
-static bool other_works_on_all(void)
+static void memory_open_masked(uint32_t device_mask)
 {
     for (uint32_t i = 0; i < device_count(); i++) {
-        if (device_at(i)->is_busy && device_at(i)->opens_all) {
-            return true;
+        if (device_mask >> i & 1) {
+            memory_open(i);
         }
     }
-    return false;
 }
 
 void progress_close_memory(void)
 {
-    if (other_works_on_all()) {
-        return;
+    uint32_t used_mask = 0;
+
+    memory_close_thread();
+    for (uint32_t i = 0; i < device_count(); i++) {
+        used_mask |= device_at(i)->is_busy ? device_at(i)->open_mask : 0;
     }
     for (uint32_t i = 0; i < device_count(); i++) {
-        if (!device_at(i)->is_busy) {
+        if (!(used_mask >> i & 1)) {
             memory_close(i);
         }
     }
@@ -75,11 +67,11 @@ static cudaError_t work_run(operation *running, gpu *owner)
         return cudaSuccess;
     }
     work_take(what);
-    if (what->memory == WORK_HOST) {
+    owner->open_mask = what->device_mask;
+    if (what->device_mask == 0) {
         progress_close_memory();
     }
-    memory_open_for(what, owner);
-    owner->opens_all = what->memory == WORK_ALL_DEVICES;
+    memory_open_masked(what->device_mask);
     state_unlock();
     error = what->run(what->context, owner->index);
     state_lock();
@@ -240,23 +232,39 @@ static void ready_run(gpu *owner, uint32_t limit)
     }
 }
 
+static bool has_collective(const gpu *owner)
+{
+    operation *heads[STREAM_LIMIT];
+    const uint32_t count = collective_heads(owner, heads);
+
+    for (uint32_t i = 0; i < count; i++) {
+        operation_give(heads[i]);
+    }
+    return count != 0;
+}
+
 static void *worker_run(void *context)
 {
     gpu *owner = context;
     const bool is_eager = settings_get()->order == STREAM_ORDER_EAGER;
+    const uint32_t idle_ms = is_eager ? 1 : settings_get()->idle_ms;
+    double idle_since = state_time_ms();
 
     state_lock();
     for (;;) {
-        const double until = state_time_ms() + (is_eager ? 1 : settings_get()->idle_ms);
-
-        while (state_time_ms() < until) {
-            state_wait(is_eager ? 1000 : settings_get()->idle_ms * 1000);
+        state_wait(idle_ms * 1000);
+        if (!has_collective(owner)) {
+            idle_since = state_time_ms();
+        }
+        if (state_time_ms() - idle_since < idle_ms) {
+            continue;
         }
         collectives_step_device(owner);
         if (is_eager) {
             ready_run(owner, UINT32_MAX);
         }
         progress_close_memory();
+        idle_since = state_time_ms();
     }
     return NULL;
 }

@@ -18,6 +18,13 @@
         ck_assert_msg(seen_ == (expected), "%s says %s", #call, cudaGetErrorName(seen_)); \
     } while (0)
 
+/* The same, and the error is not kept. */
+#define ck_cuda_refuses(call, expected) \
+    do {                                \
+        ck_cuda_is(call, expected);     \
+        (void)cudaGetLastError();       \
+    } while (0)
+
 static inline bool streams_are(const char *order)
 {
     const char *told = getenv("KVSPAN_STANDIN_STREAMS");

@@ -78,6 +78,7 @@ static void values_read(void)
         complain_and_abort("KVSPAN_STANDIN_ARCH=%u is not 80 or 90", read.architecture);
     }
     read.memory_bytes = number_get("KVSPAN_STANDIN_MEMORY", 1 << 16, 64 * gib, 8 * gib);
+    read.has_keys = number_get("KVSPAN_STANDIN_KEYS", 0, 1, 1) != 0;
     order_get(&read);
     read.not_ready_count = (uint32_t)number_get("KVSPAN_STANDIN_NOT_READY", 0, 1000000,
                                                 read.order == STREAM_ORDER_RANDOM ? 2 : 0);

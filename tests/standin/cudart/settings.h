@@ -8,6 +8,7 @@
  * | KVSPAN_STANDIN_DRIVER | 0: every call says cudaErrorInsufficientDriver | 1 |
  * | KVSPAN_STANDIN_ARCH | 80 or 90: compute capability, and which PTX is taken | 80 |
  * | KVSPAN_STANDIN_MEMORY | bytes of memory of a device | 8 GiB |
+ * | KVSPAN_STANDIN_KEYS | 0: do without protection keys (protection.h) | 1 |
  * | KVSPAN_STANDIN_STREAMS | eager, lazy or random:SEED: when queued work runs | eager |
  * | KVSPAN_STANDIN_NOT_READY | queries that say cudaErrorNotReady before the first success | 2 with
  *   random, else 0 |
@@ -43,6 +44,7 @@ typedef struct settings {
     bool has_driver;
     uint32_t architecture;
     uint64_t memory_bytes;
+    bool has_keys;
     stream_order order;
     uint64_t seed;
     uint32_t not_ready_count;

@@ -22,13 +22,6 @@ struct gpu;
 struct graph_node;
 struct stream_queue;
 
-/* What has to be accessible while work runs. */
-typedef enum work_memory {
-    WORK_ONE_DEVICE,
-    WORK_ALL_DEVICES,
-    WORK_HOST
-} work_memory;
-
 /* Shared by reference; freed with the last one, then release (may be NULL) is called. */
 typedef struct work {
     uint32_t references;
@@ -37,10 +30,10 @@ typedef struct work {
     cudaError_t (*run)(void *context, uint32_t device);
     void (*release)(void *context);
     void *context;
-    const char *name; /* for the record; outlives the work */
-    work_memory memory;
-    bool is_collective; /* may wait for other devices and processes */
-    bool is_repeatable; /* though it is collective: a graph may run it again */
+    const char *name;     /* for the record; outlives the work */
+    uint32_t device_mask; /* whose memory it accesses; 0: it runs on the host */
+    bool is_collective;   /* may wait for other devices and processes */
+    bool is_repeatable;   /* though it is collective: a graph may run it again */
 } work;
 
 typedef struct operation {
@@ -76,8 +69,8 @@ typedef struct stream_queue {
 
 typedef struct gpu {
     uint32_t index;
-    bool is_busy;   /* an operation runs, */
-    bool opens_all; /* which may access the memory of all devices */
+    bool is_busy;       /* an operation runs, */
+    uint32_t open_mask; /* which may access the memory of these devices */
     bool has_worker;
     cudaError_t sticky;
     stream_queue *streams; /* the null stream first, which is never freed */

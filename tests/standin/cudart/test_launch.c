@@ -87,10 +87,10 @@ START_TEST(dynamic_shared_memory_over_48_kib_has_to_be_allowed)
     struct cudaFuncAttributes attributes;
 
     ck_cuda(kernel_reverse(device, COUNT, whole, stream));
-    ck_cuda_is(kernel_reverse(device, COUNT, whole + 4, stream), cudaErrorInvalidValue);
-    ck_cuda_is(cudaFuncSetAttribute(kernel_reverse_address(),
-                                    cudaFuncAttributeMaxDynamicSharedMemorySize, 228 << 10),
-               cudaErrorInvalidValue);
+    ck_cuda_refuses(kernel_reverse(device, COUNT, whole + 4, stream), cudaErrorInvalidValue);
+    ck_cuda_refuses(cudaFuncSetAttribute(kernel_reverse_address(),
+                                         cudaFuncAttributeMaxDynamicSharedMemorySize, 228 << 10),
+                    cudaErrorInvalidValue);
     ck_cuda(cudaFuncSetAttribute(kernel_reverse_address(),
                                  cudaFuncAttributeMaxDynamicSharedMemorySize, 100 << 10));
     ck_cuda(kernel_reverse(device, COUNT, 100 << 10, stream));
@@ -112,16 +112,16 @@ START_TEST(shapes_that_no_device_has_are_refused)
     const void *add = kernel_add_address();
     const dim3 one = { 1, 1, 1 };
 
-    ck_cuda_is(cudaLaunchKernel(add, (dim3){ 0, 1, 1 }, one, arguments, 0, stream),
-               cudaErrorInvalidConfiguration);
-    ck_cuda_is(cudaLaunchKernel(add, (dim3){ 1, 65536, 1 }, one, arguments, 0, stream),
-               cudaErrorInvalidConfiguration);
-    ck_cuda_is(cudaLaunchKernel(add, one, (dim3){ 1025, 1, 1 }, arguments, 0, stream),
-               cudaErrorInvalidConfiguration);
-    ck_cuda_is(cudaLaunchKernel(add, one, (dim3){ 1, 1, 65 }, arguments, 0, stream),
-               cudaErrorInvalidConfiguration);
+    ck_cuda_refuses(cudaLaunchKernel(add, (dim3){ 0, 1, 1 }, one, arguments, 0, stream),
+                    cudaErrorInvalidConfiguration);
+    ck_cuda_refuses(cudaLaunchKernel(add, (dim3){ 1, 65536, 1 }, one, arguments, 0, stream),
+                    cudaErrorInvalidConfiguration);
+    ck_cuda_refuses(cudaLaunchKernel(add, one, (dim3){ 1025, 1, 1 }, arguments, 0, stream),
+                    cudaErrorInvalidConfiguration);
+    ck_cuda_refuses(cudaLaunchKernel(add, one, (dim3){ 1, 1, 65 }, arguments, 0, stream),
+                    cudaErrorInvalidConfiguration);
     ck_cuda(kernel_bounded(64, stream));
-    ck_cuda_is(kernel_bounded(65, stream), cudaErrorInvalidValue);
+    ck_cuda_refuses(kernel_bounded(65, stream), cudaErrorInvalidValue);
     ck_cuda(cudaStreamSynchronize(stream)); /* none of which breaks the device */
 }
 END_TEST
@@ -129,7 +129,7 @@ END_TEST
 START_TEST(a_kernel_has_to_be_launched_on_a_stream_of_the_current_device)
 {
     ck_cuda(cudaSetDevice(1));
-    ck_cuda_is(kernel_add(device, 7, COUNT, stream), cudaErrorInvalidResourceHandle);
+    ck_cuda_refuses(kernel_add(device, 7, COUNT, stream), cudaErrorInvalidResourceHandle);
     ck_cuda(cudaSetDevice(0));
 }
 END_TEST
@@ -172,7 +172,7 @@ START_TEST(variables_are_each_devices_own)
     ck_cuda(cudaGetSymbolAddress((void **)&there, variable_device_address()));
     ck_cuda(cudaMemcpy(&value, there, sizeof(int), cudaMemcpyDeviceToHost));
     ck_assert_int_eq(value, 5);
-    ck_cuda_is(cudaGetSymbolAddress((void **)&there, &value), cudaErrorInvalidSymbol);
+    ck_cuda_refuses(cudaGetSymbolAddress((void **)&there, &value), cudaErrorInvalidSymbol);
     ck_cuda(cudaSetDevice(0));
 }
 END_TEST
