@@ -105,6 +105,7 @@ static step operation_run(operation *running)
 {
     gpu *owner = running->stream->device;
     cudaError_t error;
+    bool is_waiting;
 
     if (owner->is_busy) {
         return STEP_BUSY;
@@ -115,15 +116,16 @@ static step operation_run(operation *running)
     owner->is_busy = true;
     error = work_run(running, owner);
     owner->is_busy = false;
-    running->is_waiting = error == cudaErrorNotReady;
-    if (!running->is_waiting) {
-        operation_complete(running);
+    is_waiting = error == cudaErrorNotReady;
+    running->is_waiting = is_waiting;
+    if (!is_waiting) {
+        operation_complete(running); /* which may be the end of it */
         if (error != cudaSuccess) {
             device_fail(owner, error);
         }
     }
     state_changed();
-    return running->is_waiting ? STEP_WAITS : STEP_RAN;
+    return is_waiting ? STEP_WAITS : STEP_RAN;
 }
 
 /* The operation that has to run next so that one gets done. */
