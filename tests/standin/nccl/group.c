@@ -67,6 +67,14 @@ ncclResult_t group_add_job(nccl_job *job)
     return ncclSuccess;
 }
 
+/* The communicators of a group stay, even if another thread aborts them meanwhile. */
+static void users_set(const group *self, const void *user)
+{
+    for (size_t i = 0; i < self->operation_count; i++) {
+        atomic_store(&self->operations[i].comm->user, user);
+    }
+}
+
 static ncclResult_t group_check(const group *self)
 {
     if (self->failure != ncclSuccess) {
@@ -95,6 +103,7 @@ static ncclResult_t group_end(const char *function, bool is_simulated)
         return ncclSuccess;
     }
     memset(&open_group, 0, sizeof(open_group));
+    users_set(&ended, thread_token());
     for (size_t i = 0; i < ended.operation_count; i++) {
         ended.operations[i].comm->group_owner = NULL;
     }
@@ -108,6 +117,7 @@ static ncclResult_t group_end(const char *function, bool is_simulated)
     } else if (ended.job_count != 0) {
         result = jobs_start(ended.jobs, ended.job_count);
     }
+    users_set(&ended, NULL);
     free(ended.operations);
     free(ended.jobs);
     return result;

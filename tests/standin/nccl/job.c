@@ -122,6 +122,9 @@ static void job_leave_running(nccl_job *self)
     comms_lock();
     self->polls_left = comm_draw_polls(self->comms[0]);
     for (size_t i = 0; i < self->comm_count; i++) {
+        if (self->comms[i]->job) {
+            report_unimplemented("more than one job on a nonblocking communicator in a group");
+        }
         self->comms[i]->job = self;
         self->comms[i]->result = ncclInProgress;
     }

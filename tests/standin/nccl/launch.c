@@ -61,8 +61,14 @@ ncclResult_t launch_check(const nccl_operation *operations, size_t operation_cou
 {
     for (size_t i = 0; i < operation_count; i++) {
         const nccl_operation *now = &operations[i];
-        ncclResult_t result = ncclSuccess;
+        ncclResult_t result;
 
+        comms_lock();
+        result = comm_check(now->comm, "ncclGroupEnd"); /* it may be gone since */
+        comms_unlock();
+        if (result != ncclSuccess) {
+            return result;
+        }
         if (!operation_is_collective(now->kind) && now->peer == now->comm->rank) {
             result = self_messages_check(operations, operation_count, now->comm);
         }

@@ -239,6 +239,12 @@ static void group_fails(world_rank *self)
     world_check(self,
                 ncclRecv(to + 4, 3, ncclInt32, self->rank, comm, self->stream) == ncclSuccess);
     world_check(self, ncclGroupEnd() == ncclInvalidUsage);
+    /* A communicator that is gone when the group ends. */
+    world_check(self, ncclCommSplit(comm, 0, 0, &never, NULL) == ncclSuccess);
+    world_check(self, ncclGroupStart() == ncclSuccess);
+    world_check(self, ncclBcast(to, 8, ncclInt32, 0, never, self->stream) == ncclSuccess);
+    world_check(self, ncclCommAbort(never) == ncclSuccess);
+    world_check(self, ncclGroupEnd() == ncclInvalidUsage);
     /* Operations and communicators in one group. */
     world_check(self, ncclGroupStart() == ncclSuccess);
     world_check(self, ncclBcast(to, 8, ncclInt32, 0, comm, self->stream) == ncclSuccess);
