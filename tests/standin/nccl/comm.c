@@ -203,7 +203,8 @@ __attribute__((destructor)) static void comms_fini(void)
         }
     }
     if (settings_get()->reports_at_exit) {
-        fprintf(stderr, "kvspan-nccl: %llu calls, %d communicators neither destroyed nor aborted\n",
-                (unsigned long long)call_count(), living);
+        (void)fprintf(stderr,
+                      "kvspan-nccl: %llu calls, %d communicators neither destroyed nor aborted\n",
+                      (unsigned long long)call_count(), living);
     }
 }

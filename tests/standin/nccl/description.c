@@ -26,17 +26,18 @@ static bool differ_in_number(const nccl_description *mine, int my_rank, int othe
     char my_text[VALUE_BYTES];
     char other_text[VALUE_BYTES];
 
-    snprintf(my_text, sizeof(my_text), "%" PRIu64, my_value);
-    snprintf(other_text, sizeof(other_text), "%" PRIu64, other_value);
+    (void)snprintf(my_text, sizeof(my_text), "%" PRIu64, my_value);
+    (void)snprintf(other_text, sizeof(other_text), "%" PRIu64, other_value);
     return differ(mine, my_rank, other_rank, what, my_text, other_text);
 }
 
 static void place_text(const window_place *place, char text[VALUE_BYTES])
 {
     if (place->window == WINDOW_NONE) {
-        snprintf(text, VALUE_BYTES, "none");
+        (void)snprintf(text, VALUE_BYTES, "none");
     } else {
-        snprintf(text, VALUE_BYTES, "%" PRIu64 " in window %" PRId64, place->offset, place->window);
+        (void)snprintf(text, VALUE_BYTES, "%" PRIu64 " in window %" PRId64, place->offset,
+                       place->window);
     }
 }
 

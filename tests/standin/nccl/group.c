@@ -62,7 +62,7 @@ ncclResult_t group_add_job(nccl_job *job)
     if (self->depth == 0) {
         return jobs_start(&job, 1);
     }
-    self->jobs = grow(self->jobs, self->job_count, sizeof(self->jobs[0]));
+    self->jobs = grow(self->jobs, self->job_count, sizeof(nccl_job *));
     self->jobs[self->job_count++] = job;
     return ncclSuccess;
 }
@@ -155,7 +155,7 @@ ncclResult_t ncclGroupSimulateEnd(ncclSimInfo_t *simInfo)
         group_fail(result);
     }
     result = group_end("ncclGroupSimulateEnd", true);
-    if (result == ncclSuccess) {
+    if (result == ncclSuccess && simInfo) {
         simInfo->estimatedTime = 1.0f;
     }
     return result;

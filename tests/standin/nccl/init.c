@@ -35,7 +35,7 @@ static bool id_use(const char *name, int rank)
         abort();
     }
     now->rank = rank;
-    snprintf(now->name, sizeof(now->name), "%s", name);
+    (void)snprintf(now->name, sizeof(now->name), "%s", name);
     now->next = used_ids;
     used_ids = now;
     return true;

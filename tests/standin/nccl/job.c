@@ -30,7 +30,7 @@ void job_add_comm(nccl_job *job, ncclComm_t comm)
             return;
         }
     }
-    comms = realloc(job->comms, (job->comm_count + 1) * sizeof(job->comms[0]));
+    comms = realloc(job->comms, (job->comm_count + 1) * sizeof(ncclComm_t));
     if (!comms) {
         abort();
     }
@@ -79,6 +79,26 @@ static bool is_stopped(const nccl_job *self)
     return false;
 }
 
+/* Takes a blocking job further; true once it is over, after the deadline too. */
+static bool job_run(nccl_job *self, uint64_t begin_ms, ncclResult_t *result_out)
+{
+    if (is_stopped(self)) {
+        *result_out = ncclInternalError;
+        return true;
+    }
+    if (self->advance(self, result_out)) {
+        return true;
+    }
+    if (clock_now_ms() - begin_ms < settings_get()->deadline_ms) {
+        return false;
+    }
+    report(self->comm_count ? self->comms[0]->rank : -1,
+           "%s waits for more than %llu ms: not all ranks have called it", self->name,
+           (unsigned long long)settings_get()->deadline_ms);
+    *result_out = ncclSystemError;
+    return true;
+}
+
 /* Takes all jobs of one thread further by turns: they may wait for each other. */
 static ncclResult_t jobs_run(nccl_job **jobs, size_t job_count)
 {
@@ -90,19 +110,8 @@ static ncclResult_t jobs_run(nccl_job **jobs, size_t job_count)
         for (size_t i = 0; i < job_count; i++) {
             ncclResult_t result = ncclSuccess;
 
-            if (!jobs[i]) {
+            if (!jobs[i] || !job_run(jobs[i], begin_ms, &result)) {
                 continue;
-            }
-            if (is_stopped(jobs[i])) {
-                result = ncclInternalError;
-            } else if (!jobs[i]->advance(jobs[i], &result)) {
-                if (clock_now_ms() - begin_ms < settings_get()->deadline_ms) {
-                    continue;
-                }
-                report(jobs[i]->comm_count ? jobs[i]->comms[0]->rank : -1,
-                       "%s waits for more than %llu ms: not all ranks have called it",
-                       jobs[i]->name, (unsigned long long)settings_get()->deadline_ms);
-                result = ncclSystemError;
             }
             first_failure = first_failure == ncclSuccess ? result : first_failure;
             job_discard(jobs[i], result);
@@ -133,7 +142,7 @@ static void job_leave_running(nccl_job *self)
 
 ncclResult_t jobs_start(nccl_job *const *jobs, size_t job_count)
 {
-    nccl_job **blocking = calloc(job_count + 1, sizeof(jobs[0]));
+    nccl_job **blocking = calloc(job_count + 1, sizeof(nccl_job *));
     size_t blocking_count = 0;
     ncclResult_t result;
 

@@ -45,11 +45,11 @@ ncclResult_t ncclCommGetAsyncError(ncclComm_t comm, ncclResult_t *asyncError)
     ncclResult_t result = call_begin(function);
     int32_t error;
 
-    if (result == ncclSuccess && !asyncError) {
-        result = report_misuse(ncclInvalidArgument, -1, "%s: asyncError is NULL", function);
-    }
     if (result != ncclSuccess) {
         return result;
+    }
+    if (!asyncError) {
+        return report_misuse(ncclInvalidArgument, -1, "%s: asyncError is NULL", function);
     }
     comms_lock();
     result = comm_check(comm, function);
@@ -69,7 +69,7 @@ static ncclResult_t number(ncclComm_t comm, const char *function, int *value_out
     ncclResult_t result = call_begin(function);
 
     if (result == ncclSuccess && !value_out) {
-        result = report_misuse(ncclInvalidArgument, -1, "%s: the output is NULL", function);
+        return report_misuse(ncclInvalidArgument, -1, "%s: the output is NULL", function);
     }
     if (result == ncclSuccess) {
         result = comm_enter(comm, function, COMM_USE_QUERY);

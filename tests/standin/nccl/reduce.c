@@ -44,6 +44,7 @@ const char *reduction_name(ncclRedOp_t reduction)
     static void function(void *destination, const void *const *sources, uint32_t n, size_t count, \
                          ncclRedOp_t reduction)                                                   \
     {                                                                                             \
+        /* NOLINTNEXTLINE(bugprone-macro-parentheses): a type */                                  \
         stored *to = destination;                                                                 \
                                                                                                   \
         for (size_t i = 0; i < count; i++) {                                                      \
@@ -71,6 +72,7 @@ const char *reduction_name(ncclRedOp_t reduction)
 #define TO_INT32(x) ((int32_t)(x))
 #define TO_UINT8(x) ((uint8_t)(x))
 
+/* NOLINTNEXTLINE(bugprone-signed-char-misuse): these are numbers */
 REDUCE_AS(reduce_i8, int8_t, int64_t, SAME, TO_INT8)
 REDUCE_AS(reduce_u8, uint8_t, uint64_t, SAME, TO_UINT8)
 REDUCE_AS(reduce_i32, int32_t, int64_t, SAME, TO_INT32)

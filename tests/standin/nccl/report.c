@@ -11,34 +11,42 @@
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static char last[REPORT_BYTES];
 
-static void say(int rank, const char *format, va_list arguments)
+/* Where the text begins after its rank. */
+static size_t rank_write(char text[REPORT_BYTES], int rank)
 {
-    char text[REPORT_BYTES];
-    int used = rank < 0 ? 0 : snprintf(text, sizeof(text), "rank %d: ", rank);
+    return rank < 0 ? 0 : (size_t)snprintf(text, REPORT_BYTES, "rank %d: ", rank);
+}
 
-    vsnprintf(text + used, sizeof(text) - (size_t)used, format, arguments);
+static void say(const char text[REPORT_BYTES])
+{
     pthread_mutex_lock(&lock);
-    memcpy(last, text, sizeof(last));
+    memcpy(last, text, strlen(text) + 1);
     pthread_mutex_unlock(&lock);
-    fprintf(stderr, "kvspan-nccl: %s\n", text);
+    (void)fprintf(stderr, "kvspan-nccl: %s\n", text);
 }
 
 void report(int rank, const char *format, ...)
 {
+    char text[REPORT_BYTES];
+    const size_t used = rank_write(text, rank);
     va_list arguments;
 
     va_start(arguments, format);
-    say(rank, format, arguments);
+    (void)vsnprintf(text + used, sizeof(text) - used, format, arguments);
     va_end(arguments);
+    say(text);
 }
 
 ncclResult_t report_misuse(ncclResult_t result, int rank, const char *format, ...)
 {
+    char text[REPORT_BYTES];
+    const size_t used = rank_write(text, rank);
     va_list arguments;
 
     va_start(arguments, format);
-    say(rank, format, arguments);
+    (void)vsnprintf(text + used, sizeof(text) - used, format, arguments);
     va_end(arguments);
+    say(text);
     if (settings_get()->aborts_on_misuse) {
         abort();
     }
@@ -57,6 +65,6 @@ const char *report_last(void)
 
 void report_unimplemented(const char *what)
 {
-    fprintf(stderr, "kvspan-nccl: %s is not implemented by this stand-in\n", what);
+    (void)fprintf(stderr, "kvspan-nccl: %s is not implemented by this stand-in\n", what);
     abort();
 }

@@ -43,13 +43,13 @@ static bool process_is_alive(int32_t process)
     if (kill(process, 0) != 0 && errno == ESRCH) {
         return false;
     }
-    snprintf(path, sizeof(path), "/proc/%d/stat", process);
+    (void)snprintf(path, sizeof(path), "/proc/%d/stat", process);
     file = fopen(path, "r");
     if (file) {
         if (fscanf(file, "%*d (%*[^)]) %c", &state) != 1) {
             state = 'R';
         }
-        fclose(file);
+        (void)fclose(file);
     }
     return state != 'Z' && state != 'X';
 }
@@ -68,7 +68,7 @@ static void stale_segments_remove(void)
         char name[sizeof(entry->d_name) + 1];
 
         if (sscanf(entry->d_name, "kvspan-nccl-%d-", &process) == 1 && !process_is_alive(process)) {
-            snprintf(name, sizeof(name), "/%s", entry->d_name);
+            (void)snprintf(name, sizeof(name), "/%s", entry->d_name);
             shm_unlink(name);
         }
     }
@@ -83,9 +83,10 @@ void segment_id_make(ncclUniqueId *id_out)
     stale_segments_remove();
     clock_gettime(CLOCK_REALTIME, &now);
     memset(id_out, 0, sizeof(*id_out));
-    snprintf(id_out->internal, sizeof(id_out->internal), "%s%d-%llx-%u", name_prefix, (int)getpid(),
-             (unsigned long long)now.tv_sec * 1000000000u + (unsigned long)now.tv_nsec,
-             atomic_fetch_add(&made, 1));
+    (void)snprintf(id_out->internal, sizeof(id_out->internal), "%s%d-%llx-%u", name_prefix,
+                   (int)getpid(),
+                   (unsigned long long)now.tv_sec * 1000000000u + (unsigned long)now.tv_nsec,
+                   atomic_fetch_add(&made, 1));
 }
 
 bool segment_id_name(const ncclUniqueId *id, char name_out[SEGMENT_NAME_BYTES])
@@ -95,7 +96,7 @@ bool segment_id_name(const ncclUniqueId *id, char name_out[SEGMENT_NAME_BYTES])
     if (!end || strncmp(id->internal, name_prefix, sizeof(name_prefix) - 1) != 0) {
         return false;
     }
-    strcpy(name_out, id->internal);
+    memcpy(name_out, id->internal, (size_t)(end - id->internal) + 1);
     return true;
 }
 
@@ -174,7 +175,7 @@ ncclResult_t seat_attach(const char *name, int rank, int rank_count, int device,
     }
     self->segment = mapped;
     self->segment_bytes = segment_size(rank_count);
-    snprintf(self->name, sizeof(self->name), "%s", name);
+    (void)snprintf(self->name, sizeof(self->name), "%s", name);
     self->hash = text_hash(name);
     self->rank = rank;
     self->rank_count = rank_count;
@@ -273,17 +274,17 @@ void seat_activity_text(const nccl_seat *self, int rank, char *text, size_t text
     const unsigned long long number = word & 0xffffffffffff;
 
     if (states[state]) {
-        snprintf(text, text_bytes, "rank %d %s", rank, states[state]);
+        (void)snprintf(text, text_bytes, "rank %d %s", rank, states[state]);
     } else if (!seat_peer_is_alive(self, rank)) {
-        snprintf(text, text_bytes, "rank %d is dead (process %d)", rank, member->process);
+        (void)snprintf(text, text_bytes, "rank %d is dead (process %d)", rank, member->process);
     } else if (word == 0) {
-        snprintf(text, text_bytes, "rank %d has begun nothing", rank);
+        (void)snprintf(text, text_bytes, "rank %d has begun nothing", rank);
     } else if (peer < 0) {
-        snprintf(text, text_bytes, "rank %d is at %s, collective #%llu", rank, operation_name(kind),
-                 number);
+        (void)snprintf(text, text_bytes, "rank %d is at %s, collective #%llu", rank,
+                       operation_name(kind), number);
     } else {
-        snprintf(text, text_bytes, "rank %d is at %s with rank %d", rank, operation_name(kind),
-                 peer);
+        (void)snprintf(text, text_bytes, "rank %d is at %s with rank %d", rank,
+                       operation_name(kind), peer);
     }
 }
 

@@ -10,7 +10,7 @@ static pthread_once_t once = PTHREAD_ONCE_INIT;
 
 static void refuse(const char *name, const char *text)
 {
-    fprintf(stderr, "kvspan-nccl: %s=%s is not understood\n", name, text);
+    (void)fprintf(stderr, "kvspan-nccl: %s=%s is not understood\n", name, text);
     abort();
 }
 

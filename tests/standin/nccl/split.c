@@ -5,6 +5,7 @@
 #include "standin/nccl/group.h"
 #include "standin/nccl/report.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -133,6 +134,7 @@ static nccl_birth *birth_create(ncclComm_t parent, ncclComm_t *child_out, bool h
 {
     nccl_birth *self = calloc(1, sizeof(*self));
 
+    assert(child_out);
     if (!self) {
         abort();
     }

@@ -260,38 +260,61 @@ START_TEST(every_reduction_of_every_type_is_right)
 }
 END_TEST
 
+enum {
+    ONE_THREADS_RANKS = 4,
+    ONE_THREADS_COUNT = 3
+};
+
+typedef struct one_threads_rank {
+    ncclComm_t comm;
+    cudaStream_t stream;
+    float *buffer;
+} one_threads_rank;
+
+static void gather_begin(world_rank *self, one_threads_rank *now, int rank)
+{
+    float host[ONE_THREADS_RANKS * ONE_THREADS_COUNT];
+
+    for (size_t i = 0; i < sizeof(host) / sizeof(host[0]); i++) {
+        host[i] = value(OPERATION_ALL_GATHER, rank, i % ONE_THREADS_COUNT);
+    }
+    cudaSetDevice(rank);
+    cudaStreamCreate(&now->stream);
+    now->buffer = world_upload(host, sizeof(host));
+    world_check(self, ncclAllGather(now->buffer + (size_t)rank * ONE_THREADS_COUNT, now->buffer,
+                                    ONE_THREADS_COUNT, ncclFloat32, now->comm,
+                                    now->stream) == ncclSuccess);
+}
+
+static void gather_end(world_rank *self, const one_threads_rank *now, int rank)
+{
+    float host[ONE_THREADS_RANKS * ONE_THREADS_COUNT];
+
+    cudaSetDevice(rank);
+    world_check(self, cudaStreamSynchronize(now->stream) == cudaSuccess);
+    world_download(host, now->buffer, sizeof(host));
+    for (size_t i = 0; i < sizeof(host) / sizeof(host[0]); i++) {
+        world_check(self, host[i] == value(OPERATION_ALL_GATHER, (int)(i / ONE_THREADS_COUNT),
+                                           i % ONE_THREADS_COUNT));
+    }
+    world_check(self, ncclCommDestroy(now->comm) == ncclSuccess);
+}
+
 /* One thread, a device per rank, as in a single-process program. */
 static void one_thread_for_all(world_rank *self)
 {
-    enum {
-        RANKS = 4
-    };
-    ncclComm_t comms[RANKS];
-    cudaStream_t streams[RANKS];
-    void *buffers[RANKS];
-    float host[RANKS * 3];
+    one_threads_rank ranks[ONE_THREADS_RANKS];
+    ncclComm_t comms[ONE_THREADS_RANKS];
 
-    world_check(self, ncclCommInitAll(comms, RANKS, NULL) == ncclSuccess);
+    world_check(self, ncclCommInitAll(comms, ONE_THREADS_RANKS, NULL) == ncclSuccess);
     world_check(self, ncclGroupStart() == ncclSuccess);
-    for (int r = 0; r < RANKS; r++) {
-        for (size_t i = 0; i < RANKS * 3; i++) {
-            host[i] = value(OPERATION_ALL_GATHER, r, i % 3);
-        }
-        cudaSetDevice(r);
-        cudaStreamCreate(&streams[r]);
-        buffers[r] = world_upload(host, sizeof(host));
-        world_check(self, ncclAllGather((float *)buffers[r] + r * 3, buffers[r], 3, ncclFloat32,
-                                        comms[r], streams[r]) == ncclSuccess);
+    for (int rank = 0; rank < ONE_THREADS_RANKS; rank++) {
+        ranks[rank].comm = comms[rank];
+        gather_begin(self, &ranks[rank], rank);
     }
     world_check(self, ncclGroupEnd() == ncclSuccess);
-    for (int r = 0; r < RANKS; r++) {
-        cudaSetDevice(r);
-        world_check(self, cudaStreamSynchronize(streams[r]) == cudaSuccess);
-        world_download(host, buffers[r], sizeof(host));
-        for (size_t i = 0; i < RANKS * 3; i++) {
-            world_check(self, host[i] == value(OPERATION_ALL_GATHER, (int)(i / 3), i % 3));
-        }
-        world_check(self, ncclCommDestroy(comms[r]) == ncclSuccess);
+    for (int rank = 0; rank < ONE_THREADS_RANKS; rank++) {
+        gather_end(self, &ranks[rank], rank);
     }
 }
 

@@ -195,13 +195,13 @@ static void windows(world_rank *self)
     world_check(self, (uintptr_t)memory % NCCL_WIN_REQUIRED_ALIGNMENT == 0);
     world_check(self, ncclCommWindowRegister(comm, memory + 8, 64, &window,
                                              NCCL_WIN_COLL_SYMMETRIC) == ncclInvalidArgument);
-    world_check(self, ncclCommWindowRegister(comm, memory, 2 * WINDOW_BYTES, &window,
+    world_check(self, ncclCommWindowRegister(comm, memory, WINDOW_BYTES + 1, &window,
                                              NCCL_WIN_COLL_SYMMETRIC) == ncclInvalidUsage);
     world_check(self, ncclCommWindowRegister(comm, memory, WINDOW_BYTES, &window,
                                              NCCL_WIN_COLL_SYMMETRIC) == ncclSuccess);
     world_check(self, window != NULL);
     /* In place, the send buffer's offset is another on every rank. */
-    world_check(self, ncclAllGather(memory + 4 * self->rank, memory, 1, ncclInt32, comm,
+    world_check(self, ncclAllGather(memory + (size_t)self->rank * 4, memory, 1, ncclInt32, comm,
                                     self->stream) == ncclSuccess);
     world_check(self, ncclAllGather(memory + 64, memory + 128, 1, ncclInt32, comm, self->stream) ==
                           ncclSuccess);
@@ -226,8 +226,8 @@ static void offset_differs(world_rank *self)
     world_check(self, ncclMemAlloc((void **)&memory, WINDOW_BYTES) == ncclSuccess);
     world_check(self, ncclCommWindowRegister(comm, memory, WINDOW_BYTES, &window,
                                              NCCL_WIN_COLL_SYMMETRIC) == ncclSuccess);
-    world_check(self, ncclAllGather(memory + 256 * self->rank, memory + 1024, 1, ncclInt32, comm,
-                                    self->stream) == ncclSuccess);
+    world_check(self, ncclAllGather(memory + (size_t)self->rank * 256, memory + 1024, 1, ncclInt32,
+                                    comm, self->stream) == ncclSuccess);
     for (int i = 0; i < 2000 && result == ncclSuccess; i++) {
         world_check(self, ncclCommGetAsyncError(comm, &result) == ncclSuccess);
         world_nap(1);

@@ -131,57 +131,73 @@ START_TEST(a_group_may_have_messages_collectives_communicators_and_streams)
 }
 END_TEST
 
-/* A graph of a broadcast from the last rank and a message to oneself, which runs three times. */
-static void replay(world_rank *self)
+enum {
+    REPLAY_COUNT = 8
+};
+
+typedef struct replay_buffers {
+    int32_t *from;
+    int32_t *to;
+    int32_t *mine;
+} replay_buffers;
+
+/* A graph of a broadcast from the last rank and a message to oneself. */
+static void replay_capture(world_rank *self, ncclComm_t comm, const replay_buffers *buffers,
+                           cudaGraphExec_t *runnable_out)
 {
-    enum {
-        COUNT = 8,
-        RUNS = 3
-    };
-    ncclComm_t comm = world_comm(self);
-    int32_t *from = message_make(self->rank, self->rank, COUNT);
-    int32_t *to = message_make(self->rank, 0, COUNT);
-    int32_t *mine = message_make(9, 9, COUNT);
-    int32_t *fresh = message_make(self->rank, 0, COUNT);
     const int root = self->rank_count - 1;
-    cudaGraphExec_t runnable;
     cudaGraph_t graph;
 
     world_check(self, cudaStreamBeginCapture(self->stream, cudaStreamCaptureModeThreadLocal) ==
                           cudaSuccess);
     world_check(self, ncclGroupStart() == ncclSuccess);
-    world_check(self, ncclBcast(to, COUNT, ncclInt32, root, comm, self->stream) == ncclSuccess);
-    world_check(self,
-                ncclSend(from, COUNT, ncclInt32, self->rank, comm, self->stream) == ncclSuccess);
-    world_check(self,
-                ncclRecv(mine, COUNT, ncclInt32, self->rank, comm, self->stream) == ncclSuccess);
+    world_check(self, ncclBcast(buffers->to, REPLAY_COUNT, ncclInt32, root, comm, self->stream) ==
+                          ncclSuccess);
+    world_check(self, ncclSend(buffers->from, REPLAY_COUNT, ncclInt32, self->rank, comm,
+                               self->stream) == ncclSuccess);
+    world_check(self, ncclRecv(buffers->mine, REPLAY_COUNT, ncclInt32, self->rank, comm,
+                               self->stream) == ncclSuccess);
     world_check(self, ncclGroupEnd() == ncclSuccess);
     world_check(self, cudaStreamEndCapture(self->stream, &graph) == cudaSuccess);
-    world_check(self, cudaGraphInstantiate(&runnable, graph, 0) == cudaSuccess);
-    world_check(self, message_is(to, self->rank, 0, COUNT));
-    for (int run = 0; run < RUNS; run++) {
-        /* Between runs the same communicator is used without a graph. */
-        world_check(self, ncclBcast(fresh, COUNT, ncclInt32, 0, comm, self->stream) == ncclSuccess);
-        world_check(self, cudaMemcpyAsync(to, fresh, COUNT * sizeof(*to), cudaMemcpyDeviceToDevice,
-                                          self->stream) == cudaSuccess);
-        world_check(self,
-                    cudaMemsetAsync(mine, 0, COUNT * sizeof(*mine), self->stream) == cudaSuccess);
-        if (self->rank == root) {
-            world_check(self, cudaMemsetAsync(to, run + 1, COUNT * sizeof(*to), self->stream) ==
-                                  cudaSuccess);
-        }
-        world_check(self, cudaGraphLaunch(runnable, self->stream) == cudaSuccess);
-        world_check(self, cudaStreamSynchronize(self->stream) == cudaSuccess);
-        world_check(self, message_is(mine, self->rank, self->rank, COUNT));
-        {
-            int32_t host = 0;
-
-            world_download(&host, to + COUNT - 1, sizeof(host));
-            world_check(self, host == 0x01010101 * (run + 1));
-        }
-    }
-    world_check(self, cudaGraphExecDestroy(runnable) == cudaSuccess);
+    world_check(self, cudaGraphInstantiate(runnable_out, graph, 0) == cudaSuccess);
     world_check(self, cudaGraphDestroy(graph) == cudaSuccess);
+    world_check(self, message_is(buffers->to, self->rank, 0, REPLAY_COUNT));
+}
+
+/* The root sends bytes that differ by run; before it, the communicator is used without a graph. */
+static void replay_once(world_rank *self, ncclComm_t comm, const replay_buffers *buffers,
+                        cudaGraphExec_t runnable, int run)
+{
+    const size_t bytes = REPLAY_COUNT * sizeof(int32_t);
+    int32_t last = 0;
+
+    world_check(self, ncclBcast(buffers->to, REPLAY_COUNT, ncclInt32, 0, comm, self->stream) ==
+                          ncclSuccess);
+    world_check(self, cudaMemsetAsync(buffers->mine, 0, bytes, self->stream) == cudaSuccess);
+    if (self->rank == self->rank_count - 1) {
+        world_check(self, cudaMemsetAsync(buffers->to, run, bytes, self->stream) == cudaSuccess);
+    }
+    world_check(self, cudaGraphLaunch(runnable, self->stream) == cudaSuccess);
+    world_check(self, cudaStreamSynchronize(self->stream) == cudaSuccess);
+    world_check(self, message_is(buffers->mine, self->rank, self->rank, REPLAY_COUNT));
+    world_download(&last, buffers->to + REPLAY_COUNT - 1, sizeof(last));
+    world_check(self, last == 0x01010101 * run);
+}
+
+static void replay(world_rank *self)
+{
+    ncclComm_t comm = world_comm(self);
+    const replay_buffers buffers = { .from = message_make(self->rank, self->rank, REPLAY_COUNT),
+                                     .to = message_make(self->rank, 0, REPLAY_COUNT),
+                                     .mine = message_make(9, 9, REPLAY_COUNT) };
+    cudaGraphExec_t runnable = NULL;
+
+    replay_capture(self, comm, &buffers, &runnable);
+    for (int run = 1; run <= 3 && !self->has_failed; run++) {
+        replay_once(self, comm, &buffers, runnable, run);
+    }
+    world_check(self, !self->has_failed);
+    world_check(self, cudaGraphExecDestroy(runnable) == cudaSuccess);
     world_check(self, ncclCommDestroy(comm) == ncclSuccess);
 }
 

@@ -13,7 +13,7 @@ enum {
 static void must(int is_right, const char *what)
 {
     if (!is_right) {
-        fprintf(stderr, "failed: %s\n", what);
+        (void)fprintf(stderr, "failed: %s\n", what);
         MPI_Abort(MPI_COMM_WORLD, 1);
     }
 }

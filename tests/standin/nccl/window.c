@@ -31,11 +31,11 @@ ncclResult_t ncclMemAlloc(void **ptr, size_t size)
     const size_t bytes = round_up(size);
     allocation *made;
 
-    if (result == ncclSuccess && (!ptr || size == 0)) {
-        result = report_misuse(ncclInvalidArgument, -1, "ncclMemAlloc: %zu bytes", size);
-    }
     if (result != ncclSuccess) {
         return result;
+    }
+    if (!ptr || size == 0) {
+        return report_misuse(ncclInvalidArgument, -1, "ncclMemAlloc: %zu bytes", size);
     }
     made = calloc(1, sizeof(*made));
     if (!made || cudaMalloc(&made->allocated, bytes) != cudaSuccess) {
@@ -98,7 +98,7 @@ ncclResult_t ncclMemFree(void *ptr)
         *place = found->next;
     }
     comms_unlock();
-    if (result == ncclSuccess) {
+    if (found && !registrant) {
         result = cudaFree(found->allocated) == cudaSuccess ? ncclSuccess : ncclUnhandledCudaError;
         free(found);
     }

@@ -43,7 +43,8 @@ void world_nap(int milliseconds)
 void world_note(world_rank *self, const char *file, int line, const char *what)
 {
     self->has_failed = true;
-    fprintf(stderr, "%s:%d: rank %d of %d: %s\n", file, line, self->rank, self->rank_count, what);
+    (void)fprintf(stderr, "%s:%d: rank %d of %d: %s\n", file, line, self->rank, self->rank_count,
+                  what);
 }
 
 void world_meet(world_rank *self)
@@ -160,17 +161,17 @@ world_result world_run(world_kind kind, int rank_count, world_body body,
     child = fork();
     if (child == 0) {
         dup2(fileno(text), STDERR_FILENO);
-        signal(SIGALRM, SIG_DFL); /* Check's would kill the process group */
+        (void)signal(SIGALRM, SIG_DFL); /* Check's would kill the process group */
         alarm(CHILD_SECONDS);
         environment_set(environment);
         exit(child_main(kind, rank_count, body));
     }
     waitpid(child, &status, 0);
     result.exit_code = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
-    rewind(text);
+    (void)rewind(text);
     length = fread(result.text, 1, sizeof(result.text) - 1, text);
     result.text[length] = '\0';
-    fclose(text);
+    (void)fclose(text);
     return result;
 }
 
