@@ -91,7 +91,7 @@ static cudaError_t node_append(stream_queue *queue, graph_node *awaited, work *w
     if (queue->capture->is_invalid) {
         return cudaErrorStreamCaptureInvalidated;
     }
-    if (what != NULL && what->is_collective) {
+    if (what != NULL && what->is_collective && !what->is_repeatable) {
         queue->capture->is_invalid = true;
         return cudaErrorStreamCaptureUnsupported; /* it cannot be run twice */
     }

@@ -48,6 +48,7 @@ static cudaError_t foreign_submit(cudaStream_t handle, const device_work *foreig
     }
     what->device_mask = UINT32_MAX; /* it may move data between devices */
     what->is_collective = true;
+    what->is_repeatable = foreign->is_repeatable;
     return capture_submit(queue, what, what->name);
 }
 
@@ -61,6 +62,21 @@ cudaError_t device_work_enqueue(cudaStream_t stream, const device_work *foreign)
         foreign->release(foreign->context);
     }
     return call_end(error);
+}
+
+uint64_t device_work_mark(cudaStream_t stream)
+{
+    uint64_t mark = 0;
+
+    if (call_begin(NULL, CALL_USES_DEVICE) == cudaSuccess) {
+        const stream_queue *queue = stream_find(stream);
+
+        if (queue != NULL && queue->device == device_current() && queue->last != NULL) {
+            mark = queue->last->enqueued;
+        }
+    }
+    call_end(cudaSuccess);
+    return mark;
 }
 
 bool device_work_is_device_memory(const void *address, size_t bytes, bool is_any_device)

@@ -8,6 +8,7 @@
 #include <cuda_runtime_api.h>
 
 #include <stdbool.h>
+#include <stdint.h>
 
 typedef enum device_work_state {
     DEVICE_WORK_DONE,
@@ -19,15 +20,21 @@ typedef struct device_work {
     /* Called in stream order, with device memory readable and writable, until it does not wait.
      * Must not block and must not call the CUDA runtime. */
     device_work_state (*run)(void *context);
-    /* Called once when it will not be run (again): done, failed, or its stream is gone. */
+    /* Called once when it will not be run (again): done, failed, or its stream or graph is gone. */
     void (*release)(void *context);
     void *context;
     const char *name; /* static; for the record of what ran when */
+    /* A graph may call it again after it was done; work that is not cannot be captured. */
+    bool is_repeatable;
 } device_work;
 
 /* Puts work at the end of a stream of the calling thread's current device. release is called in any
  * case, at once where the work was refused. A stream that is captured refuses it. */
 cudaError_t device_work_enqueue(cudaStream_t stream, const device_work *work);
+
+/* Another number after each thing that is put on a stream; 0: nothing was yet, or no stream of the
+ * current device. */
+uint64_t device_work_mark(cudaStream_t stream);
 
 /* Whether [address, address + bytes) is live device memory of the calling thread's current device
  * (or memory of any device if is_any_device). */

@@ -35,6 +35,7 @@ typedef struct work {
     const char *name;     /* for the record; outlives the work */
     uint32_t device_mask; /* whose memory it accesses; 0: it runs on the host */
     bool is_collective;   /* may wait for other devices and processes */
+    bool is_repeatable;   /* though it is collective: a graph may run it again */
 } work;
 
 typedef struct operation {
