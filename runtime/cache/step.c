@@ -167,11 +167,8 @@ static kvspan_status copy_pages(kvspan_cache *cache, kvspan_stream stream, kvspa
 static kvspan_status bring_to_device(kvspan_cache *cache, kvspan_stream stream, kvspan_error *error)
 {
     kvspan_device_table *const table = &cache->table;
-    kvspan_status status = kvspan_cache_await_slot(cache, cache->replica.epoch, error);
+    kvspan_status status = kvspan_cache_follow(cache, stream, error);
 
-    if (status == KVSPAN_OK) {
-        status = kvspan_cache_follow(cache, stream, error);
-    }
     if (status != KVSPAN_OK) {
         return status;
     }
@@ -221,6 +218,12 @@ kvspan_status kvspan_step_begin(kvspan_cache *cache, kvspan_step *step, kvspan_s
 
     if (status != KVSPAN_OK) {
         return status;
+    }
+    /* Between the message and the beginning of its step nothing may wait: a wait hears of other
+     * ranks that have ended it already. */
+    status = kvspan_cache_await_slot(cache, cache->replica.epoch + 1, error);
+    if (status != KVSPAN_OK) {
+        return kvspan_cache_spend(cache, status, error);
     }
     if (cache->settings.config.control == KVSPAN_REPLICATED) {
         status = write_own_step(cache, step, &message, &bytes, error);

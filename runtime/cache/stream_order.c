@@ -88,12 +88,15 @@ static kvspan_status await_work(device_work *work, uint32_t timeout_ms, kvspan_e
 kvspan_status kvspan_cache_await_slot(kvspan_cache *cache, uint64_t epoch, kvspan_error *error)
 {
     const uint32_t deadline_ms = cache->settings.config.deadline_ms;
-    device_work work = { .cache = cache,
-                         .event = kvspan_device_table_past(&cache->table, epoch),
-                         .is_event = true };
-    bool is_done = cache->device->host_memory != 0;
-    kvspan_status status = is_done ? KVSPAN_OK : test_work(&work, &is_done, error);
+    device_work work = { .cache = cache, .is_event = true };
+    bool is_done = false;
+    kvspan_status status;
 
+    if (!cache->arena || cache->device->host_memory) {
+        return KVSPAN_OK;
+    }
+    work.event = kvspan_device_table_past(&cache->table, epoch);
+    status = test_work(&work, &is_done, error);
     if (status == KVSPAN_OK && !is_done) {
         status = await_work(&work, deadline_ms, error);
     }

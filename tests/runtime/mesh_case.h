@@ -41,14 +41,16 @@ typedef struct mesh_case {
     uint32_t
         second_kv_heads; /* layer 1 is a layer group of its own, of so many kv heads; 0 = not */
     uint32_t second_window;
-    int forks; /* the last sequence starts as a fork of the third */
+    int forks;              /* the last sequence starts as a fork of the third */
+    uint64_t deferred_seed; /* 0 = the best device here; else a deferred one, of all three modes */
 } mesh_case;
 
 /* The bits of every row of O, hashed; 0 = not computed. Sequence by its number within a step group.
  */
 typedef struct mesh_rows {
     uint64_t hashes[MESH_CASE_SEQUENCES][MESH_CASE_TOKENS][MESH_CASE_LAYERS][MESH_CASE_HEADS];
-    uint64_t count; /* rows checked */
+    uint64_t count;    /* rows checked */
+    uint64_t overlaps; /* of exchanges with attention, on a deferred device */
 } mesh_rows;
 
 /* Runs one rank. On failure writes what went wrong and returns 0. rows_out: this rank's alone. */
