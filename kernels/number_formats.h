@@ -12,7 +12,9 @@
 #include <stdint.h>
 #include <string.h>
 
-static inline float kvspan_f32_from_bits(uint32_t bits)
+#include "kernels/device_code.h"
+
+KVSPAN_DEVICE_CODE static inline float kvspan_f32_from_bits(uint32_t bits)
 {
     float result;
 
@@ -20,7 +22,7 @@ static inline float kvspan_f32_from_bits(uint32_t bits)
     return result;
 }
 
-static inline uint32_t kvspan_bits_from_f32(float value)
+KVSPAN_DEVICE_CODE static inline uint32_t kvspan_bits_from_f32(float value)
 {
     uint32_t bits;
 
@@ -29,14 +31,14 @@ static inline uint32_t kvspan_bits_from_f32(float value)
 }
 
 /* Exact: bf16 is the upper half of an f32. */
-static inline float kvspan_f32_from_bf16(uint16_t value)
+KVSPAN_DEVICE_CODE static inline float kvspan_f32_from_bf16(uint16_t value)
 {
     return kvspan_f32_from_bits((uint32_t)value << 16);
 }
 
 /* What is beyond the largest bf16 becomes infinity; a NaN is made quiet and keeps sign and upper
  * payload. */
-static inline uint16_t kvspan_bf16_from_f32(float value)
+KVSPAN_DEVICE_CODE static inline uint16_t kvspan_bf16_from_f32(float value)
 {
     const uint32_t bits = kvspan_bits_from_f32(value);
 
@@ -49,7 +51,7 @@ static inline uint16_t kvspan_bf16_from_f32(float value)
 /* The code of an f32's magnitude (no sign, no NaN) in a float of fewer bits, as if its exponent had
  * no upper end: a caller caps it. Rounding up carries from subnormal to normal and from one
  * exponent to the next by itself. */
-static inline uint32_t kvspan_narrow_magnitude(uint32_t magnitude, uint32_t mantissa_bits,
+KVSPAN_DEVICE_CODE static inline uint32_t kvspan_narrow_magnitude(uint32_t magnitude, uint32_t mantissa_bits,
                                                uint32_t bias)
 {
     const uint32_t exponent = magnitude >> 23;
@@ -69,7 +71,7 @@ static inline uint32_t kvspan_narrow_magnitude(uint32_t magnitude, uint32_t mant
 }
 
 /* Exact; `code` without its sign, neither infinity nor NaN. */
-static inline float kvspan_widen_magnitude(uint32_t code, uint32_t mantissa_bits, uint32_t bias)
+KVSPAN_DEVICE_CODE static inline float kvspan_widen_magnitude(uint32_t code, uint32_t mantissa_bits, uint32_t bias)
 {
     const uint32_t exponent = code >> mantissa_bits;
     const uint32_t mantissa = code & ((1u << mantissa_bits) - 1);
@@ -80,7 +82,7 @@ static inline float kvspan_widen_magnitude(uint32_t code, uint32_t mantissa_bits
     return kvspan_f32_from_bits((exponent + 127 - bias) << 23 | mantissa << (23 - mantissa_bits));
 }
 
-static inline float kvspan_f32_from_f16(uint16_t value)
+KVSPAN_DEVICE_CODE static inline float kvspan_f32_from_f16(uint16_t value)
 {
     const uint32_t magnitude = value & 0x7fffu;
     const uint32_t bits = magnitude >= 0x7c00u
@@ -90,7 +92,7 @@ static inline float kvspan_f32_from_f16(uint16_t value)
     return kvspan_f32_from_bits(bits | (value & 0x8000u) << 16);
 }
 
-static inline uint16_t kvspan_f16_from_f32(float value)
+KVSPAN_DEVICE_CODE static inline uint16_t kvspan_f16_from_f32(float value)
 {
     const uint32_t bits = kvspan_bits_from_f32(value);
     const uint32_t magnitude = bits & 0x7fffffffu;
@@ -105,7 +107,7 @@ static inline uint16_t kvspan_f16_from_f32(float value)
     return (uint16_t)(code | (bits >> 16 & 0x8000u));
 }
 
-static inline float kvspan_f32_from_e4m3(uint8_t value)
+KVSPAN_DEVICE_CODE static inline float kvspan_f32_from_e4m3(uint8_t value)
 {
     const uint32_t magnitude = value & 0x7fu;
     const uint32_t bits = magnitude == 0x7fu
@@ -115,7 +117,7 @@ static inline float kvspan_f32_from_e4m3(uint8_t value)
     return kvspan_f32_from_bits(bits | (value & 0x80u) << 24);
 }
 
-static inline uint8_t kvspan_e4m3_from_f32(float value)
+KVSPAN_DEVICE_CODE static inline uint8_t kvspan_e4m3_from_f32(float value)
 {
     const uint32_t bits = kvspan_bits_from_f32(value);
     const uint32_t magnitude = bits & 0x7fffffffu;
@@ -128,13 +130,13 @@ static inline uint8_t kvspan_e4m3_from_f32(float value)
     return (uint8_t)(code | (bits >> 24 & 0x80u));
 }
 
-static inline float kvspan_f32_from_e5m2(uint8_t value)
+KVSPAN_DEVICE_CODE static inline float kvspan_f32_from_e5m2(uint8_t value)
 {
     /* e5m2 is the upper half of an f16. */
     return kvspan_f32_from_f16((uint16_t)(value << 8));
 }
 
-static inline uint8_t kvspan_e5m2_from_f32(float value)
+KVSPAN_DEVICE_CODE static inline uint8_t kvspan_e5m2_from_f32(float value)
 {
     const uint32_t bits = kvspan_bits_from_f32(value);
     const uint32_t magnitude = bits & 0x7fffffffu;
@@ -148,7 +150,7 @@ static inline uint8_t kvspan_e5m2_from_f32(float value)
 }
 
 /* Saturates to ±127: −128 is never made, so that a vector and its negative quantise alike. NaN
- * gives 0. */
+ * gives 0. Not for devices, where a volatile lies in memory and one instruction rounds. */
 static inline int8_t kvspan_i8_from_f32(float value)
 {
     const float whole = 12582912.0f; /* 1.5 · 2^23: to add it rounds to a whole number */

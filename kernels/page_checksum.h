@@ -11,12 +11,14 @@
 
 #include <stdint.h>
 
+#include "kernels/device_code.h"
+
 /* Odd: the key of a half at the k-th odd number is this times that, modulo 2^32. */
 #define KVSPAN_CHECKSUM_LOW_KEY  0x9e3779b1u
 #define KVSPAN_CHECKSUM_HIGH_KEY 0x85ebca77u
 
 /* The term of one word; `index` counts the page's words from 0. */
-static inline uint64_t kvspan_checksum_term(uint64_t word, uint64_t index)
+KVSPAN_DEVICE_CODE static inline uint64_t kvspan_checksum_term(uint64_t word, uint64_t index)
 {
     const uint32_t place = (uint32_t)(2 * index + 1);
     const uint32_t low = (uint32_t)word + KVSPAN_CHECKSUM_LOW_KEY * place;
@@ -27,7 +29,7 @@ static inline uint64_t kvspan_checksum_term(uint64_t word, uint64_t index)
 
 /* Spreads the sum over all bits (the finaliser of David Stafford's "Better Bit Mixing", variant
  * 13). */
-static inline uint64_t kvspan_checksum_finish(uint64_t sum)
+KVSPAN_DEVICE_CODE static inline uint64_t kvspan_checksum_finish(uint64_t sum)
 {
     sum = (sum ^ sum >> 30) * 0xbf58476d1ce4e5b9u;
     sum = (sum ^ sum >> 27) * 0x94d049bb133111ebu;

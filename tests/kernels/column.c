@@ -36,6 +36,12 @@ static const kernel_column columns[] = {
     CPU_COLUMN("avx2", KVSPAN_ISA_AVX2, 2.0),
     CPU_COLUMN("avx512", KVSPAN_ISA_AVX512, 2.0),
     CPU_COLUMN("avx512_bf16", KVSPAN_ISA_AVX512_BF16, 3.0),
+    { .name = "cuda",
+      .device = "cuda",
+      .naive_factor = 3.0,
+      .ulp_factor = 2.0,
+      .lse_absolute = 2e-6,
+      .lse_relative = 1e-5 },
 };
 
 const kernel_column *column_under_test(void)
@@ -52,17 +58,26 @@ const kernel_column *column_under_test(void)
     return NULL;
 }
 
-kvspan_device *column_device_open(void)
+static kvspan_status open_device(const kernel_column *column, kvspan_device **device_out,
+                                 kvspan_error *error)
 {
-    const kernel_column *const column = column_under_test();
     const kvspan_cpu_config config = { .size = sizeof(config),
                                        .thread_count = CPU_THREADS,
                                        .isa = column->isa };
+
+    if (strcmp(column->device, "cuda") == 0) {
+        return column_open_cuda(device_out, error);
+    }
+    return strcmp(column->device, "cpu") == 0
+               ? kvspan_device_open_cpu(&config, device_out, error)
+               : kvspan_device_open(column->device, 0, device_out, error);
+}
+
+kvspan_device *column_device_open(void)
+{
     kvspan_error error = { .status = KVSPAN_OK };
     kvspan_device *device = NULL;
-    const kvspan_status status = strcmp(column->device, "cpu") == 0
-                                     ? kvspan_device_open_cpu(&config, &device, &error)
-                                     : kvspan_device_open(column->device, 0, &device, &error);
+    const kvspan_status status = open_device(column_under_test(), &device, &error);
 
     if (status == KVSPAN_ERR_UNSUPPORTED) {
         (void)printf("%s\n", error.message);
@@ -166,22 +181,4 @@ void column_plane_end(column_plane *plane)
 {
     free(plane->pages);
     *plane = (column_plane){ 0 };
-}
-
-void column_append_tokens(const kvspan_append_tokens_args *args, kvspan_role role,
-                          uint32_t page_count)
-{
-    const kvspan_plane_view *canonical = &args->plane;
-    const kvspan_layer_group group =
-        role == KVSPAN_KEY ? column_group(canonical, NULL) : column_group(NULL, canonical);
-    kvspan_append_tokens_args own = *args;
-    kvspan_device *device = column_device_open();
-    column_plane plane = column_plane_begin(device, &group, role, canonical,
-                                            args->rows.rule.page_tokens, page_count);
-
-    own.plane = plane.view;
-    ck_assert_int_eq(device->kernels->append_tokens(device, &own, NULL, NULL), KVSPAN_OK);
-    column_plane_write_back(device, &plane);
-    column_plane_end(&plane);
-    kvspan_device_close(device);
 }

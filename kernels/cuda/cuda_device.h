@@ -1,0 +1,53 @@
+/** @file
+ * A GPU as a device, and what the operations of its column need of it.
+ */
+#ifndef KVSPAN_KERNELS_CUDA_CUDA_DEVICE_H
+#define KVSPAN_KERNELS_CUDA_CUDA_DEVICE_H
+
+#include "kernels/device.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+enum {
+    KVSPAN_CUDA_CHECKSUM_PARTS = 8192, /* sums of one launch of checksum_pages */
+    KVSPAN_CUDA_LIST_BYTES = 3584      /* of a list among a launch's arguments, 4 KiB in all */
+};
+
+/* What one launch of a kernel is. */
+typedef struct kvspan_cuda_launch {
+    const void *kernel; /* its host function */
+    const char *name;
+    uint64_t block_count; /* 0: nothing to do */
+    uint32_t thread_count;
+    uint32_t shared_bytes; /* dynamic */
+} kvspan_cuda_launch;
+
+/* Launches a kernel that takes one struct as its argument. CUDA. */
+kvspan_status kvspan_cuda_launch_run(kvspan_device *device, const kvspan_cuda_launch *launch,
+                                     const void *argument, kvspan_stream stream,
+                                     kvspan_error *error);
+
+/* Waits, asking again and again, until all that is enqueued on the stream is done; for at most a
+ * minute. CUDA. */
+kvspan_status kvspan_cuda_wait(kvspan_device *device, kvspan_stream stream, kvspan_error *error);
+
+/* Pinned memory of the device's own, for KVSPAN_CUDA_CHECKSUM_PARTS sums; kernels write to it. */
+uint64_t *kvspan_cuda_checksum_parts(kvspan_device *device);
+
+/* The widest word of 16, 4 or 1 bytes that all numbers (addresses, strides, sizes), given by their
+ * bitwise or, are multiples of. */
+static inline uint32_t kvspan_cuda_word_bytes(uint64_t all)
+{
+    if (all % 16 == 0) {
+        return 16;
+    }
+    return all % 4 == 0 ? 4 : 1;
+}
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

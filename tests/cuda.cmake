@@ -1,0 +1,34 @@
+# Programs that use device "cuda". They are linked against the real libraries and run on stand-ins
+# of the same names where the library path says so.
+
+# The column from its objects: libkvspan_cuda would bring a second libkvspan.
+kvspan_library(kvspan_cuda_static STATIC kvspan_kernels_cuda)
+
+# Where the stand-ins of libcudart and libnccl are built.
+set(KVSPAN_STANDIN_LIB ${CMAKE_BINARY_DIR}/tests/standin/lib)
+
+# What a GPU may do in any order, and when its copies happen: each is run.
+set(cuda_schedules sequential reversed random races)
+set(cuda_schedule_sequential KVSPAN_PTX_ORDER=sequential KVSPAN_PTX_COPIES=late)
+set(cuda_schedule_reversed KVSPAN_PTX_ORDER=reversed KVSPAN_PTX_COPIES=early)
+set(cuda_schedule_random KVSPAN_PTX_ORDER=random:1 KVSPAN_PTX_COPIES=random)
+set(cuda_schedule_races KVSPAN_PTX_ORDER=random:2 KVSPAN_PTX_COPIES=early KVSPAN_PTX_RACES=1)
+
+# kvspan_cuda_test(FOLDER NAME [SOURCES file …]): a suite on device "cuda": FOLDER.NAME.cuda.SCHEDULE
+# on the stand-ins, FOLDER.NAME.gpu on the machine's GPU.
+function(kvspan_cuda_test folder name)
+    cmake_parse_arguments(TEST "" "" "SOURCES" ${ARGN})
+    set(program test_${folder}_${name}_cuda)
+    add_executable(${program} test_${name}.c ${TEST_SOURCES})
+    target_link_libraries(${program} PRIVATE kvspan_cuda_static test_support)
+    kvspan_link_cuda(${program})
+    foreach(schedule IN LISTS cuda_schedules)
+        add_test(NAME ${folder}.${name}.cuda.${schedule} COMMAND ${program})
+        set_tests_properties(${folder}.${name}.cuda.${schedule} PROPERTIES LABELS standin
+            TIMEOUT 300 SKIP_RETURN_CODE 77
+            ENVIRONMENT "KVSPAN_TEST_COLUMN=cuda;LD_LIBRARY_PATH=${KVSPAN_STANDIN_LIB};${cuda_schedule_${schedule}}")
+    endforeach()
+    add_test(NAME ${folder}.${name}.gpu COMMAND ${program})
+    set_tests_properties(${folder}.${name}.gpu PROPERTIES LABELS gpu TIMEOUT 300
+        SKIP_RETURN_CODE 77 ENVIRONMENT KVSPAN_TEST_COLUMN=cuda)
+endfunction()
