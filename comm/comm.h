@@ -77,7 +77,8 @@ typedef struct kvspan_condition {
     kvspan_status (*test)(void *context, bool *done_out, kvspan_error *error); /* must not wait */
     void *context;
     const kvspan_group *members; /* without whom it may never come true; NULL: this rank alone */
-    uint64_t late_ns; /* of the clock: from then on one of the members is late; 0 = never */
+    uint64_t late_ns; /* of the clock: from then on one of the members is late; 0 = never. Read
+                       * again after each test */
 } kvspan_condition;
 
 /* Waits until the condition is true, as kvspan_comm_wait() waits for requests. TIMEOUT: not yet,

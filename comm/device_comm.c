@@ -2,6 +2,7 @@
 
 #include <assert.h>
 
+#include "comm/agree.h"
 #include "comm/clock.h"
 #include "comm/state.h"
 
@@ -9,15 +10,17 @@ kvspan_status kvspan_device_comm_create(kvspan_comm *comm, const kvspan_device_v
                                         uint32_t max_members, uint32_t timeout_ms,
                                         kvspan_device_comm **out, kvspan_error *error)
 {
+    static const kvspan_comm_services services = { .all_gather = kvspan_agree_all_gather,
+                                                   .await = kvspan_comm_await };
     const kvspan_device_backend *const backend = &comm->device_backend;
     kvspan_status status;
 
     if (verbs->is_host_memory) {
         status = kvspan_host_comm_create(comm, max_members, out, error);
     } else if (backend->create) {
-        status = backend->create(backend->context, comm, verbs, max_members, out, error);
+        status = backend->create(backend->context, &services, out, error);
     } else {
-        status = kvspan_staged_comm_create(comm, verbs, max_members, out, error);
+        status = kvspan_staged_comm_create(comm, max_members, out, error);
     }
     if (status == KVSPAN_OK) {
         (*out)->comm = comm;
@@ -25,6 +28,11 @@ kvspan_status kvspan_device_comm_create(kvspan_comm *comm, const kvspan_device_v
         (*out)->timeout_ms = timeout_ms;
     }
     return status;
+}
+
+const char *kvspan_device_comm_backend(const kvspan_comm *comm)
+{
+    return comm->device_backend.create ? comm->device_backend.name : "none";
 }
 
 void kvspan_device_comm_destroy(kvspan_device_comm *self)
@@ -40,10 +48,20 @@ kvspan_status kvspan_device_comm_prepare(kvspan_device_comm *self, const kvspan_
     return self->ops->prepare(self, group, axis, error);
 }
 
-kvspan_status kvspan_device_comm_register(kvspan_device_comm *self, void *arena, uint64_t bytes,
-                                          kvspan_error *error)
+kvspan_status kvspan_device_comm_take_arena(kvspan_device_comm *self, uint64_t bytes,
+                                            unsigned char **arena_out, kvspan_error *error)
 {
-    return self->ops->register_arena(self, arena, bytes, error);
+    kvspan_status status = KVSPAN_OK;
+
+    assert(!self->arena);
+    if (bytes > 0) {
+        self->arena_bytes = bytes;
+        status = self->ops->take_arena(self, error);
+    }
+    if (status == KVSPAN_OK) {
+        *arena_out = self->arena;
+    }
+    return status;
 }
 
 /* Any change of what is exchanged, or of its order, changes the hash. */

@@ -15,6 +15,9 @@
 typedef struct kvspan_device_verbs {
     kvspan_device *device;
     int is_host_memory; /* the device's memory is the host's and its calls are synchronous */
+    kvspan_status (*allocate)(kvspan_device *device, uint64_t bytes, void **data_out,
+                              kvspan_error *error);
+    void (*release)(kvspan_device *device, void *data, uint64_t bytes);
     kvspan_status (*allocate_pinned)(kvspan_device *device, uint64_t bytes, void **data_out,
                                      kvspan_error *error);
     void (*release_pinned)(kvspan_device *device, void *data, uint64_t bytes);
@@ -45,16 +48,15 @@ typedef struct kvspan_device_comm_ops {
      * is none or several. Collective over the group. */
     kvspan_status (*prepare)(kvspan_device_comm *self, const kvspan_group *group, const char *axis,
                              kvspan_error *error);
-    /* All exchanges are of this device memory, as long as self lives. */
-    kvspan_status (*register_arena)(kvspan_device_comm *self, void *arena, uint64_t bytes,
-                                    kvspan_error *error);
+    /* Takes self->arena of arena_bytes, at least 1. After prepare. */
+    kvspan_status (*take_arena)(kvspan_device_comm *self, kvspan_error *error);
     kvspan_status (*exchange)(kvspan_device_comm *self, const kvspan_device_exchange *exchange,
                               kvspan_stream stream, kvspan_error *error);
     /* Failures that have come up meanwhile. Never waits. */
     kvspan_status (*poll)(kvspan_device_comm *self, kvspan_error *error);
     /* Ends whatever is under way, on this rank; nothing but destroy may follow. Bounded in time. */
     void (*abort)(kvspan_device_comm *self);
-    /* Bounded in time. */
+    /* Gives the arena back too. Bounded in time. */
     void (*destroy)(kvspan_device_comm *self);
 } kvspan_device_comm_ops;
 
@@ -64,19 +66,33 @@ struct kvspan_device_comm {
     kvspan_comm *comm;
     kvspan_device_verbs verbs;
     uint32_t timeout_ms; /* of every wait */
+    unsigned char *arena;
+    uint64_t arena_bytes;
     uint64_t order;      /* rolling hash of all exchanges, equal on ranks that took part in them */
     uint64_t count;      /* exchanges so far */
     kvspan_group last;   /* whose the last one was */
     uint64_t last_ns;    /* when it was issued */
+    bool fails_alone;    /* prepare has failed where the other members cannot know */
+    bool is_peer_lost;   /* a backend has seen that a peer is gone, though not which */
     uint64_t sent_bytes; /* to other ranks, by backends that do not send through comm */
     uint64_t sent_messages;
 };
 
+/* What comm does for a backend that is in another library. */
+typedef struct kvspan_comm_services {
+    kvspan_status (*all_gather)(kvspan_comm *comm, const kvspan_group *group, const void *mine,
+                                size_t bytes, void *all_out, uint32_t timeout_ms,
+                                kvspan_error *error);
+    kvspan_status (*await)(kvspan_comm *comm, const kvspan_condition *condition,
+                           uint32_t timeout_ms, kvspan_error *error);
+} kvspan_comm_services;
+
 /* What a backend on a communicator gives: kvspan_comm.device_backend. */
 typedef struct kvspan_device_backend {
-    /* max_members: of any exchange. */
-    kvspan_status (*create)(void *context, kvspan_comm *comm, const kvspan_device_verbs *verbs,
-                            uint32_t max_members, kvspan_device_comm **out, kvspan_error *error);
+    const char *name;
+    /* Not collective. */
+    kvspan_status (*create)(void *context, const kvspan_comm_services *services,
+                            kvspan_device_comm **out, kvspan_error *error);
     void (*destroy)(void *context); /* by kvspan_comm_destroy() */
     void *context;
 } kvspan_device_backend;
@@ -85,13 +101,18 @@ typedef struct kvspan_device_backend {
 kvspan_status kvspan_device_comm_create(kvspan_comm *comm, const kvspan_device_verbs *verbs,
                                         uint32_t max_members, uint32_t timeout_ms,
                                         kvspan_device_comm **out, kvspan_error *error);
+/* The name of the backend that is on the communicator, "none" without one. */
+const char *kvspan_device_comm_backend(const kvspan_comm *comm);
+
 /* May be NULL. */
 void kvspan_device_comm_destroy(kvspan_device_comm *self);
 
 kvspan_status kvspan_device_comm_prepare(kvspan_device_comm *self, const kvspan_group *group,
                                          const char *axis, kvspan_error *error);
-kvspan_status kvspan_device_comm_register(kvspan_device_comm *self, void *arena, uint64_t bytes,
-                                          kvspan_error *error);
+
+/* Device memory that all exchanges are of, as long as self lives: the same bytes on every rank. */
+kvspan_status kvspan_device_comm_take_arena(kvspan_device_comm *self, uint64_t bytes,
+                                            unsigned char **arena_out, kvspan_error *error);
 
 /* Part of member i: all + offsets[i], counts[i] bytes. This rank's own part is in place already. */
 kvspan_status kvspan_device_comm_all_gather(kvspan_device_comm *self, const kvspan_group *group,
@@ -111,8 +132,7 @@ void kvspan_device_comm_abort(kvspan_device_comm *self);
 /* The two backends that are always there. */
 kvspan_status kvspan_host_comm_create(kvspan_comm *comm, uint32_t max_members,
                                       kvspan_device_comm **out, kvspan_error *error);
-kvspan_status kvspan_staged_comm_create(kvspan_comm *comm, const kvspan_device_verbs *verbs,
-                                        uint32_t max_members, kvspan_device_comm **out,
-                                        kvspan_error *error);
+kvspan_status kvspan_staged_comm_create(kvspan_comm *comm, uint32_t max_members,
+                                        kvspan_device_comm **out, kvspan_error *error);
 
 #endif

@@ -18,14 +18,14 @@ static kvspan_status prepare(kvspan_device_comm *self, const kvspan_group *group
     return KVSPAN_OK;
 }
 
-static kvspan_status register_arena(kvspan_device_comm *self, void *arena, uint64_t bytes,
-                                    kvspan_error *error)
+static kvspan_status take_arena(kvspan_device_comm *self, kvspan_error *error)
 {
-    (void)self;
-    (void)arena;
-    (void)bytes;
-    (void)error;
-    return KVSPAN_OK;
+    void *arena = NULL;
+    const kvspan_status status =
+        self->verbs.allocate(self->verbs.device, self->arena_bytes, &arena, error);
+
+    self->arena = arena;
+    return status;
 }
 
 static kvspan_status exchange(kvspan_device_comm *self, const kvspan_device_exchange *it,
@@ -59,6 +59,10 @@ static void destroy(kvspan_device_comm *self)
 {
     host_comm *const host = (host_comm *)(void *)self;
 
+    /* Messages left to the transport may still be read from the arena. */
+    if (self->arena && kvspan_comm_abandoned(self->comm) == 0) {
+        self->verbs.release(self->verbs.device, self->arena, self->arena_bytes);
+    }
     kvspan_exchange_fini(&host->exchange);
     free(host);
 }
@@ -66,7 +70,7 @@ static void destroy(kvspan_device_comm *self)
 static const kvspan_device_comm_ops host_ops = {
     .name = "host",
     .prepare = prepare,
-    .register_arena = register_arena,
+    .take_arena = take_arena,
     .exchange = exchange,
     .poll = poll,
     .abort = abort_exchanges,

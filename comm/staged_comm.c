@@ -11,10 +11,8 @@
 typedef struct staged_comm {
     kvspan_device_comm base;
     kvspan_exchange exchange;
-    unsigned char *arena;
-    unsigned char *mirror; /* pinned [bytes] */
-    uint64_t bytes;
-    kvspan_stream stream; /* that test_stream() asks */
+    unsigned char *mirror; /* pinned, of the arena's bytes */
+    kvspan_stream stream;  /* that test_stream() asks */
 } staged_comm;
 
 static kvspan_status prepare(kvspan_device_comm *self, const kvspan_group *group, const char *axis,
@@ -27,27 +25,29 @@ static kvspan_status prepare(kvspan_device_comm *self, const kvspan_group *group
     return KVSPAN_OK;
 }
 
-static kvspan_status register_arena(kvspan_device_comm *self, void *arena, uint64_t bytes,
-                                    kvspan_error *error)
+static kvspan_status take_arena(kvspan_device_comm *self, kvspan_error *error)
 {
     staged_comm *const staged = (staged_comm *)(void *)self;
+    const kvspan_device_verbs *const verbs = &self->verbs;
+    void *arena = NULL;
     void *mirror = NULL;
-    const kvspan_status status =
-        self->verbs.allocate_pinned(self->verbs.device, bytes, &mirror, error);
+    kvspan_status status = verbs->allocate(verbs->device, self->arena_bytes, &arena, error);
 
     if (status == KVSPAN_OK) {
-        staged->arena = arena;
+        self->arena = arena;
+        status = verbs->allocate_pinned(verbs->device, self->arena_bytes, &mirror, error);
+    }
+    if (status == KVSPAN_OK) {
         staged->mirror = mirror;
-        staged->bytes = bytes;
     }
     return status;
 }
 
 static unsigned char *mirror_of(const staged_comm *staged, const unsigned char *data)
 {
-    const uint64_t offset = (uint64_t)(data - staged->arena);
+    const uint64_t offset = (uint64_t)(data - staged->base.arena);
 
-    assert(offset <= staged->bytes);
+    assert(offset <= staged->base.arena_bytes);
     return staged->mirror + offset;
 }
 
@@ -175,7 +175,10 @@ static void destroy(kvspan_device_comm *self)
 
     /* Messages left to the transport may still be read from the mirror. */
     if (staged->mirror && kvspan_comm_abandoned(self->comm) == 0) {
-        self->verbs.release_pinned(self->verbs.device, staged->mirror, staged->bytes);
+        self->verbs.release_pinned(self->verbs.device, staged->mirror, self->arena_bytes);
+    }
+    if (self->arena) {
+        self->verbs.release(self->verbs.device, self->arena, self->arena_bytes);
     }
     kvspan_exchange_fini(&staged->exchange);
     free(staged);
@@ -184,21 +187,19 @@ static void destroy(kvspan_device_comm *self)
 static const kvspan_device_comm_ops staged_ops = {
     .name = "staged",
     .prepare = prepare,
-    .register_arena = register_arena,
+    .take_arena = take_arena,
     .exchange = exchange,
     .poll = poll,
     .abort = abort_exchanges,
     .destroy = destroy,
 };
 
-kvspan_status kvspan_staged_comm_create(kvspan_comm *comm, const kvspan_device_verbs *verbs,
-                                        uint32_t max_members, kvspan_device_comm **out,
-                                        kvspan_error *error)
+kvspan_status kvspan_staged_comm_create(kvspan_comm *comm, uint32_t max_members,
+                                        kvspan_device_comm **out, kvspan_error *error)
 {
     staged_comm *const staged = calloc(1, sizeof(*staged));
     kvspan_status status;
 
-    (void)verbs;
     if (!staged) {
         return kvspan_fail(error, KVSPAN_ERR_MEMORY, "no memory for exchanges of device memory");
     }

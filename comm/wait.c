@@ -146,10 +146,16 @@ kvspan_status kvspan_comm_wait(kvspan_comm *comm, kvspan_request *requests, uint
     return status;
 }
 
+/* A test may put the time of lateness forward. */
+static void set_late(kvspan_wait *wait, const kvspan_condition *condition)
+{
+    wait->kind = wait->members && condition->late_ns > 0 ? KVSPAN_WAIT_STEP : KVSPAN_WAIT_IDLE;
+    wait->deadline_ns = condition->late_ns;
+}
+
 /* Past late_ns the search for who is late is not broken off: it ends by itself. */
 static kvspan_status poll_until_true(kvspan_comm *comm, const kvspan_condition *condition,
-                                     const kvspan_wait *wait, uint32_t timeout_ms,
-                                     kvspan_error *error)
+                                     kvspan_wait *wait, uint32_t timeout_ms, kvspan_error *error)
 {
     const uint64_t end_ns = wait->start_ns + (uint64_t)timeout_ms * KVSPAN_NS_PER_MS;
     poll_pace pace = { .progress_at_ns = wait->start_ns };
@@ -165,6 +171,7 @@ static kvspan_status poll_until_true(kvspan_comm *comm, const kvspan_condition *
         if (status != KVSPAN_OK || is_done) {
             return status;
         }
+        set_late(wait, condition);
         now_ns = kvspan_clock_ns();
         if (now_ns - comm->served_at_ns >= SERVE_NS) {
             status = kvspan_alarm_serve(comm, now_ns, error);
@@ -185,12 +192,10 @@ kvspan_status kvspan_comm_await(kvspan_comm *comm, const kvspan_condition *condi
 {
     const bool has_members = condition->members && condition->members->count > 1;
     kvspan_wait wait = { .members = has_members ? condition->members : NULL,
-                         .kind = has_members && condition->late_ns > 0 ? KVSPAN_WAIT_STEP
-                                                                       : KVSPAN_WAIT_IDLE,
-                         .start_ns = kvspan_clock_ns(),
-                         .deadline_ns = condition->late_ns };
+                         .start_ns = kvspan_clock_ns() };
     kvspan_status status = kvspan_comm_verdict(comm, error);
 
+    set_late(&wait, condition);
     if (status == KVSPAN_OK) {
         kvspan_alarm_begin_wait(comm, &wait);
         status = poll_until_true(comm, condition, &wait, timeout_ms, error);

@@ -2,7 +2,8 @@
 # of the same names where the library path says so.
 
 # The column from its objects: libkvspan_cuda would bring a second libkvspan.
-kvspan_library(kvspan_cuda_static STATIC kvspan_kernels_cuda)
+kvspan_library(kvspan_cuda_static STATIC kvspan_kernels_cuda kvspan_comm_nccl)
+target_link_libraries(kvspan_cuda_static PRIVATE kvspan_nccl)
 
 # Where the stand-ins of libcudart and libnccl are built.
 set(KVSPAN_STANDIN_LIB ${CMAKE_BINARY_DIR}/tests/standin/lib)

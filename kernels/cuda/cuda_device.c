@@ -333,6 +333,30 @@ static kvspan_status copy(kvspan_device *device, void *target, const void *sourc
                  "cudaMemcpyAsync", error);
 }
 
+/* The runtime's own copy of rows takes strides that are no smaller than a row. */
+static kvspan_status copy_rows(kvspan_device *device, const kvspan_copy_rows *rows,
+                               kvspan_stream stream, kvspan_error *error)
+{
+    const int64_t row_bytes = (int64_t)rows->row_bytes;
+    kvspan_status status = select_device(own(device), error);
+
+    if (status != KVSPAN_OK || row_bytes == 0 || rows->row_count == 0) {
+        return status;
+    }
+    if (rows->target_stride >= row_bytes && rows->source_stride >= row_bytes) {
+        return judge(cudaMemcpy2DAsync(rows->target, (size_t)rows->target_stride, rows->source,
+                                       (size_t)rows->source_stride, rows->row_bytes,
+                                       rows->row_count, cudaMemcpyDefault, (cudaStream_t)stream),
+                     "cudaMemcpy2DAsync", error);
+    }
+    for (uint64_t i = 0; status == KVSPAN_OK && i < rows->row_count; i++) {
+        status = copy(device, (unsigned char *)rows->target + (int64_t)i * rows->target_stride,
+                      (const unsigned char *)rows->source + (int64_t)i * rows->source_stride,
+                      rows->row_bytes, stream, error);
+    }
+    return status;
+}
+
 /* ---- streams and events ---------------------------------------------------------------------- */
 
 /* Not ready is an answer, not an error. */
@@ -473,6 +497,7 @@ static const kvspan_device_ops cuda_ops = {
     .allocate_pinned = allocate_pinned,
     .release_pinned = release_pinned,
     .copy = copy,
+    .copy_rows = copy_rows,
     .query = query,
     .create_stream = create_stream,
     .destroy_stream = destroy_stream,

@@ -201,10 +201,21 @@ static kvspan_status create_data(kvspan_cache *cache, kvspan_error *error)
         status = create_table(cache, error);
     }
     if (status == KVSPAN_OK) {
-        status = kvspan_staging_init(&cache->staging, cache->device, &cache->settings,
-                                     &cache->geometry, error);
+        status = kvspan_staging_init(&cache->staging, &cache->settings, &cache->geometry, error);
     }
     return status == KVSPAN_OK ? create_order(cache, error) : status;
+}
+
+static kvspan_status take_staging(kvspan_cache *cache, kvspan_error *error)
+{
+    unsigned char *arena = NULL;
+    const kvspan_status status = kvspan_device_comm_take_arena(
+        cache->device_comm, cache->staging.arena_bytes, &arena, error);
+
+    if (status == KVSPAN_OK) {
+        kvspan_staging_place(&cache->staging, arena);
+    }
+    return status;
 }
 
 static kvspan_status create_device_comm(kvspan_cache *cache, kvspan_error *error)
@@ -212,17 +223,21 @@ static kvspan_status create_device_comm(kvspan_cache *cache, kvspan_error *error
     kvspan_device *const device = cache->device;
     const kvspan_device_verbs verbs = { .device = device,
                                         .is_host_memory = device->host_memory != 0,
+                                        .allocate = device->ops->allocate,
+                                        .release = device->ops->release,
                                         .allocate_pinned = device->ops->allocate_pinned,
                                         .release_pinned = device->ops->release_pinned,
                                         .copy = device->ops->copy,
                                         .query = device->ops->query };
+    kvspan_status status;
 
     if (!cache->arena) {
         return KVSPAN_OK;
     }
-    return kvspan_device_comm_create(cache->comm, &verbs, cache->staging.max_members,
-                                     cache->settings.config.deadline_ms, &cache->device_comm,
-                                     error);
+    status =
+        kvspan_device_comm_create(cache->comm, &verbs, cache->staging.max_members,
+                                  cache->settings.config.deadline_ms, &cache->device_comm, error);
+    return status == KVSPAN_OK && device->host_memory ? take_staging(cache, error) : status;
 }
 
 /* The mesh axis of a group that lies along one axis alone, NULL if there is no such. */
@@ -237,9 +252,9 @@ static kvspan_status prepare_exchanges(kvspan_cache *cache, kvspan_error *error)
     const kvspan_geometry *const geometry = &cache->geometry;
     const kvspan_axis_roles *const roles = &geometry->roles;
     const char *axis = NULL;
-    kvspan_status status;
+    kvspan_status status = KVSPAN_OK;
 
-    if (!cache->device_comm || geometry->spread.count == 1) {
+    if (!cache->device_comm) {
         return KVSPAN_OK;
     }
     if (geometry->sequence.count == 1) {
@@ -247,11 +262,14 @@ static kvspan_status prepare_exchanges(kvspan_cache *cache, kvspan_error *error)
     } else if (geometry->heads.count == 1) {
         axis = axis_of(&roles->mesh, &roles->tokens);
     }
-    status = kvspan_device_comm_prepare(cache->device_comm, &geometry->spread, axis, error);
-    return status == KVSPAN_OK
-               ? kvspan_device_comm_register(cache->device_comm, cache->staging.arena,
-                                             cache->staging.arena_bytes, error)
-               : status;
+    if (geometry->spread.count > 1) {
+        status = kvspan_device_comm_prepare(cache->device_comm, &geometry->spread, axis, error);
+    }
+    if (status != KVSPAN_OK && cache->device_comm->fails_alone) {
+        /* The other members wait for this rank where they hear of nothing but alarms. */
+        return kvspan_cache_spend(cache, status, error);
+    }
+    return status == KVSPAN_OK ? take_staging(cache, error) : status;
 }
 
 /* Memory for what the agreement itself needs: the peers, who wait in it already, are told at once.
@@ -374,7 +392,7 @@ void kvspan_cache_destroy(kvspan_cache *cache)
     if (cache->has_stream_event) {
         cache->device->ops->destroy_event(cache->device, cache->stream_event);
     }
-    kvspan_staging_fini(&cache->staging, cache->comm && kvspan_comm_abandoned(cache->comm) > 0);
+    kvspan_staging_fini(&cache->staging);
     kvspan_device_table_fini(&cache->table);
     kvspan_step_work_fini(&cache->work);
     if (cache->arena) {

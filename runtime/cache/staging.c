@@ -87,18 +87,10 @@ static uint64_t place_memories(kvspan_staging *staging)
     return offset;
 }
 
-static kvspan_status take_arena(kvspan_staging *staging, kvspan_error *error)
+void kvspan_staging_place(kvspan_staging *staging, unsigned char *arena)
 {
-    void *arena = NULL;
-    kvspan_status status;
-
-    staging->arena_bytes = place_memories(staging);
-    status = staging->device->ops->allocate(staging->device, staging->arena_bytes, &arena, error);
-    if (status == KVSPAN_OK) {
-        staging->arena = arena;
-        (void)place_memories(staging);
-    }
-    return status;
+    staging->arena = arena;
+    (void)place_memories(staging);
 }
 
 static kvspan_status take_lists(kvspan_staging *staging, size_t share_count, kvspan_error *error)
@@ -138,39 +130,27 @@ static kvspan_status find_shares(kvspan_staging *staging, const kvspan_settings 
     return KVSPAN_OK;
 }
 
-kvspan_status kvspan_staging_init(kvspan_staging *staging, kvspan_device *device,
-                                  const kvspan_settings *settings, const kvspan_geometry *geometry,
-                                  kvspan_error *error)
+kvspan_status kvspan_staging_init(kvspan_staging *staging, const kvspan_settings *settings,
+                                  const kvspan_geometry *geometry, kvspan_error *error)
 {
     kvspan_status status;
 
     memset(staging, 0, sizeof(*staging));
-    staging->device = device;
     size_staging(staging, settings, geometry);
     status =
         take_lists(staging, (size_t)settings->config.group_count * geometry->heads.count, error);
     if (status == KVSPAN_OK) {
         status = find_shares(staging, settings, geometry, error);
     }
-    if (status == KVSPAN_OK) {
-        status = take_arena(staging, error);
-    }
+    staging->arena_bytes = place_memories(staging);
     if (status != KVSPAN_OK) {
-        kvspan_staging_fini(staging, false);
+        kvspan_staging_fini(staging);
     }
     return status;
 }
 
-void kvspan_staging_fini(kvspan_staging *staging, bool keep_memory)
+void kvspan_staging_fini(kvspan_staging *staging)
 {
-    kvspan_device *const device = staging->device;
-
-    if (!device) {
-        return;
-    }
-    if (staging->arena && !keep_memory) {
-        device->ops->release(device, staging->arena, staging->arena_bytes);
-    }
     free(staging->shares);
     free(staging->places);
     free(staging->send_offsets);

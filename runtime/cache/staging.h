@@ -9,9 +9,8 @@
 #include "runtime/cache/placement.h"
 
 typedef struct kvspan_staging {
-    kvspan_device *device;
     uint32_t max_members; /* of any exchange */
-    unsigned char *arena; /* device: the memories below, one after another */
+    unsigned char *arena; /* device: the memories below, one after another; not its own */
     uint64_t arena_bytes;
     uint64_t part_bytes; /* memory of parts_out */
     uint64_t parts_in_bytes;
@@ -37,10 +36,12 @@ enum {
     KVSPAN_BLOCK_ALIGNMENT = 16 /* bytes: of O and LSE in a block, and of blocks */
 };
 
-kvspan_status kvspan_staging_init(kvspan_staging *staging, kvspan_device *device,
-                                  const kvspan_settings *settings, const kvspan_geometry *geometry,
-                                  kvspan_error *error);
-/* keep_memory: sends may still read it, so it is left to them. */
-void kvspan_staging_fini(kvspan_staging *staging, bool keep_memory);
+/* Sizes everything; there is no memory yet for what exchanges are of. */
+kvspan_status kvspan_staging_init(kvspan_staging *staging, const kvspan_settings *settings,
+                                  const kvspan_geometry *geometry, kvspan_error *error);
+void kvspan_staging_fini(kvspan_staging *staging);
+
+/* Gives it that memory, arena_bytes. */
+void kvspan_staging_place(kvspan_staging *staging, unsigned char *arena);
 
 #endif

@@ -52,11 +52,12 @@ typedef struct device_work {
     kvspan_stream stream;
     kvspan_event *event;
     bool is_event;
+    kvspan_condition condition;
 } device_work;
 
 static kvspan_status test_work(void *context, bool *done_out, kvspan_error *error)
 {
-    const device_work *const work = context;
+    device_work *const work = context;
     kvspan_device *const device = work->cache->device;
     int is_done = 0;
     kvspan_status status = work->is_event
@@ -65,6 +66,9 @@ static kvspan_status test_work(void *context, bool *done_out, kvspan_error *erro
 
     if (status == KVSPAN_OK && work->cache->device_comm) {
         status = kvspan_device_comm_poll(work->cache->device_comm, error);
+        if (work->cache->device_comm->is_peer_lost) {
+            work->condition.late_ns = 1; /* long ago */
+        }
     }
     *done_out = is_done != 0;
     return status;
@@ -75,14 +79,15 @@ static kvspan_status await_work(device_work *work, uint32_t timeout_ms, kvspan_e
 {
     kvspan_cache *const cache = work->cache;
     const kvspan_device_comm *const exchanges = cache->device_comm;
-    kvspan_condition condition = { .test = test_work, .context = work };
+    kvspan_condition *const condition = &work->condition;
 
+    *condition = (kvspan_condition){ .test = test_work, .context = work };
     if (exchanges && exchanges->count > 0) {
-        condition.members = &exchanges->last;
-        condition.late_ns =
+        condition->members = &exchanges->last;
+        condition->late_ns =
             exchanges->last_ns + (uint64_t)cache->settings.config.deadline_ms * KVSPAN_NS_PER_MS;
     }
-    return kvspan_comm_await(cache->comm, &condition, timeout_ms, error);
+    return kvspan_comm_await(cache->comm, condition, timeout_ms, error);
 }
 
 kvspan_status kvspan_cache_await_slot(kvspan_cache *cache, uint64_t epoch, kvspan_error *error)
