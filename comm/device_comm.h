@@ -68,7 +68,7 @@ struct kvspan_device_comm {
     uint32_t timeout_ms; /* of every wait */
     unsigned char *arena;
     uint64_t arena_bytes;
-    uint64_t order;      /* rolling hash of all exchanges, equal on ranks that took part in them */
+    uint64_t order;      /* rolling hash of the exchanges, equal on ranks with equal ones */
     uint64_t count;      /* exchanges so far */
     kvspan_group last;   /* whose the last one was */
     uint64_t last_ns;    /* when it was issued */

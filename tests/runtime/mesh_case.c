@@ -9,6 +9,7 @@
 
 #include <kvspan/device.h>
 
+#include "runtime/cache/cache_parts.h"
 #include "support/deferred_device.h"
 #include "support/oracle.h"
 #include "support/random.h"
@@ -402,9 +403,14 @@ static int run_steps(mesh_rank *rank)
     return is_good;
 }
 
-static kvspan_status open_device(const mesh_case *mesh, uint32_t number, kvspan_device **device_out,
-                                 kvspan_error *error)
+static kvspan_status open_device(const mesh_case *mesh, kvspan_comm *comm,
+                                 kvspan_device **device_out, kvspan_error *error)
 {
+    const uint32_t number = kvspan_comm_rank(comm);
+
+    if (mesh->open) {
+        return mesh->open(comm, device_out, error);
+    }
     if (mesh->deferred_seed == 0) {
         return kvspan_device_open(NULL, 0, device_out, error);
     }
@@ -423,13 +429,14 @@ int mesh_case_run(const mesh_case *mesh, kvspan_comm *comm, mesh_rows *rows_out,
     int is_good = 0;
 
     memset(rows_out, 0, sizeof(*rows_out));
-    if (open_device(mesh, kvspan_comm_rank(comm), &rank.device, &error) != KVSPAN_OK) {
+    if (open_device(mesh, comm, &rank.device, &error) != KVSPAN_OK) {
         return mesh_fail(&rank, "device: %s", error.message);
     }
     if (kvspan_cache_create(&config, rank.device, comm, &rank.cache, &error) != KVSPAN_OK) {
         is_good = mesh_fail(&rank, "create: %s", error.message);
     } else {
         is_good = run_steps(&rank);
+        rows_out->order = rank.cache->device_comm->order;
     }
     kvspan_cache_destroy(rank.cache);
     close_all(&rank);
