@@ -37,7 +37,7 @@ static kvspan_status take_arena(kvspan_device_comm *self, kvspan_error *error)
     void *arena = NULL;
     kvspan_status status = KVSPAN_OK;
 
-#if NCCL_VERSION_CODE >= NCCL_VERSION(2, 19, 0)
+#if NCCL_VERSION_CODE >= NCCL_VERSION(2, 19, 3)
     if (nccl->handle && nccl->context->version >= KVSPAN_NCCL_HAS_ARENA) {
         ncclResult_t result = ncclMemAlloc(&arena, self->arena_bytes);
 
@@ -64,7 +64,7 @@ static void give_arena(kvspan_nccl_comm *nccl)
     if (!self->arena) {
         return;
     }
-#if NCCL_VERSION_CODE >= NCCL_VERSION(2, 19, 0)
+#if NCCL_VERSION_CODE >= NCCL_VERSION(2, 19, 3)
     if (nccl->is_arena_of_nccl) {
         (void)ncclMemFree(self->arena);
         return;

@@ -350,7 +350,7 @@ void kvspan_nccl_disconnect(kvspan_nccl_comm *nccl)
     if (!handle || nccl->is_adopted) {
         return;
     }
-#if NCCL_VERSION_CODE >= NCCL_VERSION(2, 19, 0)
+#if NCCL_VERSION_CODE >= NCCL_VERSION(2, 19, 3)
     if (nccl->registration) {
         (void)ncclCommDeregister(handle, nccl->registration);
     }

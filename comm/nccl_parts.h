@@ -16,7 +16,7 @@ enum {
     KVSPAN_NCCL_MAX_ADOPTED = 8,
     KVSPAN_NCCL_AXIS_BYTES = 32,
     KVSPAN_NCCL_LOWEST = NCCL_VERSION(2, 18, 0),
-    KVSPAN_NCCL_HAS_ARENA = NCCL_VERSION(2, 19, 0), /* ncclMemAlloc, ncclCommRegister */
+    KVSPAN_NCCL_HAS_ARENA = NCCL_VERSION(2, 19, 3), /* ncclMemAlloc, ncclCommRegister */
     KVSPAN_NCCL_FINALIZE_MS = 2000,
     KVSPAN_NCCL_ABORT_MS = 5000
 };

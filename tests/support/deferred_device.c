@@ -249,7 +249,7 @@ static kvspan_status query_event(kvspan_device *device, kvspan_event *event, int
     const kvspan_status status = count_call(it, error);
 
     if (status == KVSPAN_OK) {
-        deferred_do_some(it, DEFERRED_AT_QUERY);
+        deferred_do_some(it, DEFERRED_AT_ONCE);
         *done_out = event->ticket == 0 || it->done[event->ticket];
     }
     return status;

@@ -14,8 +14,8 @@ enum {
     DEFERRED_MEMORIES = 128,
     DEFERRED_HEAP_BYTES = 256 << 20,
     DEFERRED_SCRATCH_BYTES = 4096,
-    DEFERRED_AT_ONCE = 3,  /* operations that a call does which enqueues one */
-    DEFERRED_AT_QUERY = 24 /* … which asks whether they are done */
+    DEFERRED_AT_ONCE = 3,  /* operations that a call does which enqueues one or asks for an event */
+    DEFERRED_AT_QUERY = 24 /* … which asks whether a stream is done */
 };
 
 typedef enum operation_kind {
