@@ -4,6 +4,8 @@
 #ifndef KVSPAN_KERNELS_DEVICE_CODE_H
 #define KVSPAN_KERNELS_DEVICE_CODE_H
 
+#include <stdint.h>
+
 #ifdef __CUDACC__
 #    define KVSPAN_DEVICE_CODE __host__ __device__
 #else

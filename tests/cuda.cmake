@@ -8,12 +8,16 @@ target_link_libraries(kvspan_cuda_static PRIVATE kvspan_nccl)
 # Where the stand-ins of libcudart and libnccl are built.
 set(KVSPAN_STANDIN_LIB ${CMAKE_BINARY_DIR}/tests/standin/lib)
 
-# What a GPU may do in any order, and when its copies happen: each is run.
+# What a GPU may do in any order (threads, asynchronous copies, streams), and which PTX is taken.
 set(cuda_schedules sequential reversed random races)
-set(cuda_schedule_sequential KVSPAN_PTX_ORDER=sequential KVSPAN_PTX_COPIES=late)
-set(cuda_schedule_reversed KVSPAN_PTX_ORDER=reversed KVSPAN_PTX_COPIES=early)
-set(cuda_schedule_random KVSPAN_PTX_ORDER=random:1 KVSPAN_PTX_COPIES=random)
-set(cuda_schedule_races KVSPAN_PTX_ORDER=random:2 KVSPAN_PTX_COPIES=early KVSPAN_PTX_RACES=1)
+set(cuda_schedule_sequential KVSPAN_PTX_ORDER=sequential KVSPAN_PTX_COPIES=late
+    KVSPAN_STANDIN_STREAMS=eager KVSPAN_STANDIN_ARCH=80 KVSPAN_STANDIN_LEAKS=1)
+set(cuda_schedule_reversed KVSPAN_PTX_ORDER=reversed KVSPAN_PTX_COPIES=early
+    KVSPAN_STANDIN_STREAMS=lazy KVSPAN_STANDIN_ARCH=90)
+set(cuda_schedule_random KVSPAN_PTX_ORDER=random:1 KVSPAN_PTX_COPIES=random
+    KVSPAN_STANDIN_STREAMS=random:1 KVSPAN_STANDIN_ARCH=90)
+set(cuda_schedule_races KVSPAN_PTX_ORDER=random:2 KVSPAN_PTX_COPIES=early KVSPAN_PTX_RACES=1
+    KVSPAN_STANDIN_STREAMS=random:2 KVSPAN_STANDIN_ARCH=80)
 
 # kvspan_cuda_test(FOLDER NAME [SOURCES file …]): a suite on device "cuda": FOLDER.NAME.cuda.SCHEDULE
 # on the stand-ins, FOLDER.NAME.gpu on the machine's GPU.
@@ -23,6 +27,7 @@ function(kvspan_cuda_test folder name)
     add_executable(${program} test_${name}.c ${TEST_SOURCES})
     target_link_libraries(${program} PRIVATE kvspan_cuda_static test_support)
     kvspan_link_cuda(${program})
+    add_dependencies(${program} standin_cudart)
     foreach(schedule IN LISTS cuda_schedules)
         add_test(NAME ${folder}.${name}.cuda.${schedule} COMMAND ${program})
         set_tests_properties(${folder}.${name}.cuda.${schedule} PROPERTIES LABELS standin

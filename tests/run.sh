@@ -6,8 +6,8 @@
 #        nothing named: all of them
 #
 # KVSPAN_TEST_DATA     folder with recorded traces; tests that need one are skipped without it
-# KVSPAN_REQUIRE_DATA  1: a skipped test counts as failed, but for those of instruction sets that the
-#                      machine lacks
+# KVSPAN_REQUIRE_DATA  1: a skipped test counts as failed, but for those of instruction sets and GPUs
+#                      that the machine lacks
 set -eu
 cd "$(dirname "$0")/.."
 jobs=$(nproc)
@@ -62,8 +62,9 @@ run_tests() {
     if [ "$status" -ne 0 ] && [ "$run_failed" -eq 0 ]; then
         run_failed=1
     fi
-    # No data helps a machine to an instruction set that it lacks.
-    lacking=$(cases "$report" '<testcase name="kernels[^"]*cpu[.][^"]*".*status="notrun"')
+    # No data helps a machine to an instruction set or a GPU that it lacks.
+    lacking=$(cases "$report" \
+        '<testcase name="\(kernels[^"]*cpu[.][^"]*\|[^"]*[.]gpu\)".*status="notrun"')
     if [ "${KVSPAN_REQUIRE_DATA:-0}" = 1 ] && [ "$run_skipped" -gt "$lacking" ]; then
         echo "FAILED: $((run_skipped - lacking)) skipped although KVSPAN_REQUIRE_DATA is 1"
         run_failed=$((run_failed + run_skipped - lacking))
@@ -83,7 +84,7 @@ stage_release() {
 stage_asan() {
     build asan || return 0
     export UBSAN_OPTIONS=print_stacktrace=1
-    run_tests asan --label-regex '^(unit|ranks)$'
+    run_tests asan --label-regex '^(unit|ranks|standin)$'
     export ASAN_OPTIONS=detect_leaks=0
     run_tests asan --label-regex '^mpi$'
     unset ASAN_OPTIONS UBSAN_OPTIONS
@@ -107,8 +108,8 @@ stage_fuzz() {
 }
 
 check_format() {
-    find include sharding kernels comm runtime launch tests docs -name '*.[ch]' -o -name '*.cpp' |
-        sort | xargs clang-format-14 --dry-run -Werror
+    find include sharding kernels comm runtime launch tests docs -name '*.[ch]' -o -name '*.cpp' \
+        -o -name '*.cu' -o -name '*.cuh' | sort | xargs clang-format-14 --dry-run -Werror
 }
 
 stage_format() {

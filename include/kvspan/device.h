@@ -33,9 +33,9 @@ typedef struct kvspan_cpu_config {
 
 /** What a device is, for reports. */
 typedef struct kvspan_device_description {
-    const char *name;      /**< "reference", "cpu" */
-    const char *isa;       /**< "portable", "avx2", "avx512", "avx512_bf16" */
-    uint32_t thread_count; /**< that work on its pages */
+    const char *name;      /**< "reference", "cpu", "cuda" */
+    const char *isa;       /**< "portable", "avx2", "avx512", "avx512_bf16", "sm_90" and the like */
+    uint32_t thread_count; /**< that work on its pages; of a GPU, its multiprocessors */
 } kvspan_device_description;
 
 /**
@@ -76,7 +76,7 @@ KVSPAN_API kvspan_status kvspan_device_open_cpu(const kvspan_cpu_config *config,
  * Not collective.
  *
  * @param device  a live device; NULL is described as "none"
- * @return its description; the strings are static
+ * @return its description; the strings live as long as the device
  */
 KVSPAN_API kvspan_device_description kvspan_device_describe(const kvspan_device *device);
 

@@ -103,10 +103,13 @@ static __device__ float choose_scale(kvspan_dtype dtype, float largest, bool has
     return largest / largest_number(dtype);
 }
 
-/* 0 / 0 would make a NaN of a zero; a NaN stays one. */
+/* 0 / 0 would make a NaN of a zero; a NaN stays as it is, with its sign, which a division loses. */
 static __device__ float divide(float value, float scale)
 {
-    return scale == 0.0f && !isnan(value) ? 0.0f : value / scale;
+    if (isnan(value)) {
+        return value;
+    }
+    return scale == 0.0f ? 0.0f : value / scale;
 }
 
 static __device__ void store_scale(unsigned char *target, float scale, bool is_aligned)

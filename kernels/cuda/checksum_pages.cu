@@ -165,7 +165,7 @@ kvspan_status kvspan_cuda_checksum_pages(kvspan_device *device,
     batch.page_stride = args->page_stride;
     batch.part_stride = args->part_stride;
     batch.part_words = args->part_bytes / 8;
-    batch.sums = kvspan_cuda_checksum_parts(device);
+    batch.sums = kvspan_cuda_device_of(device)->checksum_parts;
     batch.part_count = args->part_count;
     batch.part_pieces = (uint32_t)((batch.part_words + PIECE_WORDS - 1) / PIECE_WORDS);
     batch.page_blocks = smaller(batch.part_count * batch.part_pieces, MAX_PAGE_BLOCKS);

@@ -15,6 +15,25 @@ enum {
     KVSPAN_CUDA_LIST_BYTES = 3584      /* of a list among a launch's arguments, 4 KiB in all */
 };
 
+typedef struct kvspan_cuda_shifted kvspan_cuda_shifted; /* of cuda_memory.c */
+
+typedef struct kvspan_cuda_device {
+    kvspan_device base;
+    int index;
+    uint32_t multiprocessor_count;
+    uint64_t domain;
+    char isa[16];
+    kvspan_stream stream; /* for what is done before a call returns */
+    uint64_t
+        *checksum_parts; /* pinned, [KVSPAN_CUDA_CHECKSUM_PARTS]; checksum_pages writes there */
+    kvspan_cuda_shifted *shifted;
+} kvspan_cuda_device;
+
+static inline kvspan_cuda_device *kvspan_cuda_device_of(kvspan_device *device)
+{
+    return (kvspan_cuda_device *)device;
+}
+
 /* What one launch of a kernel is. */
 typedef struct kvspan_cuda_launch {
     const void *kernel; /* its host function */
@@ -32,9 +51,6 @@ kvspan_status kvspan_cuda_launch_run(kvspan_device *device, const kvspan_cuda_la
 /* Waits, asking again and again, until all that is enqueued on the stream is done; for at most a
  * minute. CUDA. */
 kvspan_status kvspan_cuda_wait(kvspan_device *device, kvspan_stream stream, kvspan_error *error);
-
-/* Pinned memory of the device's own, for KVSPAN_CUDA_CHECKSUM_PARTS sums; kernels write to it. */
-uint64_t *kvspan_cuda_checksum_parts(kvspan_device *device);
 
 /* The widest word of 16, 4 or 1 bytes that all numbers (addresses, strides, sizes), given by their
  * bitwise or, are multiples of. */

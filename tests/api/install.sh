@@ -1,11 +1,12 @@
 #!/bin/sh
 # Installs kvspan, moves the installed tree, and builds and runs programs on it that find it by
-# CMake and by pkg-config. Says also what a build without MPI must not install.
+# CMake and by pkg-config. Says also what a build without MPI or CUDA must not install.
 #
-# usage: install.sh SOURCE-FOLDER BUILD-FOLDER C-COMPILER C++-COMPILER [MPIEXEC]
+# usage: install.sh SOURCE-FOLDER BUILD-FOLDER C-COMPILER C++-COMPILER HAS-CUDA [MPIEXEC]
+#   HAS-CUDA ON or OFF, as the build was made
 #   MPIEXEC  given if the build has MPI
 set -eu
-source=$1 build=$2 cc=$3 cxx=$4 mpiexec=${5:-}
+source=$1 build=$2 cc=$3 cxx=$4 has_cuda=$5 mpiexec=${6:-}
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 consumer=$source/tests/api/consumer
@@ -37,6 +38,8 @@ for header in "$source"/include/kvspan/*.h; do
     installed=$prefix/include/kvspan/${header##*/}
     if [ "${header##*/}" = mpi.h ] && [ -z "$mpiexec" ]; then
         [ ! -e "$installed" ] || fail "mpi.h was installed by a build without MPI"
+    elif [ "${header##*/}" = cuda.h ] && [ "$has_cuda" = OFF ]; then
+        [ ! -e "$installed" ] || fail "cuda.h was installed by a build without CUDA"
     else
         cmp "$header" "$installed"
     fi
@@ -84,4 +87,25 @@ if [ -n "$mpiexec" ]; then
 else
     [ ! -e "$scratch/consumer/consumer_mpi" ] || fail "component mpi was found without MPI"
     ! pkg-config --exists kvspan_mpi 2>/dev/null || fail "kvspan_mpi.pc of a build without MPI"
+fi
+
+# Without a GPU the answer is a status: what is tried is that the libraries are found, the CUDA
+# runtime among them.
+if [ "$has_cuda" = ON ]; then
+    "$scratch/consumer/consumer_cuda"
+    # shellcheck disable=SC2046 # lists of options
+    "$cc" -std=c11 "$consumer/consumer_cuda.c" -o "$scratch/by_pkgconfig_cuda" \
+        $(pkg-config --cflags --libs kvspan_cuda)
+    LD_LIBRARY_PATH=$LD_LIBRARY_PATH "$scratch/by_pkgconfig_cuda"
+    # A library path goes before what was built in, so that a stand-in can be used.
+    mkdir "$scratch/standin"
+    printf 'int planted;\n' | "$cc" -shared -fPIC -x c - -Wl,-soname,libcudart.so.13 \
+        -o "$scratch/standin/$(readelf --dynamic "$prefix"/lib*/libkvspan_cuda.so |
+            sed -n 's/.*NEEDED.*\[\(libcudart[^]]*\)\].*/\1/p')"
+    if LD_LIBRARY_PATH=$scratch/standin "$scratch/consumer/consumer_cuda" 2>/dev/null; then
+        fail "an empty libcudart in the library path was passed over"
+    fi
+else
+    [ ! -e "$scratch/consumer/consumer_cuda" ] || fail "component cuda was found without CUDA"
+    ! pkg-config --exists kvspan_cuda 2>/dev/null || fail "kvspan_cuda.pc of a build without CUDA"
 fi

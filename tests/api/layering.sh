@@ -11,7 +11,8 @@ trap 'rm -rf "$copy"' EXIT
 # judge TREE: prints the violations of a tree; fails if there is one.
 judge() (
     cd "$1"
-    find include sharding kernels comm runtime launch tests docs -name '*.[ch]' -o -name '*.cpp' |
+    find include sharding kernels comm runtime launch tests docs -name '*.[ch]' -o -name '*.cpp' \
+        -o -name '*.cu' -o -name '*.cuh' |
         grep -v '^tests/api/consumer/' | LC_ALL=C sort | xargs awk -f "$law"
 )
 
@@ -115,6 +116,13 @@ for file in sharding/planted.c comm/mpi_planted.c runtime/planted.c runtime/cach
     refuse $file '#include <jansson.h>'
     refuse $file '#include <xxhash.h>'
 done
+for file in include/kvspan/planted.h sharding/planted.c kernels/planted.c kernels/cpu/planted.c \
+    comm/planted.c runtime/cache/planted.c launch/planted.c; do
+    refuse $file '#include <cuda_runtime_api.h>'
+done
+refuse kernels/cuda/planted.cu '#include "comm/planted_header.h"'
+refuse kernels/cuda/planted.cuh '#include "runtime/cache/planted_header.h"'
+accept kernels/cuda/planted.cu '#include <cuda_runtime_api.h>'
 for file in include/kvspan/planted.h sharding/planted.c runtime/planted.c launch/planted.c; do
     refuse $file '#include <check.h>'
 done

@@ -1,19 +1,21 @@
 #!/bin/sh
 # Checks the built libraries: each exports just the names that its public headers declare, libkvspan
-# knows no MPI, and none has state outside its handles; then that each of these checks sees a
-# planted break.
+# knows neither MPI nor CUDA, and none has state outside its handles; then that each of these checks
+# sees a planted break.
 #
-# usage: symbols.sh SOURCE-FOLDER C-COMPILER LIBRARY ARCHIVE [MPI-LIBRARY MPI-OBJECTS MPI-FLAG...]
-#   ARCHIVE      the objects that LIBRARY is made of
-#   MPI-OBJECTS  the objects that MPI-LIBRARY is made of, separated by ":"
+# usage: symbols.sh SOURCE-FOLDER C-COMPILER LIBRARY ARCHIVE [HEADER[,...]:LIBRARY:OBJECT[:...]]... [-- FLAG...]
+#   ARCHIVE  the objects that LIBRARY is made of
+#   HEADER   an interop header (mpi.h), whose names are those of its LIBRARY, made of OBJECTs
+#   FLAG     where the headers lie that interop headers include
 set -eu
 source=$1 cc=$2 library=$3 archive=$4
 shift 4
-mpi_library='' mpi_objects=''
-if [ $# -gt 0 ]; then
-    mpi_library=$1 mpi_objects=$2
-    shift 2
-fi
+interops=
+while [ $# -gt 0 ] && [ "$1" != -- ]; do
+    interops="$interops $1"
+    shift
+done
+[ $# -eq 0 ] || shift
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 export LC_ALL=C
@@ -34,9 +36,10 @@ declared() {
 # declared_in_core INCLUDE-FOLDER: the names of libkvspan, those of all headers but the interop ones.
 declared_in_core() {
     for path in "$1"/kvspan/*.h; do
-        if [ "${path##*/}" != mpi.h ]; then
-            declared "$1" "${path##*/}"
-        fi
+        case ${path##*/} in
+        mpi.h | cuda.h) ;;
+        *) declared "$1" "${path##*/}" ;;
+        esac
     done | sort -u
 }
 
@@ -55,6 +58,15 @@ check_no_mpi() {
     if nm -D --format=posix "$1" | grep -E '^(P?MPI|[io]?mpi|ompi|opal|orte|mca|PMIX)_' ||
         readelf --dynamic "$1" | grep -E 'NEEDED.*(mpi|open-rte|open-pal)'; then
         echo "symbols: ${1##*/} must not know of MPI (above)"
+        return 1
+    fi
+}
+
+# check_no_cuda LIBRARY: as above.
+check_no_cuda() {
+    if nm -D --format=posix "$1" | grep -E '^(__)?(cuda|cu|nccl|pnccl)[A-Z]' ||
+        readelf --dynamic "$1" | grep -E 'NEEDED.*(libcuda|libnccl)'; then
+        echo "symbols: ${1##*/} must not know of CUDA (above)"
         return 1
     fi
 }
@@ -84,14 +96,21 @@ declared_in_core "$source/include" >"$scratch/core_names"
 grep -qx kvspan_version "$scratch/core_names"
 check_exports "$scratch/core_names" "$library"
 check_no_mpi "$library"
+check_no_cuda "$library"
 check_no_state "$archive"
-if [ -n "$mpi_library" ]; then
-    declared "$source/include" mpi.h "$@" | comm -23 - "$scratch/core_names" >"$scratch/mpi_names"
-    grep -qx kvspan_comm_create_mpi "$scratch/mpi_names"
-    check_exports "$scratch/mpi_names" "$mpi_library"
+for interop in $interops; do
+    headers=${interop%%:*}
+    objects=${interop#*:}
+    interop_library=${objects%%:*}
+    objects=${objects#*:}
+    for header in $(printf '%s' "$headers" | tr ',' ' '); do
+        declared "$source/include" "$header" "$@"
+    done | sort -u | comm -23 - "$scratch/core_names" >"$scratch/interop_names"
+    [ -s "$scratch/interop_names" ]
+    check_exports "$scratch/interop_names" "$interop_library"
     # shellcheck disable=SC2046 # a list of files
-    check_no_state $(printf '%s' "$mpi_objects" | tr ':' ' ')
-fi
+    check_no_state $(printf '%s' "$objects" | tr ':' ' ')
+done
 
 # plant CODE: a copy of libkvspan with one more source, in $scratch/planted.{o,so}.
 plant() {
@@ -131,6 +150,8 @@ grep -qx '< kvspan_planted' "$scratch/report"
 
 plant 'int MPI_Barrier(void *); int planted(void); int planted(void) { return MPI_Barrier(0); }'
 refuse check_no_mpi "$scratch/planted.so"
+plant 'int cudaSetDevice(int); int planted(void); int planted(void) { return cudaSetDevice(0); }'
+refuse check_no_cuda "$scratch/planted.so"
 
 for state in 'static int x; int planted(void) { return x++; }' \
     'static int x = 3; int planted(void) { return x++; }' \

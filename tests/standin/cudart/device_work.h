@@ -25,7 +25,8 @@ typedef struct device_work {
     const char *name; /* static; for the record of what ran when */
 } device_work;
 
-/* Puts work at the end of a stream of the calling thread's current device. */
+/* Puts work at the end of a stream of the calling thread's current device. release is called in any
+ * case, at once where the work was refused. A stream that is captured refuses it. */
 cudaError_t device_work_enqueue(cudaStream_t stream, const device_work *work);
 
 /* Whether [address, address + bytes) is live device memory of the calling thread's current device

@@ -1,0 +1,199 @@
+/** @file
+ * Attention of up to 16 rows: the query heads of one kv head and the tokens of a row, packed into
+ * the 16 rows of a product (m16n8k16), whatever the group size. Keys and values are read once.
+ *
+ * A block takes a unit (attend_plan.h) of one kv head. Tile i of the sequence, TILE_TOKENS local
+ * tokens, is warp i % WARPS's: each warp has a ring of STAGES tiles in shared memory, fills it by
+ * asynchronous copies of 16 bytes and waits for nobody but itself. Pages of a tile are looked up
+ * one tile before it is copied. At the end of a split the warps' results are merged through shared
+ * memory in order of warps and folded into the unit's total, or kept for the last block to fold.
+ */
+#ifndef KVSPAN_KERNELS_CUDA_DECODE_CUH
+#define KVSPAN_KERNELS_CUDA_DECODE_CUH
+
+#include "kernels/cuda/decode_total.cuh"
+
+namespace kvspan
+{
+
+/* A warp's way through its tiles of a split. */
+template <class Shape> struct decode_walk {
+    token_source source; /* range: the split's */
+    token_range whole;   /* tokens that every row sees */
+    uint32_t token;      /* first of the tile that is folded next */
+    uint32_t fetched;    /* first of the tile that is copied next */
+    uint32_t read;       /* stages of these tiles, as bytes from the ring's start */
+    uint32_t write;
+    page_row next; /* rows of the tile that is copied next */
+    uint32_t ring; /* addresses: of the ring, and with the thread's place in a tile */
+    uint32_t keys;
+    uint32_t values;
+};
+
+template <class Shape> __device__ inline uint32_t next_stage(uint32_t place)
+{
+    return place + Shape::STAGE_BYTES == Shape::STAGES * Shape::STAGE_BYTES
+               ? 0
+               : place + Shape::STAGE_BYTES;
+}
+
+/* Begins to copy the warp's next tile, and looks up the rows of the one after it. */
+template <class Shape>
+__device__ inline void fetch_stage(decode_walk<Shape> &walk, const kvspan_attend_params &params)
+{
+    const uint32_t stage = walk.ring + walk.write;
+
+    fetch_tokens<typename Shape::Pair, Shape::TILE_TOKENS>(
+        params, walk.source, walk.next, walk.fetched,
+        token_target{ stage, stage + Shape::VALUE_OFFSET, stage + Shape::SCALE_OFFSET,
+                      Shape::TILE_TOKENS * 4 });
+    commit_copies();
+    walk.fetched += Shape::TILE_TOKENS * Shape::WARPS;
+    walk.write = next_stage<Shape>(walk.write);
+    walk.next = find_lane_row<Shape::TILE_TOKENS>(params, walk.source, walk.fetched);
+}
+
+template <class Shape>
+__device__ inline bool is_plain(const decode_walk<Shape> &walk, bool is_capped)
+{
+    return !is_capped && walk.token >= walk.whole.begin &&
+           walk.token + Shape::TILE_TOKENS <= walk.whole.end;
+}
+
+template <class Shape, bool IS_PLAIN>
+__device__ inline void fold_next(typename Shape::Rows &rows, decode_walk<Shape> &walk,
+                                 const kvspan_attend_params &params, const unsigned char *ring)
+{
+    await_copies<Shape::STAGES - 2>();
+    __syncwarp();
+    fetch_stage<Shape>(walk, params);
+    fold_tile<typename Shape::Pair, Shape::TILE_TOKENS, IS_PLAIN>(
+        rows, params.soft_cap, walk.token, walk.keys + walk.read, walk.values + walk.read,
+        (const float *)(ring + walk.read + Shape::SCALE_OFFSET));
+    walk.token += Shape::TILE_TOKENS * Shape::WARPS;
+    walk.read = next_stage<Shape>(walk.read);
+}
+
+/* Folds the warp's tiles of a split, walk.source.range. */
+template <class Shape>
+__device__ inline void fold_split(typename Shape::Rows &rows, decode_walk<Shape> &walk,
+                                  const kvspan_attend_params &params, const unsigned char *ring)
+{
+    const uint32_t first_tile = walk.source.range.begin / Shape::TILE_TOKENS;
+    const uint32_t end = walk.source.range.end;
+    const bool is_capped = params.soft_cap != 0.0f;
+
+    walk.token = (first_tile + (threadIdx.x / 32 - first_tile) % Shape::WARPS) * Shape::TILE_TOKENS;
+    walk.fetched = walk.token;
+    walk.read = 0;
+    walk.write = 0;
+    walk.next = find_lane_row<Shape::TILE_TOKENS>(params, walk.source, walk.fetched);
+#pragma unroll
+    for (uint32_t stage = 0; stage < Shape::STAGES - 1; stage++) {
+        fetch_stage<Shape>(walk, params);
+    }
+    while (walk.token < end) {
+#pragma unroll 1
+        while (walk.token < end && !is_plain(walk, is_capped)) {
+            fold_next<Shape, false>(rows, walk, params, ring);
+        }
+#pragma unroll 1
+        while (walk.token < end && is_plain(walk, is_capped)) {
+            fold_next<Shape, true>(rows, walk, params, ring);
+        }
+    }
+    await_copies<0>();
+}
+
+/* Scales of planes that have none, in every stage of the block. */
+template <class Shape>
+__device__ inline void fill_missing_scales(const kvspan_attend_params &params,
+                                           unsigned char *shared)
+{
+    for (uint32_t i = threadIdx.x; i < Shape::WARPS * Shape::STAGES * Shape::TILE_TOKENS;
+         i += blockDim.x) {
+        float *const scales =
+            (float *)(shared + i / Shape::TILE_TOKENS * Shape::STAGE_BYTES + Shape::SCALE_OFFSET);
+
+        if (params.keys.scale_offset == 0) {
+            scales[i % Shape::TILE_TOKENS] = 1.0f;
+        }
+        if (params.values.scale_offset == 0) {
+            scales[Shape::TILE_TOKENS + i % Shape::TILE_TOKENS] = 1.0f;
+        }
+    }
+}
+
+template <class Shape>
+__device__ inline decode_walk<Shape> begin_walk(const kvspan_attend_params &params,
+                                                const kvspan_attend_unit &unit, uint32_t kv_head,
+                                                uint32_t ring)
+{
+    using Pair = typename Shape::Pair;
+    const uint32_t lane = threadIdx.x % 32;
+    const uint32_t first = unit.first_row / params.group_size;
+    const uint32_t last = (unit.first_row + unit.row_count - 1) / params.group_size;
+    decode_walk<Shape> walk;
+
+    walk.source = find_source(params, unit, kv_head);
+    walk.whole.begin = visible_tokens(params, unit.position + last).begin;
+    walk.whole.end = visible_tokens(params, unit.position + first).end;
+    walk.ring = ring;
+    walk.keys = ring + key_place<typename Pair::Plane, Pair::KEY_BYTES>(lane);
+    walk.values =
+        ring + Shape::VALUE_OFFSET + value_place<typename Pair::Plane, Pair::VALUE_BYTES>(lane);
+    return walk;
+}
+
+template <class Shape>
+__device__ inline void decode_unit(const kvspan_attend_params &params,
+                                   const kvspan_attend_unit &unit, uint32_t kv_head,
+                                   unsigned char *shared)
+{
+    using Pair = typename Shape::Pair;
+    const bool is_part = unit.partial_row != KVSPAN_NO_PARTIAL;
+    unsigned char *const ring = shared + threadIdx.x / 32 * Shape::STAGES * Shape::STAGE_BYTES;
+    uint32_t border =
+        unit.index_begin / unit.split_tokens * unit.split_tokens + unit.split * unit.split_tokens;
+    decode_walk<Shape> walk = begin_walk<Shape>(params, unit, kv_head, shared_address(ring));
+    typename Shape::Rows rows;
+    row_total total;
+
+    begin_rows(rows, params, unit, kv_head, 0, shared + Shape::QUERY_OFFSET);
+    begin_total<Shape>(total, shared);
+    do {
+        walk.source.range.begin = max(border, unit.index_begin);
+        border += unit.split_tokens;
+        walk.source.range.end = min(border, unit.index_end);
+        if constexpr (Pair::HAS_SCALES) {
+            fill_missing_scales<Shape>(params, shared);
+            __syncthreads();
+        }
+        clear_rows(rows);
+        fold_split<Shape>(rows, walk, params, ring);
+        merge_warps<Shape>(total, rows, params.soft_cap, shared);
+    } while (!is_part && border < unit.index_end);
+    if (is_part && !fold_parts<Shape>(total, params, unit, kv_head, shared)) {
+        return;
+    }
+    store_total<Shape>(total, params, unit, kv_head);
+}
+
+template <class Shape>
+__global__ void __launch_bounds__(Shape::THREADS, 2)
+    decode_kernel(const __grid_constant__ kvspan_attend_params params)
+{
+    extern __shared__ __align__(128) unsigned char shared[];
+    const uint32_t number = divide(blockIdx.x, params.kv_heads);
+    const kvspan_attend_unit *const units = (const kvspan_attend_unit *)(params.plan + 1);
+
+    if (number < params.plan->decode_count) {
+        const kvspan_attend_unit unit = units[number];
+
+        decode_unit<Shape>(params, unit, blockIdx.x - number * params.kv_heads.value, shared);
+    }
+}
+
+} // namespace kvspan
+
+#endif

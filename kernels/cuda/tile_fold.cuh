@@ -1,0 +1,249 @@
+/** @file
+ * What decode and prefill share: getting a tile of tokens into shared memory, and folding it into
+ * the outputs of a warp's 16 rows.
+ */
+#ifndef KVSPAN_KERNELS_CUDA_TILE_FOLD_CUH
+#define KVSPAN_KERNELS_CUDA_TILE_FOLD_CUH
+
+#include "kernels/cuda/query_rows.cuh"
+#include "kernels/cuda/softmax.cuh"
+
+namespace kvspan
+{
+
+/* A pair of planes, and the bytes of a tile of TOKENS: keys, values, key scales, value scales. */
+template <class PLANE, int KEYS, int VALUES> struct plane_pair {
+    using Plane = PLANE;
+    enum {
+        KEY_DIM = KEYS,
+        VALUE_DIM = VALUES,
+        KEY_BYTES = KEYS * PLANE::BYTES, /* of a row */
+        VALUE_BYTES = VALUES * PLANE::BYTES,
+        HAS_SCALES = PLANE::BYTES == 1,
+        TOKEN_BYTES = KEY_BYTES + VALUE_BYTES + (HAS_SCALES ? 8 : 0)
+    };
+};
+
+/* Where tokens of a unit come from: pages of the kv head, from this thread's part of the first row
+ * on. */
+struct token_source {
+    const uint32_t *table;
+    const unsigned char *keys;
+    const unsigned char *values;
+    token_range range; /* nothing else is read */
+};
+
+__device__ inline token_source find_source(const kvspan_attend_params &params,
+                                           const kvspan_attend_unit &unit, uint32_t kv_head)
+{
+    const uint32_t part = threadIdx.x % 4 * 16;
+
+    return token_source{ params.page_table + (uint64_t)unit.slot * params.page_table_stride,
+                         params.keys.data + kv_head * params.keys.head_stride + part,
+                         params.values.data + kv_head * params.values.head_stride + part,
+                         { unit.index_begin, unit.index_end } };
+}
+
+__device__ inline bool is_within(const token_range &range, uint32_t token)
+{
+    return token - range.begin < range.end - range.begin;
+}
+
+/* The row of token first + lane % TOKENS. */
+template <int TOKENS>
+__device__ inline page_row find_lane_row(const kvspan_attend_params &params,
+                                         const token_source &source, uint32_t first)
+{
+    const uint32_t token = first + threadIdx.x % 32 % TOKENS;
+
+    return find_row(params, source.table, token, is_within(source.range, token));
+}
+
+/* Where a warp copies tokens to: addresses in shared memory of the first one's row. Value scales
+ * lie scale_distance behind key scales. */
+struct token_target {
+    uint32_t keys;
+    uint32_t values;
+    uint32_t scales;
+    uint32_t scale_distance;
+};
+
+template <int TOKENS>
+__device__ inline void fetch_scales(const kvspan_attend_params &params, const token_source &source,
+                                    const page_row &own, uint32_t first, const token_target &target)
+{
+    const uint32_t token = threadIdx.x % 32;
+    const bool is_there = is_within(source.range, first + token);
+    const uint32_t place = target.scales + 4 * token;
+    const uint32_t part = threadIdx.x % 4 * 16;
+
+    if (token < TOKENS && params.keys.scale_offset) {
+        copy_4_bytes(place,
+                     scale_address(params.keys, source.keys - part + params.keys.scale_offset, own),
+                     is_there);
+    }
+    if (token < TOKENS && params.values.scale_offset) {
+        copy_4_bytes(
+            place + target.scale_distance,
+            scale_address(params.values, source.values - part + params.values.scale_offset, own),
+            is_there);
+    }
+}
+
+/* A warp begins to copy TOKENS tokens from `first` on, whose rows its threads have found. */
+template <class Pair, int TOKENS>
+__device__ inline void fetch_tokens(const kvspan_attend_params &params, const token_source &source,
+                                    const page_row &own, uint32_t first, const token_target &target)
+{
+    const uint32_t lane = threadIdx.x % 32;
+    const uint32_t keys = target.keys + copied_place<Pair::KEY_BYTES>(lane);
+    const uint32_t values = target.values + copied_place<Pair::VALUE_BYTES>(lane);
+
+    static_assert((Pair::KEY_BYTES == 64) == (Pair::VALUE_BYTES == 64), "rows of a kind");
+#pragma unroll
+    for (uint32_t i = 0; i < TOKENS / 8; i++) {
+        const uint32_t token = copied_row<Pair::KEY_BYTES>(lane) + 8 * i;
+        const bool is_there = is_within(source.range, first + token);
+        const page_row row = { __shfl_sync(0xffffffffU, own.page, token),
+                               __shfl_sync(0xffffffffU, own.token, token) };
+
+        copy_row<Pair::KEY_BYTES>(keys, 8 * i, row_address(params.keys, source.keys, row),
+                                  is_there);
+        copy_row<Pair::VALUE_BYTES>(values, 8 * i, row_address(params.values, source.values, row),
+                                    is_there);
+    }
+    if constexpr (Pair::HAS_SCALES) {
+        fetch_scales<TOKENS>(params, source, own, first, target);
+    }
+}
+
+/* What a warp's 16 rows have come to. */
+template <class Pair, bool HAS_SHARED_QUERIES> struct warp_rows {
+    query_operands<Pair::KEY_DIM / 16, HAS_SHARED_QUERIES> queries;
+    float outputs[Pair::VALUE_DIM / 8][4];
+    row_state state;
+    score_rule rule;
+    token_range seen[2]; /* by rows quad and quad + 8 */
+};
+
+/* Bytes that a warp's queries take in shared memory. */
+template <class Pair> __host__ __device__ constexpr int shared_query_bytes()
+{
+    return Pair::KEY_DIM / 16 * 32 * 16;
+}
+
+/* first_row: of the warp, within the unit. query_memory: shared_query_bytes() of each warp, if
+ * queries are there. */
+template <class Pair, bool HAS_SHARED_QUERIES>
+__device__ inline void begin_rows(warp_rows<Pair, HAS_SHARED_QUERIES> &rows,
+                                  const kvspan_attend_params &params,
+                                  const kvspan_attend_unit &unit, uint32_t kv_head,
+                                  uint32_t first_row, unsigned char *query_memory)
+{
+    using Plane = typename Pair::Plane;
+    uint32_t queries[Pair::KEY_DIM / 16][4];
+
+#pragma unroll
+    for (int half = 0; half < 2; half++) {
+        const query_row query =
+            find_query(params, unit, kv_head, first_row + threadIdx.x % 32 / 4 + 8 * half);
+        float factor = 1.0f;
+
+        rows.seen[half] = query.seen;
+        load_queries<Plane, Pair::KEY_DIM>(queries, params, query, half);
+        if constexpr (Pair::HAS_SCALES) {
+            factor =
+                normalise_queries<Pair::KEY_DIM>(queries, half, params.q.dtype == KVSPAN_BF16) *
+                Plane::unit();
+        }
+        rows.rule.unit[half] = params.scale * factor * log2e();
+    }
+    if constexpr (HAS_SHARED_QUERIES) {
+        rows.queries.words =
+            (uint4 *)(query_memory + threadIdx.x / 32 * shared_query_bytes<Pair>()) +
+            threadIdx.x % 32;
+    }
+    rows.queries.keep(queries);
+}
+
+template <class Pair, bool HAS_SHARED_QUERIES>
+__device__ inline void clear_rows(warp_rows<Pair, HAS_SHARED_QUERIES> &rows)
+{
+    clear_state(rows.state);
+#pragma unroll
+    for (int n = 0; n < Pair::VALUE_DIM / 8; n++) {
+        rows.outputs[n][0] = rows.outputs[n][1] = rows.outputs[n][2] = rows.outputs[n][3] = 0.0f;
+    }
+}
+
+/* Folds a tile. keys, values: addresses with key_place() and value_place(); scales: of the keys,
+ * then of the values. IS_PLAIN: no score is masked or capped. */
+template <class Pair, int TOKENS, bool IS_PLAIN, bool HAS_SHARED_QUERIES>
+__device__ inline void fold_tile(warp_rows<Pair, HAS_SHARED_QUERIES> &rows, float soft_cap,
+                                 uint32_t first_token, uint32_t keys, uint32_t values,
+                                 const float *scales)
+{
+    using Plane = typename Pair::Plane;
+    const float units[2] = { weight_unit<!IS_PLAIN>(rows.rule, soft_cap, 0),
+                             weight_unit<!IS_PLAIN>(rows.rule, soft_cap, 1) };
+    float scores[TOKENS / 8][4];
+    uint32_t weights[TOKENS / 16][4];
+    float factors[2];
+
+    score_tile<Plane, Pair::KEY_DIM, TOKENS>(scores, rows.queries, keys);
+    if constexpr (Pair::HAS_SCALES) {
+        scale_scores<TOKENS / 8>(scores, scales);
+    }
+    if constexpr (!IS_PLAIN) {
+        if (soft_cap != 0.0f) {
+            cap_scores<TOKENS / 8>(scores, rows.rule, soft_cap);
+        }
+        mask_scores<TOKENS / 8>(scores, rows.seen, first_token);
+    }
+    if constexpr (Pair::HAS_SCALES) {
+        weigh_scaled<Plane, TOKENS / 8>(scores, scales + TOKENS, units, rows.state, weights,
+                                        factors);
+    } else {
+        weigh_scores<Plane, TOKENS / 8>(scores, units, rows.state, weights, factors);
+    }
+    scale_outputs<Pair::VALUE_DIM / 8>(rows.outputs, factors[0], factors[1]);
+    weigh_tile<Plane, Pair::VALUE_DIM, TOKENS>(rows.outputs, weights, values);
+}
+
+/* A row of outputs in shared memory: padded, so that eight rows' parts lie in different banks. */
+template <class Pair> __device__ inline uint32_t output_pitch()
+{
+    return Pair::VALUE_DIM + 8;
+}
+
+/* Writes the outputs of 16 rows as [row][output_pitch()] floats. */
+template <class Pair, bool HAS_SHARED_QUERIES>
+__device__ inline void spill_outputs(const warp_rows<Pair, HAS_SHARED_QUERIES> &rows, float *target)
+{
+    const uint32_t lane = threadIdx.x % 32;
+
+#pragma unroll
+    for (int half = 0; half < 2; half++) {
+        float *const row = target + (lane / 4 + 8 * half) * output_pitch<Pair>();
+
+#pragma unroll
+        for (int n = 0; n < Pair::VALUE_DIM / 16; n++) {
+            const float *const first = &rows.outputs[2 * n][2 * half];
+            const float *const second = &rows.outputs[2 * n + 1][2 * half];
+
+            if constexpr (Pair::HAS_SCALES) {
+                const float unit = Pair::Plane::unit();
+
+                *(float4 *)(row + 16 * n + lane % 4 * 4) = make_float4(
+                    unit * first[0], unit * second[0], unit * first[1], unit * second[1]);
+            } else {
+                *(float2 *)(row + 16 * n + lane % 4 * 2) = make_float2(first[0], first[1]);
+                *(float2 *)(row + 16 * n + 8 + lane % 4 * 2) = make_float2(second[0], second[1]);
+            }
+        }
+    }
+}
+
+} // namespace kvspan
+
+#endif

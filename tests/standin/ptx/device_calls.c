@@ -1,0 +1,119 @@
+#include "standin/ptx/device_calls.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static uint64_t argument_u64(const uint8_t *argument)
+{
+    uint64_t value = 0;
+
+    memcpy(&value, argument, sizeof value);
+    return value;
+}
+
+/* Generic addresses of local memory become the host's; others are. */
+static const uint8_t *host_place(const ptx_warp *warp, uint32_t lane, uint64_t address)
+{
+    const ptx_block *block = warp->block;
+
+    if ((address & PTX_WINDOW_MASK) == PTX_LOCAL_BASE) {
+        return block->local + (size_t)(warp->index * PTX_LANES + lane) * block->local_bytes +
+               (address & ~PTX_WINDOW_MASK);
+    }
+    return (const uint8_t *)(uintptr_t)address;
+}
+
+/* One conversion of a format, with its argument; returns how many bytes of arguments it took. */
+static size_t conversion_print(const char *specification, char conversion, const uint8_t *argument,
+                               bool is_long)
+{
+    uint64_t wide;
+    uint32_t narrow;
+    double number;
+
+    switch (conversion) {
+    case 'd':
+    case 'i':
+    case 'u':
+    case 'o':
+    case 'x':
+    case 'X':
+    case 'c':
+        if (is_long) {
+            memcpy(&wide, argument, sizeof wide);
+            printf(specification, (unsigned long long)wide);
+            return 8;
+        }
+        memcpy(&narrow, argument, sizeof narrow);
+        printf(specification, narrow);
+        return 4;
+    case 's':
+    case 'p':
+        memcpy(&wide, argument, sizeof wide);
+        printf(specification, (const char *)(uintptr_t)wide);
+        return 8;
+    default:
+        memcpy(&number, argument, sizeof number);
+        printf(specification, number);
+        return 8;
+    }
+}
+
+static void device_printf(const char *format, const uint8_t *arguments)
+{
+    size_t offset = 0;
+
+    while (*format) {
+        char specification[32] = "%";
+        size_t length = 1;
+        bool is_long = false;
+
+        if (*format != '%') {
+            putchar(*format++);
+            continue;
+        }
+        if (*++format == '%') {
+            putchar(*format++);
+            continue;
+        }
+        while (*format && strchr("-+ #0123456789.lhz", *format) &&
+               length < sizeof specification - 2) {
+            is_long |= *format == 'l' || *format == 'z';
+            specification[length++] = *format++;
+        }
+        if (!*format) {
+            return;
+        }
+        specification[length] = *format;
+        const size_t bytes = strchr("diuoxXc", *format) && !is_long ? 4 : 8;
+
+        offset = (offset + bytes - 1) / bytes * bytes;
+        offset += conversion_print(specification, *format, arguments + offset, is_long);
+        ++format;
+    }
+}
+
+bool ptx_device_call_is_known(const char *name)
+{
+    return strcmp(name, "vprintf") == 0 || strcmp(name, "__assertfail") == 0;
+}
+
+void ptx_device_call(ptx_warp *warp, const ptx_instruction *i, uint32_t lane, const char *name,
+                     const uint8_t *const arguments[8], uint8_t *result)
+{
+    if (strcmp(name, "vprintf") == 0) {
+        const int32_t count = 0;
+
+        device_printf((const char *)host_place(warp, lane, argument_u64(arguments[0])),
+                      host_place(warp, lane, argument_u64(arguments[1])));
+        memcpy(result, &count, sizeof count);
+    } else {
+        uint32_t line;
+
+        memcpy(&line, arguments[2], sizeof line);
+        ptx_fault(warp, i, lane, "assertion '%s' of %s:%u failed",
+                  (const char *)(uintptr_t)argument_u64(arguments[0]),
+                  (const char *)(uintptr_t)argument_u64(arguments[1]), line);
+    }
+}

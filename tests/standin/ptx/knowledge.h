@@ -1,0 +1,34 @@
+/** @file
+ * What a warp knows of others: for each block, how far it has seen each of that one's warps. Part
+ * of races.h. Internal.
+ */
+#ifndef KVSPAN_STANDIN_PTX_KNOWLEDGE_H
+#define KVSPAN_STANDIN_PTX_KNOWLEDGE_H
+
+#include "standin/ptx/value.h"
+
+typedef struct ptx_knowledge {
+    uint32_t block; /* its ordinal; 0: entries that are not used */
+    uint32_t clocks[PTX_LANES];
+} ptx_knowledge;
+
+typedef struct ptx_knowledges {
+    ptx_knowledge *entries; /* one for each block */
+    uint32_t count;
+} ptx_knowledges;
+
+void ptx_knowledges_fini(ptx_knowledges *knowledges);
+/* NULL: nothing is known of the block. */
+const ptx_knowledge *ptx_knowledges_find(const ptx_knowledges *knowledges, uint32_t block);
+/* Adds what is known by another one. */
+void ptx_knowledges_join(ptx_knowledges *to, const ptx_knowledges *from);
+void ptx_knowledges_add(ptx_knowledges *to, const ptx_knowledge *entry);
+
+static inline void ptx_clocks_join(uint32_t to[PTX_LANES], const uint32_t from[PTX_LANES])
+{
+    for (uint32_t k = 0; k < PTX_LANES; ++k) {
+        to[k] = to[k] > from[k] ? to[k] : from[k];
+    }
+}
+
+#endif

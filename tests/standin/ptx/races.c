@@ -1,0 +1,353 @@
+#include "standin/ptx/races.h"
+
+#include "standin/ptx/array.h"
+#include "standin/ptx/knowledge.h"
+#include "standin/ptx/shadow.h"
+
+typedef struct warp_order {
+    uint32_t clocks[PTX_LANES]; /* of the block's warps; its own one counts its releases */
+    ptx_knowledges others;      /* blocks */
+    uint32_t meetings;
+    uint32_t whole_meeting; /* the last one of all lanes */
+    uint32_t lane_meetings[PTX_LANES][PTX_LANES];
+    /* As of the last fence: */
+    uint32_t block_fenced[PTX_LANES];
+    uint32_t fenced[PTX_LANES];
+    ptx_knowledges others_fenced;
+    bool has_fenced;
+} warp_order;
+
+/* What atomics at one address have passed on. */
+typedef struct atomic_place {
+    uint64_t address;
+    uint32_t block; /* that wrote block_clocks */
+    uint32_t block_clocks[PTX_LANES];
+    ptx_knowledges blocks;
+} atomic_place;
+
+struct ptx_races {
+    ptx_shadow *global;
+    ptx_shadow *shared;
+    warp_order *warps;
+    uint32_t warp_count;
+    uint32_t barrier_clocks[PTX_BARRIERS][PTX_LANES];
+    ptx_knowledges barrier_others[PTX_BARRIERS];
+    atomic_place *places;
+    uint32_t place_count;
+    uint32_t execution;
+};
+
+ptx_races *ptx_races_create(const ptx_run *run)
+{
+    const uint32_t *block = run->launch->block;
+    ptx_races *races = ptx_allocate(1, sizeof *races);
+
+    races->warp_count = (block[0] * block[1] * block[2] + PTX_LANES - 1) / PTX_LANES;
+    races->warps = ptx_allocate(races->warp_count, sizeof *races->warps);
+    races->global = ptx_shadow_create();
+    races->shared = ptx_shadow_create();
+    return races;
+}
+
+void ptx_races_destroy(ptx_races *races)
+{
+    if (!races) {
+        return;
+    }
+    for (uint32_t i = 0; i < races->place_count; ++i) {
+        ptx_knowledges_fini(&races->places[i].blocks);
+    }
+    for (uint32_t i = 0; i < PTX_BARRIERS; ++i) {
+        ptx_knowledges_fini(&races->barrier_others[i]);
+    }
+    for (uint32_t i = 0; i < races->warp_count; ++i) {
+        ptx_knowledges_fini(&races->warps[i].others);
+        ptx_knowledges_fini(&races->warps[i].others_fenced);
+    }
+    free(races->places);
+    ptx_shadow_destroy(races->shared);
+    ptx_shadow_destroy(races->global);
+    free(races->warps);
+    free(races);
+}
+
+static warp_order *order_of(const ptx_warp *warp)
+{
+    return &warp->block->run->races->warps[warp->index];
+}
+
+void ptx_races_block_begin(ptx_block *block)
+{
+    ptx_races *races = block->run->races;
+
+    if (!races) {
+        return;
+    }
+    for (uint32_t i = 0; i < races->warp_count; ++i) {
+        warp_order *order = &races->warps[i];
+
+        ptx_knowledges_fini(&order->others);
+        ptx_knowledges_fini(&order->others_fenced);
+        *order = (warp_order){ .clocks = { 0 } };
+        order->clocks[i] = 1;
+    }
+    for (uint32_t i = 0; i < PTX_BARRIERS; ++i) {
+        ptx_races_barrier_clear(block, i);
+    }
+}
+
+void ptx_races_barrier_clear(ptx_block *block, uint32_t barrier)
+{
+    ptx_races *races = block->run->races;
+
+    if (races) {
+        memset(races->barrier_clocks[barrier], 0, sizeof races->barrier_clocks[barrier]);
+        ptx_knowledges_fini(&races->barrier_others[barrier]);
+    }
+}
+
+void ptx_races_lanes_meet(ptx_warp *warp, uint32_t lanes)
+{
+    if (!warp->block->run->races) {
+        return;
+    }
+    warp_order *order = order_of(warp);
+
+    ++order->meetings;
+    if (lanes == PTX_ALL_LANES) {
+        order->whole_meeting = order->meetings;
+        return;
+    }
+    PTX_EACH_LANE(a, lanes)
+    {
+        PTX_EACH_LANE(b, lanes)
+        {
+            order->lane_meetings[a][b] = order->meetings;
+        }
+    }
+}
+
+void ptx_races_fence(ptx_warp *warp, bool is_of_block)
+{
+    if (!warp->block->run->races) {
+        return;
+    }
+    warp_order *order = order_of(warp);
+
+    memcpy(order->block_fenced, order->clocks, sizeof order->clocks);
+    order->has_fenced = true;
+    if (!is_of_block) {
+        memcpy(order->fenced, order->clocks, sizeof order->clocks);
+        ptx_knowledges_join(&order->others_fenced, &order->others);
+    }
+    ++order->clocks[warp->index];
+}
+
+void ptx_races_arrive(ptx_warp *warp, uint32_t barrier)
+{
+    ptx_races *races = warp->block->run->races;
+
+    if (races) {
+        warp_order *order = order_of(warp);
+
+        ptx_clocks_join(races->barrier_clocks[barrier], order->clocks);
+        ptx_knowledges_join(&races->barrier_others[barrier], &order->others);
+        ++order->clocks[warp->index];
+    }
+}
+
+void ptx_races_leave(ptx_warp *warp, uint32_t barrier)
+{
+    const ptx_races *races = warp->block->run->races;
+
+    if (races) {
+        ptx_clocks_join(order_of(warp)->clocks, races->barrier_clocks[barrier]);
+        ptx_knowledges_join(&order_of(warp)->others, &races->barrier_others[barrier]);
+    }
+}
+
+static atomic_place *place_find(ptx_races *races, uint64_t address, bool makes)
+{
+    for (uint32_t i = 0; i < races->place_count; ++i) {
+        if (races->places[i].address == address) {
+            return &races->places[i];
+        }
+    }
+    if (!makes) {
+        return NULL;
+    }
+    atomic_place *place = PTX_APPEND(races->places, races->place_count);
+
+    place->address = address;
+    return place;
+}
+
+/* Passes on what the warp did before its fence. */
+static void place_release(const ptx_warp *warp, atomic_place *place)
+{
+    const warp_order *order = order_of(warp);
+    ptx_knowledge own = { .block = warp->block->ordinal };
+
+    if (place->block != own.block) {
+        memset(place->block_clocks, 0, sizeof place->block_clocks);
+        place->block = own.block;
+    }
+    ptx_clocks_join(place->block_clocks, order->block_fenced);
+    memcpy(own.clocks, order->fenced, sizeof own.clocks);
+    ptx_knowledges_join(&place->blocks, &order->others_fenced);
+    ptx_knowledges_add(&place->blocks, &own);
+}
+
+static void place_acquire(const ptx_warp *warp, const atomic_place *place)
+{
+    warp_order *order = order_of(warp);
+
+    ptx_knowledges_join(&order->others, &place->blocks);
+    if (place->block == warp->block->ordinal) {
+        ptx_clocks_join(order->clocks, place->block_clocks);
+    }
+}
+
+static void atomic_pass(ptx_warp *warp, const ptx_instruction *i, uint64_t address,
+                        ptx_access access)
+{
+    ptx_races *races = warp->block->run->races;
+    const bool releases = access == PTX_ACCESS_ATOMIC && order_of(warp)->has_fenced;
+    atomic_place *place = place_find(races, address, releases);
+
+    if (place && i->destination_count) {
+        place_acquire(warp, place);
+    }
+    if (releases) {
+        place_release(warp, place);
+    }
+}
+
+static bool is_ordered(const ptx_warp *warp, const ptx_touch *before, const ptx_touch *now,
+                       bool is_shared)
+{
+    const warp_order *order = order_of(warp);
+    const uint32_t before_warp = before->thread / PTX_LANES;
+
+    if (!before->block || (before->is_atomic && now->is_atomic)) {
+        return true;
+    }
+    if (before->block != now->block) {
+        const ptx_knowledge *known = ptx_knowledges_find(&order->others, before->block);
+
+        return is_shared || (known && known->clocks[before_warp] >= before->clock);
+    }
+    if (before_warp != warp->index) {
+        return order->clocks[before_warp] >= before->clock;
+    }
+    return before->thread == now->thread || order->whole_meeting > before->meetings ||
+           order->lane_meetings[before->thread % PTX_LANES][now->thread % PTX_LANES] >
+               before->meetings;
+}
+
+/* Lanes that store the same value to the same place with one instruction do no harm. */
+static bool is_same_store(const ptx_warp *warp, const ptx_touch *before, const ptx_touch *now)
+{
+    const ptx_instruction *i = now->instruction;
+    const uint32_t bytes = ptx_type_bytes((ptx_type)i->type);
+
+    if (before->execution != now->execution || !(i->flags & PTX_FLAG_STORE)) {
+        return false;
+    }
+    for (uint32_t k = 1; k < i->source_count; ++k) {
+        const uint64_t *values = ptx_source(warp, i, k);
+
+        if (ptx_zero_extended(values[before->thread % PTX_LANES], bytes) !=
+            ptx_zero_extended(values[now->thread % PTX_LANES], bytes)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static void race_report(ptx_warp *warp, const ptx_touch *before, const ptx_touch *now,
+                        const char *kinds, uint64_t address, bool is_shared)
+{
+    char place[PTX_TEXT_BYTES / 4];
+
+    ptx_place_print(warp->block->run->launch->module, before->instruction, place, sizeof place);
+    if (before->block == now->block) {
+        ptx_fault(warp, now->instruction, now->thread % PTX_LANES,
+                  "race (%s) on %s 0x%llx with thread %u of the block at %s", kinds,
+                  is_shared ? "shared" : "global", (unsigned long long)address, before->thread,
+                  place);
+    } else {
+        ptx_fault(
+            warp, now->instruction, now->thread % PTX_LANES,
+            "race (%s) on global 0x%llx with thread %u of another block (the %u. to run) at %s",
+            kinds, (unsigned long long)address, before->thread, before->block, place);
+    }
+}
+
+static void read_remember(ptx_cell *cell, const ptx_touch *now)
+{
+    const ptx_touch *last = &cell->read;
+
+    if (last->block != now->block || last->thread / PTX_LANES != now->thread / PTX_LANES) {
+        cell->warp_read = *last;
+    } else if (last->thread != now->thread) {
+        cell->lane_read = *last;
+    }
+    cell->read = *now;
+}
+
+static void cell_touch(ptx_warp *warp, ptx_cell *cell, const ptx_touch *now, bool is_write,
+                       uint64_t address, bool is_shared)
+{
+    if (!is_ordered(warp, &cell->write, now, is_shared) &&
+        !(is_write && is_same_store(warp, &cell->write, now))) {
+        race_report(warp, &cell->write, now, is_write ? "write after write" : "read after write",
+                    address, is_shared);
+        return;
+    }
+    if (!is_write) {
+        read_remember(cell, now);
+        return;
+    }
+    const ptx_touch *const reads[] = { &cell->read, &cell->lane_read, &cell->warp_read };
+
+    for (size_t k = 0; k < sizeof reads / sizeof *reads; ++k) {
+        if (!is_ordered(warp, reads[k], now, is_shared)) {
+            race_report(warp, reads[k], now, "write after read", address, is_shared);
+            return;
+        }
+    }
+    *cell = (ptx_cell){ .write = *now };
+}
+
+void ptx_races_access(ptx_warp *warp, const ptx_instruction *i, uint32_t lanes, bool is_shared,
+                      const uint64_t *addresses, uint32_t bytes, ptx_access access)
+{
+    ptx_block *block = warp->block;
+    ptx_races *races = block->run->races;
+    const bool is_write = ptx_access_writes(access);
+    ptx_touch now = {
+        .instruction = i,
+        .block = block->ordinal,
+        .clock = order_of(warp)->clocks[warp->index],
+        .meetings = order_of(warp)->meetings,
+        .execution = ++races->execution,
+        .is_atomic = access == PTX_ACCESS_ATOMIC || access == PTX_ACCESS_ATOMIC_READ,
+    };
+
+    PTX_EACH_LANE(lane, lanes)
+    {
+        uint32_t count;
+        ptx_cell *cells = ptx_shadow_cells(is_shared ? races->shared : races->global,
+                                           addresses[lane], bytes, &count);
+
+        now.thread = (uint16_t)(warp->index * PTX_LANES + lane);
+        if (now.is_atomic) {
+            atomic_pass(warp, i, is_shared ? PTX_SHARED_BASE | addresses[lane] : addresses[lane],
+                        access);
+        }
+        for (uint32_t k = 0; k < count && !block->run->has_failed; ++k) {
+            cell_touch(warp, &cells[k], &now, is_write, addresses[lane], is_shared);
+        }
+    }
+}

@@ -1,0 +1,512 @@
+/* What lanes tell each other, branches, calls, memory and atomics. */
+#include "standin/ptx/ptx_bench.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum {
+    LANES = 32
+};
+
+/* One warp: each lane puts %r9 into the output. */
+static void check_lanes(const char *code, uint32_t (*expected_of)(uint32_t lane))
+{
+    char body[4096];
+    uint32_t out[LANES];
+    uint32_t expected[LANES];
+    const bench_kernel kernel = {
+        .body = body, .block = LANES, .out = out, .out_bytes = sizeof out
+    };
+
+    snprintf(body, sizeof body,
+             "%s\nmul.wide.u32 %%d30, %%r0, 4; add.u64 %%d30, %%d30, %%out;\n"
+             "st.global.u32 [%%d30], %%r9;",
+             code);
+    for (uint32_t lane = 0; lane < LANES; ++lane) {
+        expected[lane] = expected_of(lane);
+    }
+    bench_check_schedules(&kernel, expected);
+}
+
+static uint32_t up_by_3_in_eights(uint32_t lane)
+{
+    return lane % 8 >= 3 ? 100 + lane - 3 : 100 + lane;
+}
+
+static uint32_t down_by_3_in_eights(uint32_t lane)
+{
+    return lane % 8 + 3 < 8 ? 100 + lane + 3 : 100 + lane;
+}
+
+static uint32_t crossed_by_5(uint32_t lane)
+{
+    return 100 + (lane ^ 5);
+}
+
+static uint32_t second_of_eights(uint32_t lane)
+{
+    return 100 + lane / 8 * 8 + 1;
+}
+
+static uint32_t within_down_by_3(uint32_t lane)
+{
+    return lane + 3 < 32;
+}
+
+static uint32_t from_lane_7(uint32_t lane)
+{
+    (void)lane;
+    return 107;
+}
+
+START_TEST(shuffles_read_within_their_segments)
+{
+    /* c: the mask of the segment in bits 8 to 12, the clamp below. Segments of eight: 0x18. */
+    check_lanes("add.u32 %r1, %r0, 100; shfl.sync.up.b32 %r9, %r1, 3, 0x1800, -1;",
+                up_by_3_in_eights);
+    check_lanes("add.u32 %r1, %r0, 100; shfl.sync.down.b32 %r9, %r1, 3, 0x181f, -1;",
+                down_by_3_in_eights);
+    check_lanes("add.u32 %r1, %r0, 100; shfl.sync.bfly.b32 %r9, %r1, 5, 0x1f, -1;", crossed_by_5);
+    check_lanes("add.u32 %r1, %r0, 100; shfl.sync.idx.b32 %r9, %r1, 1, 0x181f, -1;",
+                second_of_eights);
+    check_lanes("add.u32 %r1, %r0, 100; shfl.sync.idx.b32 %r9, %r1, 39, 0x1f, -1;", from_lane_7);
+    check_lanes("shfl.sync.down.b32 %r1|%p1, %r0, 3, 0x1f, -1; selp.u32 %r9, 1, 0, %p1;",
+                within_down_by_3);
+}
+END_TEST
+
+static uint32_t threes(uint32_t lane)
+{
+    (void)lane;
+    return 0x49249249; /* lanes 0, 3, 6 … 30 */
+}
+
+static uint32_t other_threes(uint32_t lane)
+{
+    (void)lane;
+    return ~0x49249249u;
+}
+
+static uint32_t zero(uint32_t lane)
+{
+    (void)lane;
+    return 0;
+}
+
+static uint32_t one(uint32_t lane)
+{
+    (void)lane;
+    return 1;
+}
+
+static uint32_t alike_in_fours(uint32_t lane)
+{
+    return 0x11111111u << (lane % 4);
+}
+
+static uint32_t sum_of_lanes(uint32_t lane)
+{
+    (void)lane;
+    return 496;
+}
+
+static uint32_t least_signed(uint32_t lane)
+{
+    (void)lane;
+    return (uint32_t)-16;
+}
+
+static uint32_t most_unsigned(uint32_t lane)
+{
+    (void)lane;
+    return (uint32_t)-1;
+}
+
+static uint32_t half_sums(uint32_t lane)
+{
+    return lane < 16 ? 120 : 376;
+}
+
+static uint32_t everybody(uint32_t lane)
+{
+    (void)lane;
+    return 0xffffffff;
+}
+
+static uint32_t evens(uint32_t lane)
+{
+    return lane % 2 ? 0 : 0x55555555;
+}
+
+static uint32_t is_first(uint32_t lane)
+{
+    return lane == 0;
+}
+
+START_TEST(votes_and_reductions_ask_the_members)
+{
+    const char *const is_third = "rem.u32 %r1, %r0, 3; setp.eq.u32 %p1, %r1, 0;";
+    char code[512];
+
+    snprintf(code, sizeof code, "%s vote.sync.ballot.b32 %%r9, %%p1, -1;", is_third);
+    check_lanes(code, threes);
+    snprintf(code, sizeof code, "%s vote.sync.ballot.b32 %%r9, !%%p1, -1;", is_third);
+    check_lanes(code, other_threes);
+    snprintf(code, sizeof code, "%s vote.sync.all.pred %%p2, %%p1, -1; selp.u32 %%r9, 1, 0, %%p2;",
+             is_third);
+    check_lanes(code, zero);
+    snprintf(code, sizeof code, "%s vote.sync.any.pred %%p2, %%p1, -1; selp.u32 %%r9, 1, 0, %%p2;",
+             is_third);
+    check_lanes(code, one);
+    snprintf(code, sizeof code, "%s vote.sync.uni.pred %%p2, %%p1, -1; selp.u32 %%r9, 1, 0, %%p2;",
+             is_third);
+    check_lanes(code, zero);
+    check_lanes("and.b32 %r1, %r0, 3; match.any.sync.b32 %r9, %r1, -1;", alike_in_fours);
+    check_lanes("and.b32 %r1, %r0, 3; match.all.sync.b32 %r9|%p1, %r1, -1;", zero);
+    check_lanes("mov.b64 %d1, 5; match.all.sync.b64 %r9|%p1, %d1, -1;", everybody);
+    check_lanes("redux.sync.add.u32 %r9, %r0, -1;", sum_of_lanes);
+    check_lanes("sub.u32 %r1, %r0, 16; redux.sync.min.s32 %r9, %r1, -1;", least_signed);
+    check_lanes("sub.u32 %r1, %r0, 16; redux.sync.max.u32 %r9, %r1, -1;", most_unsigned);
+    check_lanes("redux.sync.or.b32 %r9, %r0, -1; sub.u32 %r9, %r9, 30;", one);
+    check_lanes("redux.sync.and.b32 %r9, %r0, -1;", zero);
+    check_lanes("redux.sync.xor.b32 %r9, %r0, -1;", zero);
+    check_lanes("setp.lt.u32 %p1, %r0, 16; selp.b32 %r1, 0x0000ffff, 0xffff0000, %p1;"
+                "redux.sync.add.u32 %r9, %r0, %r1;",
+                half_sums);
+    check_lanes("activemask.b32 %r9;", everybody);
+    check_lanes("and.b32 %r1, %r0, 1; setp.eq.u32 %p1, %r1, 0; mov.u32 %r9, 0;"
+                "@%p1 activemask.b32 %r9;",
+                evens);
+    check_lanes("elect.sync %r1|%p1, -1; selp.u32 %r9, 1, 0, %p1;", is_first);
+}
+END_TEST
+
+static uint32_t lane_mask_lt(uint32_t lane)
+{
+    return (1u << lane) - 1;
+}
+
+static uint32_t lane_mask_ge(uint32_t lane)
+{
+    return ~((1u << lane) - 1);
+}
+
+START_TEST(special_registers_know_the_thread)
+{
+    check_lanes("mov.u32 %r9, %lanemask_lt;", lane_mask_lt);
+    check_lanes("mov.u32 %r9, %lanemask_ge;", lane_mask_ge);
+    check_lanes("mov.u32 %r1, %laneid; sub.u32 %r9, %r1, %r0;", zero);
+    check_lanes("mov.u32 %r9, %nctaid.x;", one);
+}
+END_TEST
+
+static uint32_t collatz_steps(uint32_t lane)
+{
+    uint32_t steps = 0;
+
+    for (uint32_t n = lane + 1; n != 1; ++steps) {
+        n = n % 2 ? 3 * n + 1 : n / 2;
+    }
+    return steps;
+}
+
+static uint32_t by_case(uint32_t lane)
+{
+    static const uint32_t values[] = { 70, 30, 50, 9 };
+
+    return values[lane % 4];
+}
+
+START_TEST(lanes_part_and_meet)
+{
+    check_lanes("add.u32 %r1, %r0, 1; mov.u32 %r9, 0;\n"
+                "LOOP: setp.eq.u32 %p1, %r1, 1; @%p1 bra DONE;\n"
+                "and.b32 %r2, %r1, 1; setp.eq.u32 %p2, %r2, 0; @%p2 bra EVEN;\n"
+                "mad.lo.u32 %r1, %r1, 3, 1; bra NEXT;\n"
+                "EVEN: shr.u32 %r1, %r1, 1;\n"
+                "NEXT: add.u32 %r9, %r9, 1; bra LOOP;\n"
+                "DONE: bar.warp.sync -1;",
+                collatz_steps);
+    check_lanes("and.b32 %r1, %r0, 3;\n"
+                "TABLE: .branchtargets A, B, C, D;\n"
+                "brx.idx %r1, TABLE;\n"
+                "A: mov.u32 %r9, 70; bra.uni END;\n"
+                "B: mov.u32 %r9, 30; bra.uni END;\n"
+                "C: mov.u32 %r9, 50; bra.uni END;\n"
+                "D: mov.u32 %r9, 9;\n"
+                "END: bar.warp.sync -1;",
+                by_case);
+    /* Labels and registers belong to their scope. */
+    check_lanes("mov.u32 %r9, 0;\n"
+                "{ .reg .u32 t; mov.u32 t, 5; bra L; mov.u32 %r9, 7; L: }\n"
+                "{ .reg .u32 t; mov.u32 t, 1; bra L; mov.u32 %r9, 7; L: add.u32 %r9, %r9, t; }",
+                one);
+    /* Some have left: the others shuffle among themselves. */
+    check_lanes("mov.u32 %r9, 0; setp.lt.u32 %p1, %r0, 16; @!%p1 bra OUT;\n"
+                "vote.sync.ballot.b32 %r1, 1, 0x0000ffff; setp.eq.u32 %p2, %r1, 0x0000ffff;\n"
+                "OUT: bar.warp.sync -1;",
+                zero);
+}
+END_TEST
+
+static const char functions[] =
+    ".func (.param .b32 result) square(.param .b32 x)\n{\n"
+    ".reg .b32 %a<3>; ld.param.u32 %a1, [x]; mul.lo.u32 %a2, %a1, %a1;\n"
+    "st.param.b32 [result+0], %a2; ret;\n}\n"
+    ".func (.param .b32 result) twice(.param .b32 x)\n{\n"
+    ".reg .b32 %a<3>; ld.param.u32 %a1, [x]; add.u32 %a2, %a1, %a1;\n"
+    "st.param.b32 [result+0], %a2; ret;\n}\n"
+    ".func (.param .align 8 .b8 result[16]) pair(.param .b32 x, .param .align 8 .b8 y[8])\n{\n"
+    ".local .align 8 .b8 depot[16]; .reg .b32 %a<6>; .reg .b64 %SP; .reg .b64 %SPL;\n"
+    "mov.u64 %SPL, depot; cvta.local.u64 %SP, %SPL;\n"
+    "ld.param.u32 %a1, [x]; ld.param.v2.u32 {%a2, %a3}, [y];\n"
+    "st.local.u32 [%SPL+4], %a1; ld.u32 %a4, [%SP+4]; add.u32 %a5, %a2, %a3;\n"
+    "st.param.v2.b32 [result+0], {%a4, %a5}; ret;\n}\n"
+    ".func (.param .b32 result) fib(.param .b32 n)\n{\n"
+    ".reg .b32 %a<8>; .reg .pred %q<2>; ld.param.u32 %a1, [n]; mov.u32 %a2, %a1;\n"
+    "setp.lt.u32 %q1, %a1, 2; @%q1 bra BASE;\n"
+    "sub.u32 %a3, %a1, 1; sub.u32 %a4, %a1, 2;\n"
+    "{ .param .b32 p; st.param.b32 [p], %a3; .param .b32 r; call.uni (r), fib, (p);\n"
+    "ld.param.b32 %a5, [r]; }\n"
+    "{ .param .b32 p; st.param.b32 [p], %a4; .param .b32 r; call.uni (r), fib, (p);\n"
+    "ld.param.b32 %a6, [r]; }\n"
+    "add.u32 %a2, %a5, %a6;\n"
+    "BASE: st.param.b32 [result], %a2; ret;\n}\n"
+    ".global .align 8 .u64 table[2] = {square, twice};\n";
+
+/* Like check_lanes, with the functions above. */
+static void check_calls(const char *code, uint32_t (*expected_of)(uint32_t lane))
+{
+    char body[4096];
+    uint32_t out[LANES] = { 0 };
+    const bench_kernel kernel = {
+        .declarations = functions, .body = body, .block = LANES, .out = out, .out_bytes = sizeof out
+    };
+    ptx_report report;
+
+    snprintf(body, sizeof body,
+             "%s\nmul.wide.u32 %%d30, %%r0, 4; add.u64 %%d30, %%d30, %%out;\n"
+             "st.global.u32 [%%d30], %%r9;",
+             code);
+    ck_assert_msg(bench_run(&kernel, &report), "%s", report.text);
+    for (uint32_t lane = 0; lane < LANES; ++lane) {
+        ck_assert_uint_eq(out[lane], expected_of(lane));
+    }
+}
+
+static uint32_t square_or_twice(uint32_t lane)
+{
+    return lane % 2 ? 2 * lane : lane * lane;
+}
+
+static uint32_t square_of_upper(uint32_t lane)
+{
+    return lane >= 16 ? lane * lane : 1;
+}
+
+static uint32_t paired(uint32_t lane)
+{
+    return lane + 1000 * (3 + 4);
+}
+
+static uint32_t fibonacci(uint32_t lane)
+{
+    static const uint32_t numbers[] = { 0, 1, 1, 2, 3, 5, 8, 13 };
+
+    return numbers[lane % 8];
+}
+
+START_TEST(functions_are_called)
+{
+    check_calls("mov.u32 %r9, 1; setp.ge.u32 %p1, %r0, 16; @!%p1 bra OVER;\n"
+                "{ .param .b32 p0; st.param.b32 [p0+0], %r0; .param .b32 r0;\n"
+                "call.uni (r0), square, (p0); ld.param.b32 %r9, [r0+0]; }\n"
+                "OVER: bar.warp.sync -1;",
+                square_of_upper);
+    check_calls("and.b32 %r1, %r0, 1; mul.wide.u32 %d1, %r1, 8; mov.u64 %d2, table;\n"
+                "add.u64 %d2, %d2, %d1; ld.global.u64 %d3, [%d2];\n"
+                "{ .param .b32 p0; st.param.b32 [p0+0], %r0; .param .b32 r0;\n"
+                "proto: .callprototype (.param .b32 _) _ (.param .b32 _);\n"
+                "call (r0), %d3, (p0), proto; ld.param.b32 %r9, [r0+0]; }",
+                square_or_twice);
+    check_calls("{ .param .b32 p0; st.param.b32 [p0+0], %r0; .param .align 8 .b8 p1[8];\n"
+                "st.param.v2.b32 [p1+0], {3, 4}; .param .align 8 .b8 r0[16];\n"
+                "call.uni (r0), pair, (p0, p1); ld.param.v2.b32 {%r1, %r2}, [r0+0]; }\n"
+                "mad.lo.u32 %r9, %r2, 1000, %r1;",
+                paired);
+    check_calls("and.b32 %r1, %r0, 7; { .param .b32 p; st.param.b32 [p], %r1; .param .b32 r;\n"
+                "call.uni (r), fib, (p); ld.param.b32 %r9, [r]; }",
+                fibonacci);
+}
+END_TEST
+
+START_TEST(memory_is_read_and_written_in_every_width)
+{
+    static const bench_row rows[] = {
+        { "ld.global.s8 %r9, [%in+1];", 'r', { 0x11ff80 }, 0xffffffff },
+        { "ld.global.u8 %r9, [%in+1];", 'r', { 0x11ff80 }, 0xff },
+        { "ld.global.s16 %d9, [%in];", 'd', { 0x8000 }, 0xffffffffffff8000 },
+        { "ld.global.b16 %h9, [%in+2];", 'h', { 0x12345678 }, 0x1234 },
+        { "ld.global.nc.L1::no_allocate.L2::128B.v4.u32 {%r4, %r5, %r9, %r6}, [%in];",
+          'r',
+          { 1, 0x77 },
+          0x77 },
+        { "ld.global.v8.b32 {%r4, %r5, %r6, %r7, %r8, %r10, %r9, %r11}, [ALIGNED];",
+          'r',
+          { 0 },
+          5 },
+        { "ld.u32 %r9, [%in+8];", 'r', { 1, 6 }, 6 },
+        { "ld.volatile.global.u32 %r9, [%in+8];", 'r', { 1, 6 }, 6 },
+        { "ld.acquire.gpu.global.u32 %r9, [%in+8];", 'r', { 1, 6 }, 6 },
+        { "ld.relaxed.sys.global.L1::no_allocate.u32 %r9, [%in+8];", 'r', { 1, 6 }, 6 },
+        { "ld.const.u32 %r9, [TABLE+4];", 'r', { 0 }, 0xfffffffe },
+        { "mov.u64 %d4, TABLE; cvta.const.u64 %d4, %d4; ld.u8 %r9, [%d4];", 'r', { 0 }, 7 },
+        { "st.shared.v2.b16 [S], {%h0, %h1}; ld.shared.b32 %r9, [S];",
+          'r',
+          { 0x1111, 0x2222 },
+          0x22221111 },
+        { "mov.u32 %r4, S; st.shared.u8 [%r4+3], %r0; ld.shared.u32 %r9, [%r4];",
+          'r',
+          { 0x1ab },
+          0xabffffff },
+        { "mov.u64 %d4, S; cvta.shared.u64 %d4, %d4; st.b32 [%d4], %r0; ld.shared.b32 %r9, [S];",
+          'r',
+          { 9 },
+          9 },
+        { "mov.u64 %d4, S; cvta.shared.u64 %d4, %d4; add.u64 %d4, %d4, 8;"
+          "cvta.to.shared.u64 %d9, %d4; mov.u64 %d5, S; sub.u64 %d9, %d9, %d5;",
+          'd',
+          { 9 },
+          8 },
+        { "mov.u64 %d4, S; cvta.shared.u64 %d4, %d4; isspacep.shared %p9, %d4;", 'p', { 9 }, 1 },
+        { "isspacep.shared %p9, %in;", 'p', { 9 }, 0 },
+        { "isspacep.global %p9, %in;", 'p', { 9 }, 1 },
+        { "st.shared.f64 [S], %d0; ld.shared.f64 %d9, [S];",
+          'd',
+          { 0x123456789abcdef0 },
+          0x123456789abcdef0 },
+        { "createpolicy.fractional.L2::evict_last.b64 %d4, 1.0;"
+          "ld.global.L2::cache_hint.u32 %r9, [%in+8], %d4;",
+          'r',
+          { 1, 6 },
+          6 },
+    };
+
+    for (size_t k = 0; k < sizeof rows / sizeof *rows; ++k) {
+        char body[2048];
+        uint32_t out[4] = { 0 };
+        _Alignas(16) uint64_t in[4];
+        ptx_report report;
+        const bench_kernel kernel = {
+            .declarations = ".const .align 4 .b8 TABLE[8] = {7, 0, 0, 0, 254, 255, 255, 255};\n"
+                            ".global .align 32 .u32 ALIGNED[8] = {0, 0, 0, 0, 0, 0, 5};\n",
+            .body = body,
+            .in = in,
+            .in_bytes = sizeof in,
+            .out = out,
+            .out_bytes = sizeof out,
+        };
+
+        memcpy(in, rows[k].sources, sizeof in);
+        snprintf(body, sizeof body,
+                 ".shared .align 8 .b8 S[16];\n"
+                 "ld.global.u32 %%r0, [%%in]; ld.global.u16 %%h0, [%%in];\n"
+                 "ld.global.u16 %%h1, [%%in+8]; ld.global.u64 %%d0, [%%in];\n%s\n%s\n"
+                 "st.global.v2.b32 [%%out], {%%r20, %%r21};",
+                 rows[k].code,
+                 rows[k].result == 'r'   ? "cvt.u64.u32 %d9, %r9; mov.b64 {%r20, %r21}, %d9;"
+                 : rows[k].result == 'h' ? "cvt.u32.u16 %r20, %h9; mov.u32 %r21, 0;"
+                 : rows[k].result == 'p' ? "selp.u32 %r20, 1, 0, %p9; mov.u32 %r21, 0;"
+                                         : "mov.b64 {%r20, %r21}, %d9;");
+        ck_assert_msg(bench_run(&kernel, &report), "%s: %s", rows[k].code, report.text);
+        const uint64_t result = out[0] | (uint64_t)out[1] << 32;
+
+        ck_assert_msg(result == rows[k].expected, "%s is %llx, not %llx", rows[k].code,
+                      (unsigned long long)result, (unsigned long long)rows[k].expected);
+    }
+}
+END_TEST
+
+/* An atomic on a word that holds `before`: the old value in %r9 or %d9 and what it leaves. */
+static void check_atomic(const char *code, uint64_t before, uint64_t after)
+{
+    char body[1024];
+    _Alignas(8) uint64_t out[2] = { before, 0 };
+    const bench_kernel kernel = { .body = body, .out = out, .out_bytes = sizeof out };
+    ptx_report report;
+
+    snprintf(body, sizeof body,
+             "mov.b64 %%d9, 0; mov.b32 %%r9, 0; %s\n"
+             "cvt.u64.u32 %%d10, %%r9; or.b64 %%d9, %%d9, %%d10;\n"
+             "st.global.u64 [%%out+8], %%d9;",
+             code);
+    ck_assert_msg(bench_run(&kernel, &report), "%s: %s", code, report.text);
+    ck_assert_msg(out[0] == after, "%s leaves %llx, not %llx", code, (unsigned long long)out[0],
+                  (unsigned long long)after);
+    if (strncmp(code, "red", 3) != 0) {
+        ck_assert_uint_eq(out[1], before);
+    }
+}
+
+START_TEST(atomics_return_what_was_there)
+{
+    check_atomic("atom.global.add.u32 %r9, [%out], 5;", 7, 12);
+    check_atomic("atom.add.u64 %d9, [%out], -1;", 7, 6);
+    check_atomic("atom.global.min.s32 %r9, [%out], -1;", 7, 0xffffffff);
+    check_atomic("atom.global.min.u32 %r9, [%out], -1;", 7, 7);
+    check_atomic("atom.global.max.s32 %r9, [%out], -1;", 7, 7);
+    check_atomic("atom.global.max.u64 %d9, [%out], -1;", 7, ~0ull);
+    check_atomic("atom.global.and.b32 %r9, [%out], 5;", 6, 4);
+    check_atomic("atom.global.or.b32 %r9, [%out], 5;", 6, 7);
+    check_atomic("atom.global.xor.b32 %r9, [%out], 5;", 6, 3);
+    check_atomic("atom.global.exch.b32 %r9, [%out], 5;", 6, 5);
+    check_atomic("atom.acquire.gpu.global.cas.b32 %r9, [%out], 6, 5;", 6, 5);
+    check_atomic("atom.global.cas.b32 %r9, [%out], 7, 5;", 6, 6);
+    check_atomic("atom.global.cas.b64 %d9, [%out], 6, -1;", 6, ~0ull);
+    check_atomic("atom.global.inc.u32 %r9, [%out], 7;", 6, 7);
+    check_atomic("atom.global.inc.u32 %r9, [%out], 6;", 6, 0);
+    check_atomic("atom.global.dec.u32 %r9, [%out], 9;", 6, 5);
+    check_atomic("atom.global.dec.u32 %r9, [%out], 9;", 0, 9);
+    check_atomic("atom.global.dec.u32 %r9, [%out], 9;", 10, 9);
+    check_atomic("atom.global.add.f32 %r9, [%out], 0f3F800000;", 0x3f800000, 0x40000000);
+    check_atomic("atom.global.add.f64 %d9, [%out], 0d3FF0000000000000;", 0x3ff0000000000000,
+                 0x4000000000000000);
+    check_atomic("mov.b32 %r1, 0x3c003c00; atom.global.add.noftz.f16x2 %r9, [%out], %r1;",
+                 0x40003c00, 0x42004000);
+    check_atomic("mov.b32 %r1, 0x3f803f80; atom.global.add.noftz.bf16x2 %r9, [%out], %r1;",
+                 0x40003f80, 0x40404000);
+    check_atomic("red.global.add.u32 [%out], 5;", 7, 12);
+    check_atomic("red.release.gpu.global.max.s32 [%out], 9;", 7, 9);
+}
+END_TEST
+
+START_TEST(atomics_of_all_lanes_add_up)
+{
+    uint32_t out[1];
+    const uint32_t expected[1] = { 4 * 64 * 3 };
+    const bench_kernel kernel = { .body = "red.global.add.u32 [%out], 3;",
+                                  .grid = 4,
+                                  .block = 64,
+                                  .out = out,
+                                  .out_bytes = sizeof out };
+
+    bench_check_schedules(&kernel, expected);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("ptx warps");
+    TCase *tcase = tcase_create("all");
+
+    tcase_add_test(tcase, shuffles_read_within_their_segments);
+    tcase_add_test(tcase, votes_and_reductions_ask_the_members);
+    tcase_add_test(tcase, special_registers_know_the_thread);
+    tcase_add_test(tcase, lanes_part_and_meet);
+    tcase_add_test(tcase, functions_are_called);
+    tcase_add_test(tcase, memory_is_read_and_written_in_every_width);
+    tcase_add_test(tcase, atomics_return_what_was_there);
+    tcase_add_test(tcase, atomics_of_all_lanes_add_up);
+    suite_add_tcase(suite, tcase);
+    return suite_run(suite);
+}
