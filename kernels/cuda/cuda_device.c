@@ -218,11 +218,14 @@ static kvspan_status check_version(kvspan_error *error)
     return KVSPAN_OK;
 }
 
-static kvspan_status check_index(uint32_t index, kvspan_error *error)
+kvspan_status kvspan_cuda_count(uint32_t *count_out, kvspan_error *error)
 {
     int count = 0; /* stays as it is where there is no driver */
     const cudaError_t code = cudaGetDeviceCount(&count);
 
+    if (!count_out) {
+        return kvspan_fail(error, KVSPAN_ERR_ARGUMENT, "count_out is NULL");
+    }
     if (means_no_gpu(code)) {
         return kvspan_cuda_fail(error, KVSPAN_ERR_UNSUPPORTED, code,
                                 "device \"cuda\" needs a GPU and its driver: cudaGetDeviceCount");
@@ -234,11 +237,20 @@ static kvspan_status check_index(uint32_t index, kvspan_error *error)
         return kvspan_fail(error, KVSPAN_ERR_UNSUPPORTED, "device \"cuda\" needs a GPU, found %d",
                            count);
     }
-    if (index >= (uint32_t)count) {
-        return kvspan_fail(error, KVSPAN_ERR_ARGUMENT,
-                           "device \"cuda\" has indices below %d, not %u", count, index);
-    }
+    *count_out = (uint32_t)count;
     return KVSPAN_OK;
+}
+
+static kvspan_status check_index(uint32_t index, kvspan_error *error)
+{
+    uint32_t count = 0;
+    const kvspan_status status = kvspan_cuda_count(&count, error);
+
+    if (status == KVSPAN_OK && index >= count) {
+        return kvspan_fail(error, KVSPAN_ERR_ARGUMENT,
+                           "device \"cuda\" has indices below %u, not %u", count, index);
+    }
+    return status;
 }
 
 static kvspan_status read_capability(kvspan_cuda_device *cuda, kvspan_error *error)
