@@ -8,7 +8,7 @@ if(NOT KVSPAN_HAS_MPI)
     list(APPEND unbuilt_headers PATTERN mpi.h EXCLUDE)
 endif()
 if(NOT KVSPAN_HAS_CUDA)
-    list(APPEND unbuilt_headers PATTERN cuda.h EXCLUDE)
+    list(APPEND unbuilt_headers PATTERN cuda.h EXCLUDE PATTERN nccl.h EXCLUDE)
 endif()
 install(DIRECTORY include/kvspan DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} ${unbuilt_headers})
 

@@ -102,15 +102,26 @@ static bool is_better(const kvspan_chain *chain, const kvspan_chain *than)
                : chain->kind == KVSPAN_CHAIN_SILENT && chain->silent_ms > than->silent_ms;
 }
 
+static uint32_t member_count(const kvspan_wait *wait)
+{
+    return wait->members ? wait->members->count : 0;
+}
+
 uint32_t kvspan_chain_edge_count(const kvspan_comm *comm)
 {
-    return comm->wait ? comm->wait->count + comm->debtor_count : 0;
+    return comm->wait ? comm->wait->count + comm->debtor_count + member_count(comm->wait) : 0;
 }
 
 bool kvspan_chain_edge(const kvspan_comm *comm, uint32_t edge, uint32_t *rank_out)
 {
     const kvspan_wait *wait = comm->wait;
+    const uint32_t owing = wait->count + comm->debtor_count;
 
+    if (edge >= owing) {
+        assert(wait->members);
+        *rank_out = wait->members->ranks[edge - owing];
+        return *rank_out != comm->transport.rank;
+    }
     if (edge >= wait->count) {
         *rank_out = comm->debtors[edge - wait->count];
         return true;

@@ -6,8 +6,8 @@
 
 #include "comm/state.h"
 
-/* The edges of a wait: its requests, then the debtors. Edge i, if it is still open: to which rank.
- */
+/* The edges of a wait: its requests, then the debtors, then the members of a condition. Edge i, if
+ * it is still open: to which rank. */
 uint32_t kvspan_chain_edge_count(const kvspan_comm *comm);
 bool kvspan_chain_edge(const kvspan_comm *comm, uint32_t edge, uint32_t *rank_out);
 

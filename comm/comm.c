@@ -163,6 +163,9 @@ void kvspan_comm_destroy(kvspan_comm *comm)
         return;
     }
     kvspan_watch_end(comm);
+    if (comm->device_backend.destroy) {
+        comm->device_backend.destroy(comm->device_backend.context);
+    }
     comm->transport.destroy(comm->transport.context);
     if (!comm->keeps_agree) {
         free(comm->agree);

@@ -72,6 +72,21 @@ typedef enum kvspan_wait_kind {
 kvspan_status kvspan_comm_wait(kvspan_comm *comm, kvspan_request *requests, uint32_t count,
                                kvspan_wait_kind kind, uint32_t timeout_ms, kvspan_error *error);
 
+/* Something that comes true without a message of this library: work on a device. */
+typedef struct kvspan_condition {
+    kvspan_status (*test)(void *context, bool *done_out, kvspan_error *error); /* must not wait */
+    void *context;
+    const kvspan_group *members; /* without whom it may never come true; NULL: this rank alone */
+    uint64_t late_ns; /* of the clock: from then on one of the members is late; 0 = never. Read
+                       * again after each test */
+} kvspan_condition;
+
+/* Waits until the condition is true, as kvspan_comm_wait() waits for requests. TIMEOUT: not yet,
+ * nothing is lost. LATE and PEER as there. From late_ns on the member that is late is looked for,
+ * if need be up to 1.5 s beyond timeout_ms. What test fails with is returned and spends nothing. */
+kvspan_status kvspan_comm_await(kvspan_comm *comm, const kvspan_condition *condition,
+                                uint32_t timeout_ms, kvspan_error *error);
+
 /* One poll of everything that goes on beside a wait: alarm channel, progress. */
 kvspan_status kvspan_comm_poll(kvspan_comm *comm, kvspan_error *error);
 

@@ -9,6 +9,7 @@
 
 #include "comm/alarm_message.h"
 #include "comm/comm.h"
+#include "comm/device_comm.h"
 
 /* An alarm on its way out. The transport may keep the bytes after a cancel. */
 typedef struct kvspan_outgoing {
@@ -41,6 +42,7 @@ typedef struct kvspan_peer {
 typedef struct kvspan_wait {
     const kvspan_request *requests;
     uint32_t count;
+    const kvspan_group *members; /* of a condition: waited for as if each owed a message; or NULL */
     kvspan_wait_kind kind;
     uint64_t start_ns;
     uint64_t deadline_ns;
@@ -68,8 +70,9 @@ struct kvspan_comm {
     uint64_t sent_bytes[KVSPAN_CHANNEL_END];
     uint64_t sent_messages[KVSPAN_CHANNEL_END];
     uint64_t abandoned;
-    struct kvspan_agree_memory *agree; /* of the small collectives */
-    bool keeps_agree;                  /* for the transport, which was in it when one failed */
+    struct kvspan_agree_memory *agree;    /* of the small collectives */
+    kvspan_device_backend device_backend; /* create NULL: none was put on it */
+    bool keeps_agree;                     /* for the transport, which was in it when one failed */
 };
 
 /* The verbs, counted, whether the communicator is spent or not; they do not spend it. */

@@ -146,6 +146,64 @@ kvspan_status kvspan_comm_wait(kvspan_comm *comm, kvspan_request *requests, uint
     return status;
 }
 
+/* A test may put the time of lateness forward. */
+static void set_late(kvspan_wait *wait, const kvspan_condition *condition)
+{
+    wait->kind = wait->members && condition->late_ns > 0 ? KVSPAN_WAIT_STEP : KVSPAN_WAIT_IDLE;
+    wait->deadline_ns = condition->late_ns;
+}
+
+/* Past late_ns the search for who is late is not broken off: it ends by itself. */
+static kvspan_status poll_until_true(kvspan_comm *comm, const kvspan_condition *condition,
+                                     kvspan_wait *wait, uint32_t timeout_ms, kvspan_error *error)
+{
+    const uint64_t end_ns = wait->start_ns + (uint64_t)timeout_ms * KVSPAN_NS_PER_MS;
+    poll_pace pace = { .progress_at_ns = wait->start_ns };
+
+    for (;;) {
+        bool is_done = false;
+        uint64_t now_ns;
+        kvspan_status status = run_progress(comm, error);
+
+        if (status == KVSPAN_OK) {
+            status = condition->test(condition->context, &is_done, error);
+        }
+        if (status != KVSPAN_OK || is_done) {
+            return status;
+        }
+        set_late(wait, condition);
+        now_ns = kvspan_clock_ns();
+        if (now_ns - comm->served_at_ns >= SERVE_NS) {
+            status = kvspan_alarm_serve(comm, now_ns, error);
+            if (status != KVSPAN_OK) {
+                return status;
+            }
+        }
+        if (now_ns >= end_ns && (wait->kind == KVSPAN_WAIT_IDLE || now_ns < wait->deadline_ns)) {
+            return kvspan_fail(error, KVSPAN_ERR_TIMEOUT,
+                               "the device has not finished within %u ms", timeout_ms);
+        }
+        pause_between_polls(&pace, false, now_ns);
+    }
+}
+
+kvspan_status kvspan_comm_await(kvspan_comm *comm, const kvspan_condition *condition,
+                                uint32_t timeout_ms, kvspan_error *error)
+{
+    const bool has_members = condition->members && condition->members->count > 1;
+    kvspan_wait wait = { .members = has_members ? condition->members : NULL,
+                         .start_ns = kvspan_clock_ns() };
+    kvspan_status status = kvspan_comm_verdict(comm, error);
+
+    set_late(&wait, condition);
+    if (status == KVSPAN_OK) {
+        kvspan_alarm_begin_wait(comm, &wait);
+        status = poll_until_true(comm, condition, &wait, timeout_ms, error);
+        kvspan_alarm_end_wait(comm);
+    }
+    return status;
+}
+
 kvspan_status kvspan_comm_poll(kvspan_comm *comm, kvspan_error *error)
 {
     kvspan_status status = kvspan_comm_verdict(comm, error);

@@ -18,22 +18,39 @@ typedef struct kvspan_device_memory {
 
 typedef struct kvspan_event kvspan_event; /* of a backend */
 
+/* Equally long pieces of memory, from one regular order into another. */
+typedef struct kvspan_copy_rows {
+    void *target;
+    const void *source;
+    int64_t target_stride; /* bytes */
+    int64_t source_stride; /* bytes */
+    uint64_t row_bytes;
+    uint64_t row_count;
+} kvspan_copy_rows;
+
 typedef struct kvspan_device_ops {
     const char *name;
     kvspan_device_description (*describe)(const kvspan_device *device);
     kvspan_status (*memory)(kvspan_device *device, kvspan_device_memory *memory_out,
                             kvspan_error *error);
-    /* Zeroed device memory, aligned to 2 MiB if that large, else to 4 KiB. 0 bytes: NULL. */
+    /* Zeroed device memory, aligned to 2 MiB if that large, else to 4 KiB; zeroed before whatever
+     * is enqueued on any stream afterwards. 0 bytes: NULL. */
     kvspan_status (*allocate)(kvspan_device *device, uint64_t bytes, void **data_out,
                               kvspan_error *error);
     void (*release)(kvspan_device *device, void *data, uint64_t bytes);
-    /* Host memory that the device can copy from and to without staging. */
+    /* Host memory that the device can copy from and to without staging, and that kernels can read.
+     */
     kvspan_status (*allocate_pinned)(kvspan_device *device, uint64_t bytes, void **data_out,
                                      kvspan_error *error);
     void (*release_pinned)(kvspan_device *device, void *data, uint64_t bytes);
-    /* Any direction; stream-ordered. */
+    /* Any direction; stream-ordered. The side on the host is pinned, and stays until the stream is
+     * past the copy. */
     kvspan_status (*copy)(kvspan_device *device, void *target, const void *source, uint64_t bytes,
                           kvspan_stream stream, kvspan_error *error);
+    /* Rows of row_bytes, each as many bytes behind the last as its side says, which may be fewer or
+     * negative. As copy. */
+    kvspan_status (*copy_rows)(kvspan_device *device, const kvspan_copy_rows *rows,
+                               kvspan_stream stream, kvspan_error *error);
     /* done_out: whether all that was enqueued on the stream is finished. */
     kvspan_status (*query)(kvspan_device *device, kvspan_stream stream, int *done_out,
                            kvspan_error *error);

@@ -36,6 +36,20 @@ kvspan_status kvspan_host_device_copy(kvspan_device *device, void *target, const
     return KVSPAN_OK;
 }
 
+kvspan_status kvspan_host_device_copy_rows(kvspan_device *device, const kvspan_copy_rows *rows,
+                                           kvspan_stream stream, kvspan_error *error)
+{
+    (void)device;
+    (void)stream;
+    (void)error;
+    for (uint64_t i = 0; i < rows->row_count; i++) {
+        memcpy((unsigned char *)rows->target + (int64_t)i * rows->target_stride,
+               (const unsigned char *)rows->source + (int64_t)i * rows->source_stride,
+               rows->row_bytes);
+    }
+    return KVSPAN_OK;
+}
+
 kvspan_status kvspan_host_device_query(kvspan_device *device, kvspan_stream stream, int *done_out,
                                        kvspan_error *error)
 {

@@ -13,6 +13,8 @@ kvspan_status kvspan_host_device_allocate(kvspan_device *device, uint64_t bytes,
 void kvspan_host_device_release(kvspan_device *device, void *data, uint64_t bytes);
 kvspan_status kvspan_host_device_copy(kvspan_device *device, void *target, const void *source,
                                       uint64_t bytes, kvspan_stream stream, kvspan_error *error);
+kvspan_status kvspan_host_device_copy_rows(kvspan_device *device, const kvspan_copy_rows *rows,
+                                           kvspan_stream stream, kvspan_error *error);
 kvspan_status kvspan_host_device_query(kvspan_device *device, kvspan_stream stream, int *done_out,
                                        kvspan_error *error);
 

@@ -4,6 +4,9 @@
  *
  * Arguments are plain structs of addresses and strides on the device. Operations check nothing that
  * the runtime has checked; they return a status only for what a device can fail at.
+ *
+ * Argument structs and tensors are read before a call returns. Arrays marked pinned are in memory
+ * of allocate_pinned() and may be read until the stream is past the call: they stay as they are.
  */
 #ifndef KVSPAN_KERNELS_KERNELS_H
 #define KVSPAN_KERNELS_KERNELS_H
@@ -102,7 +105,7 @@ typedef struct kvspan_copy_pages_args {
     uint64_t copy_bytes;   /* bytes of one page at each of its parts */
     uint32_t part_count;   /* 1 page-first, layers layer-first */
     uint64_t part_stride;  /* bytes */
-    const uint32_t *pairs; /* [pair_count][2], host */
+    const uint32_t *pairs; /* [pair_count][2], pinned */
     uint32_t pair_count;
 } kvspan_copy_pages_args;
 
@@ -150,8 +153,8 @@ typedef struct kvspan_table_patch {
 
 typedef struct kvspan_patch_table_args {
     uint32_t *table;
-    uint32_t stride; /* columns */
-    const kvspan_table_patch *patches;
+    uint32_t stride;                   /* columns */
+    const kvspan_table_patch *patches; /* [patch_count], pinned */
     uint32_t patch_count;
 } kvspan_patch_table_args;
 
@@ -167,9 +170,9 @@ typedef struct kvspan_head_block {
 } kvspan_head_block;
 
 typedef struct kvspan_place_heads_args {
-    const unsigned char *blocks; /* element type of out */
-    uint64_t block_stride;       /* bytes */
-    const kvspan_head_block *places;
+    const unsigned char *blocks;     /* element type of out */
+    uint64_t block_stride;           /* bytes */
+    const kvspan_head_block *places; /* [block_count], pinned */
     uint32_t block_count;
     kvspan_tensor out;
 } kvspan_place_heads_args;

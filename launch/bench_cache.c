@@ -205,19 +205,17 @@ static kvspan_status take_tensors(kvspan_bench_cache *bench, kvspan_error *error
     const uint64_t bytes =
         elements * most_step_tokens(bench) * kvspan_dtype_bytes(caller_dtype(options));
     unsigned char *next = NULL;
+    const kvspan_status status =
+        kvspan_step_tensors_init(&bench->memory, bench->device, bytes, error);
 
-    if (posix_memalign(&bench->memory, 64, bytes) != 0) {
-        bench->memory = NULL;
-        return kvspan_fail(error, KVSPAN_ERR_MEMORY, "no memory for %" PRIu64 " bytes of tensors",
-                           bytes);
+    if (status != KVSPAN_OK) {
+        return status;
     }
-    next = bench->memory;
+    next = bench->memory.host;
     bench->q = make_tensor(bench, options->q_heads, options->key_dim, &next);
     bench->planes[0] = make_tensor(bench, options->kv_heads, options->key_dim, &next);
     bench->planes[1] = make_tensor(bench, options->kv_heads, options->value_dim, &next);
     bench->out = make_tensor(bench, options->q_heads, options->value_dim, &next);
-    memset(bench->out.data, 0,
-           bytes - (size_t)((unsigned char *)bench->out.data - (unsigned char *)bench->memory));
     return KVSPAN_OK;
 }
 
@@ -228,6 +226,16 @@ static void fill_tensor(kvspan_tensor *tensor, uint64_t seed, uint32_t tokens)
                               tensor->data);
 }
 
+static kvspan_status upload(const kvspan_bench_cache *bench, kvspan_error *error)
+{
+    kvspan_status status = kvspan_step_tensors_upload(&bench->memory, &bench->q, error);
+
+    for (uint32_t i = 0; status == KVSPAN_OK && i < 2; i++) {
+        status = kvspan_step_tensors_upload(&bench->memory, &bench->planes[i], error);
+    }
+    return status;
+}
+
 /* Makes q, k and v of a step that is open, and begins it. */
 static kvspan_status begin(kvspan_bench_cache *bench, kvspan_step *step, uint64_t seed,
                            kvspan_error *error)
@@ -236,13 +244,14 @@ static kvspan_status begin(kvspan_bench_cache *bench, kvspan_step *step, uint64_
     const kvspan_status status =
         kvspan_step_begin(bench->cache, step, NULL, TIMEOUT_MS, &view, error);
 
-    if (status == KVSPAN_OK) {
-        fill_tensor(&bench->q, 3 * seed, view.token_count);
-        fill_tensor(&bench->planes[0], 3 * seed + 1, view.token_count);
-        fill_tensor(&bench->planes[1], 3 * seed + 2, view.token_count);
-        bench->out.tokens = view.token_count;
+    if (status != KVSPAN_OK) {
+        return status;
     }
-    return status;
+    fill_tensor(&bench->q, 3 * seed, view.token_count);
+    fill_tensor(&bench->planes[0], 3 * seed + 1, view.token_count);
+    fill_tensor(&bench->planes[1], 3 * seed + 2, view.token_count);
+    bench->out.tokens = view.token_count;
+    return upload(bench, error);
 }
 
 static kvspan_status fill_context(kvspan_bench_cache *bench, uint32_t index, kvspan_error *error)
@@ -316,7 +325,7 @@ kvspan_status kvspan_bench_cache_init(kvspan_bench_cache *bench,
     }
     if (status == KVSPAN_OK) {
         bench->group = make_group(bench);
-        status = kvspan_device_choice_open(&options->device, &bench->device, error);
+        status = kvspan_device_choice_open(&options->device, 0, &bench->device, error);
     }
     if (status == KVSPAN_OK) {
         bench->description = kvspan_device_describe(bench->device);
@@ -339,8 +348,8 @@ kvspan_status kvspan_bench_cache_init(kvspan_bench_cache *bench,
 
 void kvspan_bench_cache_fini(kvspan_bench_cache *bench)
 {
-    free(bench->memory);
     kvspan_cache_destroy(bench->cache);
+    kvspan_step_tensors_fini(&bench->memory);
     kvspan_device_close(bench->device);
     free(bench->sequences);
     free(bench->contexts);
@@ -352,25 +361,32 @@ void kvspan_bench_cache_fini(kvspan_bench_cache *bench)
 
 kvspan_status kvspan_bench_cache_append(kvspan_bench_cache *bench, kvspan_error *error)
 {
+    const kvspan_tensor planes[2] = {
+        kvspan_step_tensors_on_device(&bench->memory, &bench->planes[0]),
+        kvspan_step_tensors_on_device(&bench->memory, &bench->planes[1])
+    };
     kvspan_status status = KVSPAN_OK;
 
     for (uint32_t layer = 0; status == KVSPAN_OK && layer < bench->group.layer_count; layer++) {
-        status = kvspan_cache_append(bench->cache, layer, bench->planes, NULL, error);
+        status = kvspan_cache_append(bench->cache, layer, planes, NULL, error);
     }
-    return status;
+    return status == KVSPAN_OK ? kvspan_step_tensors_wait(&bench->memory, bench->cache, error)
+                               : status;
 }
 
 kvspan_status kvspan_bench_cache_attend(kvspan_bench_cache *bench, kvspan_error *error)
 {
     const kvspan_attention attention = { .size = sizeof(attention),
                                          .soft_cap = (float)bench->options->soft_cap };
+    const kvspan_tensor q = kvspan_step_tensors_on_device(&bench->memory, &bench->q);
+    kvspan_tensor out = kvspan_step_tensors_on_device(&bench->memory, &bench->out);
     kvspan_status status = KVSPAN_OK;
 
     for (uint32_t layer = 0; status == KVSPAN_OK && layer < bench->group.layer_count; layer++) {
-        status = kvspan_cache_attend(bench->cache, layer, &bench->q, &attention, &bench->out, NULL,
-                                     error);
+        status = kvspan_cache_attend(bench->cache, layer, &q, &attention, &out, NULL, error);
     }
-    return status;
+    return status == KVSPAN_OK ? kvspan_step_tensors_wait(&bench->memory, bench->cache, error)
+                               : status;
 }
 
 void kvspan_bench_cache_describe(const kvspan_bench_cache *bench, kvspan_bench_report *report)

@@ -9,6 +9,7 @@
 
 #include "launch/bench_options.h"
 #include "launch/bench_report.h"
+#include "launch/step_tensors.h"
 
 typedef struct kvspan_bench_cache {
     const kvspan_bench_options *options;
@@ -19,11 +20,11 @@ typedef struct kvspan_bench_cache {
     uint32_t sequence_count;
     uint64_t *contexts; /* [sequence_count] tokens before the step */
     kvspan_sequence *sequences;
-    uint32_t step_tokens; /* new tokens of all sequences */
-    uint64_t page_count;  /* with page 0 */
-    uint64_t seen_tokens; /* Σ over sequences: those that a new token sees */
-    double seen_pairs;    /* Σ over new tokens: tokens that each sees */
-    void *memory;         /* of the four tensors */
+    uint32_t step_tokens;       /* new tokens of all sequences */
+    uint64_t page_count;        /* with page 0 */
+    uint64_t seen_tokens;       /* Σ over sequences: those that a new token sees */
+    double seen_pairs;          /* Σ over new tokens: tokens that each sees */
+    kvspan_step_tensors memory; /* of the four tensors, which are the host's */
     kvspan_tensor q;
     kvspan_tensor planes[2];
     kvspan_tensor out;
@@ -45,7 +46,7 @@ double kvspan_bench_cache_new_bytes(const kvspan_bench_cache *bench);
  * a query may see, none for what the mask hides. */
 double kvspan_bench_cache_operations(const kvspan_bench_cache *bench);
 
-/* Every layer once. */
+/* Every layer once, and all of it done on return. */
 kvspan_status kvspan_bench_cache_append(kvspan_bench_cache *bench, kvspan_error *error);
 kvspan_status kvspan_bench_cache_attend(kvspan_bench_cache *bench, kvspan_error *error);
 

@@ -62,7 +62,12 @@ static kvspan_status open_cache(kvspan_comparison *comparison, kvspan_error *err
     kvspan_status status = count_pages(settings, &config.page_count, error);
 
     if (status == KVSPAN_OK) {
-        status = kvspan_device_choice_open(settings->device, &comparison->device, error);
+        status = kvspan_device_choice_open(settings->device, 0, &comparison->device, error);
+    }
+    if (status == KVSPAN_OK && !kvspan_device_has_host_memory(comparison->device)) {
+        status = kvspan_fail(error, KVSPAN_ERR_UNSUPPORTED,
+                             "results are compared with devices in the host's memory, not %s",
+                             settings->device->name);
     }
     return status == KVSPAN_OK
                ? kvspan_cache_create(&config, comparison->device, NULL, &comparison->cache, error)

@@ -5,6 +5,7 @@
 #define KVSPAN_LAUNCH_DAMAGE_H
 
 #include <kvspan/cache.h>
+#include <kvspan/device.h>
 #include <stdbool.h>
 
 /* What is to be damaged. */
@@ -19,7 +20,7 @@ typedef struct kvspan_damage {
  * its scale: what a row that sees it returns is off by orders of magnitude. Leaves has_flipped_out
  * false, and all as it was, if this rank stores none of them. */
 kvspan_status kvspan_damage_flip(const kvspan_damage *damage, const kvspan_token_rule *rule,
-                                 uint32_t slot, kvspan_cache *cache, bool *has_flipped_out,
-                                 kvspan_error *error);
+                                 uint32_t slot, kvspan_cache *cache, kvspan_device *device,
+                                 bool *has_flipped_out, kvspan_error *error);
 
 #endif

@@ -1,13 +1,16 @@
 #include "launch/device_choice.h"
 
-#include <stdbool.h>
 #include <string.h>
+
+#include "launch/gpu.h"
 
 static const kvspan_option_word isa_words[] = { { "avx2", KVSPAN_ISA_AVX2 },
                                                 { "avx512", KVSPAN_ISA_AVX512 },
                                                 { "avx512_bf16", KVSPAN_ISA_AVX512_BF16 },
                                                 { NULL, 0 } };
-static const kvspan_option_word name_words[] = { { "cpu", 0 }, { "reference", 0 }, { NULL, 0 } };
+static const kvspan_option_word name_words[] = {
+    { "cpu", 0 }, { "reference", 0 }, { "cuda", 0 }, { NULL, 0 }
+};
 
 kvspan_status kvspan_device_choice_name(const kvspan_option *option, kvspan_device_choice *choice,
                                         kvspan_error *error)
@@ -35,7 +38,20 @@ kvspan_status kvspan_device_choice_isa(const kvspan_option *option, kvspan_devic
     return status;
 }
 
-kvspan_status kvspan_device_choice_open(const kvspan_device_choice *choice,
+bool kvspan_device_choice_is_gpu(const kvspan_device_choice *choice)
+{
+    return choice->name && strcmp(choice->name, "cuda") == 0;
+}
+
+static kvspan_status open_gpu(uint32_t node_rank, kvspan_device **device_out, kvspan_error *error)
+{
+    uint32_t count = 0;
+    const kvspan_status status = kvspan_gpu_count(&count, error);
+
+    return status == KVSPAN_OK ? kvspan_gpu_open(node_rank % count, device_out, error) : status;
+}
+
+kvspan_status kvspan_device_choice_open(const kvspan_device_choice *choice, uint32_t node_rank,
                                         kvspan_device **device_out, kvspan_error *error)
 {
     const bool is_cpu = choice->name && strcmp(choice->name, "cpu") == 0;
@@ -52,5 +68,7 @@ kvspan_status kvspan_device_choice_open(const kvspan_device_choice *choice,
                            "device \"%s\" has one thread and no instruction sets to choose",
                            choice->name);
     }
-    return kvspan_device_open(choice->name, 0, device_out, error);
+    return kvspan_device_choice_is_gpu(choice)
+               ? open_gpu(node_rank, device_out, error)
+               : kvspan_device_open(choice->name, 0, device_out, error);
 }

@@ -4,13 +4,15 @@
 #ifndef KVSPAN_LAUNCH_DEVICE_CHOICE_H
 #define KVSPAN_LAUNCH_DEVICE_CHOICE_H
 
+#include <stdbool.h>
+
 #include <kvspan/device.h>
 
 #include "launch/option_values.h"
 
-#define KVSPAN_DEVICE_CHOICE_NAMES                                                                 \
-    "cpu (vector instructions), or reference (portable, obvious, slow; the default where the CPU " \
-    "has not even AVX2)"
+#define KVSPAN_DEVICE_CHOICE_NAMES                                                               \
+    "cpu (vector instructions), cuda (a GPU for each rank of a machine, in turn), or reference " \
+    "(portable, obvious, slow; the default where the CPU has not even AVX2)"
 #define KVSPAN_DEVICE_CHOICE_THREADS \
     "Threads of the device cpu (as many as cores that the process is bound to)"
 #define KVSPAN_DEVICE_CHOICE_ISAS \
@@ -31,9 +33,13 @@ kvspan_status kvspan_device_choice_threads(const kvspan_option *option,
 kvspan_status kvspan_device_choice_isa(const kvspan_option *option, kvspan_device_choice *choice,
                                        kvspan_error *error);
 
-/* Opens it. ARGUMENT (threads or instructions of a device that is not cpu), and what
+/* Whether it is a GPU. */
+bool kvspan_device_choice_is_gpu(const kvspan_device_choice *choice);
+
+/* Opens it; a GPU by node_rank, this rank's place among those of its machine, modulo how many GPUs
+ * there are. ARGUMENT (threads or instructions of a device that is not cpu), and what
  * kvspan_device_open() and kvspan_device_open_cpu() answer. */
-kvspan_status kvspan_device_choice_open(const kvspan_device_choice *choice,
+kvspan_status kvspan_device_choice_open(const kvspan_device_choice *choice, uint32_t node_rank,
                                         kvspan_device **device_out, kvspan_error *error);
 
 #endif

@@ -19,7 +19,8 @@ struct kvspan_model {
     kvspan_oracle oracle;
     kvspan_output_digest *digest;
     kvspan_comparison *comparison; /* NULL = none, or this rank answers for no rows */
-    void *memory;                  /* of the four tensors */
+    kvspan_device *device;
+    kvspan_step_tensors memory; /* of the four tensors, which are the host's */
     kvspan_tensor q;
     kvspan_tensor k;
     kvspan_tensor v;
@@ -55,14 +56,13 @@ static kvspan_status take_tensors(kvspan_model *model, kvspan_error *error)
     const uint64_t bytes =
         elements * model->settings.max_step_tokens * kvspan_dtype_bytes(shape->dtype);
     unsigned char *next;
+    kvspan_status status;
 
-    model->memory = calloc(1, bytes);
-    if (!model->memory) {
-        return kvspan_fail(error, KVSPAN_ERR_MEMORY,
-                           "no memory for a step's %llu bytes of q, k, v and out",
-                           (unsigned long long)bytes);
+    status = kvspan_step_tensors_init(&model->memory, model->device, bytes, error);
+    if (status != KVSPAN_OK) {
+        return status;
     }
-    next = model->memory;
+    next = model->memory.host;
     model->q = make_tensor(model, model->q_heads.count, shape->key_dim, &next);
     model->k = make_tensor(model, model->shard.kv_heads.count, shape->key_dim, &next);
     model->v = make_tensor(model, model->shard.kv_heads.count, shape->value_dim, &next);
@@ -123,7 +123,8 @@ static kvspan_status create_comparison(kvspan_model *model, kvspan_error *error)
 }
 
 kvspan_status kvspan_model_create(const kvspan_model_settings *settings, kvspan_cache *cache,
-                                  kvspan_model **model_out, kvspan_error *error)
+                                  kvspan_device *device, kvspan_model **model_out,
+                                  kvspan_error *error)
 {
     kvspan_model *const model = calloc(1, sizeof(*model));
     kvspan_status status;
@@ -134,6 +135,7 @@ kvspan_status kvspan_model_create(const kvspan_model_settings *settings, kvspan_
     model->settings = *settings;
     model->shape = &settings->model->shape;
     model->cache = cache;
+    model->device = device;
     model->stored = (kvspan_stored_values){ .generate = { settings->seed, model->shape->dtype },
                                             .kv_dtype = settings->model->kv_dtype };
     model->oracle = make_oracle(model);
@@ -162,7 +164,7 @@ void kvspan_model_destroy(kvspan_model *model)
     if (model) {
         kvspan_comparison_destroy(model->comparison);
         kvspan_output_digest_destroy(model->digest);
-        free(model->memory);
+        kvspan_step_tensors_fini(&model->memory);
         free(model);
     }
 }
@@ -222,7 +224,7 @@ static kvspan_status flip_for_token(kvspan_model *model, const kvspan_row *row, 
                                            .last = position };
 
             status = kvspan_damage_flip(&damage, &model->shard.tokens, row->slot, model->cache,
-                                        &model->has_flipped, error);
+                                        model->device, &model->has_flipped, error);
         }
     }
     return status;
@@ -343,29 +345,66 @@ static kvspan_status judge(kvspan_model *model, const kvspan_step_view *view, ui
     return status;
 }
 
-static kvspan_status run_layer(kvspan_model *model, const kvspan_step_view *view, uint32_t layer,
-                               kvspan_error *error)
+/* What the cache works with: q, k and v on the device, filled. */
+static kvspan_status upload(kvspan_model *model, const kvspan_step_view *view, uint32_t layer,
+                            kvspan_error *error)
+{
+    kvspan_status status;
+
+    fill(model, view, layer);
+    status = kvspan_step_tensors_upload(&model->memory, &model->q, error);
+    if (status == KVSPAN_OK) {
+        status = kvspan_step_tensors_upload(&model->memory, &model->k, error);
+    }
+    return status == KVSPAN_OK ? kvspan_step_tensors_upload(&model->memory, &model->v, error)
+                               : status;
+}
+
+static kvspan_status append(kvspan_model *model, uint32_t layer, kvspan_error *error)
+{
+    const kvspan_tensor planes[2] = { kvspan_step_tensors_on_device(&model->memory, &model->k),
+                                      kvspan_step_tensors_on_device(&model->memory, &model->v) };
+
+    return kvspan_cache_append(model->cache, layer, planes, NULL, error);
+}
+
+/* out is the host's afterwards. */
+static kvspan_status attend(kvspan_model *model, uint32_t layer, kvspan_error *error)
 {
     const kvspan_attention attention = { .size = sizeof(attention),
                                          .scale = model->shape->scale,
                                          .soft_cap = model->shape->soft_cap,
                                          .q_heads = model->q_place,
                                          .out_heads = model->out_place };
-    kvspan_tensor planes[2];
-    kvspan_status status;
+    const kvspan_tensor q = kvspan_step_tensors_on_device(&model->memory, &model->q);
+    kvspan_tensor out = kvspan_step_tensors_on_device(&model->memory, &model->out);
+    kvspan_status status =
+        kvspan_cache_attend(model->cache, layer, &q, &attention, &out, NULL, error);
 
-    fill(model, view, layer);
-    planes[0] = model->k;
-    planes[1] = model->v;
-    status = kvspan_cache_append(model->cache, layer, planes, NULL, error);
+    if (status == KVSPAN_OK) {
+        status = kvspan_step_tensors_download(&model->memory, &model->out, error);
+    }
+    return status == KVSPAN_OK ? kvspan_step_tensors_wait(&model->memory, model->cache, error)
+                               : status;
+}
+
+static kvspan_status run_layer(kvspan_model *model, const kvspan_step_view *view, uint32_t layer,
+                               kvspan_error *error)
+{
+    kvspan_status status = upload(model, view, layer, error);
+
+    if (status == KVSPAN_OK) {
+        status = append(model, layer, error);
+    }
     if (status == KVSPAN_OK && model->settings.flips_bit && !model->has_flipped) {
         status = flip_if_sampled(model, view, layer, error);
     }
     if (status == KVSPAN_OK) {
-        status = kvspan_cache_attend(model->cache, layer, &model->q, &attention, &model->out, NULL,
-                                     error);
+        status = attend(model, layer, error);
     }
     if (status == KVSPAN_OK && model->comparison) {
+        const kvspan_tensor planes[2] = { model->k, model->v };
+
         status = kvspan_comparison_attend(model->comparison, layer, planes, &model->q, error);
     }
     if (status == KVSPAN_OK) {

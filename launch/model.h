@@ -16,6 +16,7 @@
 #include "launch/output_digest.h"
 #include "launch/run_model.h"
 #include "launch/sample.h"
+#include "launch/step_tensors.h"
 
 typedef struct kvspan_model_settings {
     const kvspan_run_model *model; /* outlives what is made of it */
@@ -47,9 +48,10 @@ typedef struct kvspan_model_result {
 
 typedef struct kvspan_model kvspan_model;
 
-/* The cache outlives the model. */
+/* The cache, and its device, outlive the model. */
 kvspan_status kvspan_model_create(const kvspan_model_settings *settings, kvspan_cache *cache,
-                                  kvspan_model **model_out, kvspan_error *error);
+                                  kvspan_device *device, kvspan_model **model_out,
+                                  kvspan_error *error);
 void kvspan_model_destroy(kvspan_model *model); /* may be NULL */
 
 /* All layers of a begun step. Collective over the step group. */

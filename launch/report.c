@@ -107,6 +107,8 @@ kvspan_status kvspan_report_write_text(const kvspan_report *report, FILE *file, 
     char digest[DIGEST_TEXT_BYTES];
     bool is_written = fprintf(file, "kvspan %s   mesh %s, %u ranks\n", kvspan_version(),
                               report->mesh, report->rank_count) > 0 &&
+                      fprintf(file, "device      %s, %s; exchanges by %s\n", report->device,
+                              report->device_isa, report->exchanges) > 0 &&
                       write_work(report, file) && write_cost(report, file);
 
     print_digest(report->output_digest, digest);
@@ -187,6 +189,9 @@ static bool add_output(const kvspan_report *report, kvspan_json *json)
            kvspan_json_add_text(json, "compare_worst", report->compare_worst) &&
            kvspan_json_add_text(json, "mesh", report->mesh) &&
            kvspan_json_add_integer(json, "ranks", report->rank_count) &&
+           kvspan_json_add_text(json, "device", report->device) &&
+           kvspan_json_add_text(json, "device_isa", report->device_isa) &&
+           kvspan_json_add_text(json, "exchanges", report->exchanges) &&
            kvspan_json_add_text(json, "version", kvspan_version());
 }
 

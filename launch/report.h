@@ -51,6 +51,9 @@ typedef struct kvspan_report {
     const char *compare_worst; /* where that is; "" if there are no rows */
     const char *mesh;
     uint32_t rank_count;
+    const char *device; /* its name, and what it is */
+    const char *device_isa;
+    const char *exchanges; /* how results travel: "host", "nccl" */
 } kvspan_report;
 
 /* Writes a summary for people. IO. */

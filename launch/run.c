@@ -163,6 +163,10 @@ static kvspan_status write_report(const kvspan_session *session, const run_total
     char worst[200];
     char difference[200];
     char mesh[24];
+    const kvspan_run_options *const options = session->options;
+    const kvspan_device_description device = kvspan_device_describe(session->device);
+    const bool has_nccl =
+        kvspan_device_choice_is_gpu(&options->device) && options->exchange == KVSPAN_EXCHANGE_NCCL;
     kvspan_report report = { .tally = &totals->tally,
                              .seconds = totals->seconds,
                              .exchange_bytes = totals->exchange_bytes,
@@ -176,7 +180,10 @@ static kvspan_status write_report(const kvspan_session *session, const run_total
                              .compare_max_difference = totals->comparison.max_difference,
                              .compare_worst = difference,
                              .mesh = session->options->mesh,
-                             .rank_count = session->rank_count };
+                             .rank_count = session->rank_count,
+                             .device = device.name,
+                             .device_isa = device.isa,
+                             .exchanges = has_nccl ? "nccl" : "host" };
 
     describe_worst(totals, worst, sizeof(worst));
     describe_difference(&totals->comparison, difference, sizeof(difference));

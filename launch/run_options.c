@@ -36,6 +36,7 @@ enum {
     KEY_PARTITION,
     KEY_HEADS_POLICY,
     KEY_GATHER,
+    KEY_EXCHANGE,
     KEY_PAGE_TOKENS,
     KEY_PAGES,
     KEY_SLOTS,
@@ -127,6 +128,8 @@ static const struct argp_option known_options[] = {
     { "device", KEY_DEVICE, "NAME", 0, KVSPAN_DEVICE_CHOICE_NAMES, 0 },
     { "threads", KEY_THREADS, "N", 0, KVSPAN_DEVICE_CHOICE_THREADS, 0 },
     { "isa", KEY_ISA, "NAME", 0, KVSPAN_DEVICE_CHOICE_ISAS, 0 },
+    { "exchange", KEY_EXCHANGE, "HOW", 0,
+      "How results travel between devices cuda: nccl (the default), or host", 0 },
 
     { NULL, 0, NULL, 0, "Checks and output:", 6 },
     { "compare", KEY_COMPARE, "NAME", 0,
@@ -171,6 +174,10 @@ static const kvspan_option_word policy_words[] = { { "refuse", KVSPAN_HEADS_REFU
 static const kvspan_option_word gather_words[] = { { "none", KVSPAN_GATHER_NONE },
                                                    { "heads", KVSPAN_GATHER_HEADS },
                                                    { NULL, 0 } };
+
+static const kvspan_option_word exchange_words[] = { { "nccl", KVSPAN_EXCHANGE_NCCL },
+                                                     { "host", KVSPAN_EXCHANGE_HOST },
+                                                     { NULL, 0 } };
 
 static kvspan_status parse_requests(int key, const kvspan_option *given,
                                     kvspan_run_options *options, kvspan_error *error)
@@ -227,6 +234,11 @@ static kvspan_status parse_placement(int key, const kvspan_option *given,
         status = kvspan_option_choice(given, policy_words, &choice, error);
         options->heads_policy =
             status == KVSPAN_OK ? (kvspan_heads_policy)choice : options->heads_policy;
+        return status;
+    case KEY_EXCHANGE:
+        status = kvspan_option_choice(given, exchange_words, &choice, error);
+        options->exchange =
+            status == KVSPAN_OK ? (kvspan_exchange_choice)choice : options->exchange;
         return status;
     default:
         status = kvspan_option_choice(given, gather_words, &choice, error);
@@ -301,6 +313,7 @@ static kvspan_status take_option(void *context, int key, const kvspan_option *gi
     case KEY_MESH:
     case KEY_PARTITION:
     case KEY_HEADS_POLICY:
+    case KEY_EXCHANGE:
     case KEY_GATHER: return parse_placement(key, given, options, error);
     case KEY_DEVICE: return kvspan_device_choice_name(given, &options->device, error);
     case KEY_THREADS: return kvspan_device_choice_threads(given, &options->device, error);

@@ -15,6 +15,12 @@ typedef enum kvspan_gather {
     KVSPAN_GATHER_HEADS = 1 /* every rank gets all query heads */
 } kvspan_gather;
 
+/* How results travel between GPUs. */
+typedef enum kvspan_exchange_choice {
+    KVSPAN_EXCHANGE_NCCL,
+    KVSPAN_EXCHANGE_HOST
+} kvspan_exchange_choice;
+
 /* Zero means the library's default where the comment says so. Texts are the caller's argv. */
 typedef struct kvspan_run_options {
     const char *trace_path; /* NULL = the built-in workload */
@@ -50,9 +56,10 @@ typedef struct kvspan_run_options {
     uint64_t seed;
     uint32_t deadline_ms;
     kvspan_device_choice device;
-    kvspan_device_choice compare; /* a second one whose results are compared; no name = none */
-    uint64_t verify_rows;         /* checked against the oracle; 0 = none */
-    int64_t flip_bit_rank;        /* a test's: this rank damages one stored bit; -1 = none */
+    kvspan_exchange_choice exchange; /* of device cuda */
+    kvspan_device_choice compare;    /* a second one whose results are compared; no name = none */
+    uint64_t verify_rows;            /* checked against the oracle; 0 = none */
+    int64_t flip_bit_rank;           /* a test's: this rank damages one stored bit; -1 = none */
     bool no_attention;
     bool is_json;
     bool is_progress;

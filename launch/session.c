@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "launch/gpu.h"
+#include "launch/node_rank.h"
 #include "launch/trace_file.h"
 #include "launch/workload.h"
 
@@ -250,7 +252,7 @@ static kvspan_status create_model(kvspan_session *session, kvspan_error *error)
     if (options->no_attention) {
         return KVSPAN_OK;
     }
-    return kvspan_model_create(&settings, session->cache, &session->model, error);
+    return kvspan_model_create(&settings, session->cache, session->device, &session->model, error);
 }
 
 /* What follows from the requests and the cache, without peers. */
@@ -280,6 +282,18 @@ static kvspan_status open_cache(kvspan_session *session, kvspan_error *error)
                                : status;
 }
 
+static kvspan_status open_device(kvspan_session *session, kvspan_error *error)
+{
+    const kvspan_run_options *const options = session->options;
+    const kvspan_status status =
+        kvspan_device_choice_open(&options->device, session->node_rank, &session->device, error);
+
+    return status == KVSPAN_OK && kvspan_device_choice_is_gpu(&options->device) &&
+                   options->exchange == KVSPAN_EXCHANGE_NCCL
+               ? kvspan_gpu_use_nccl(session->comm, error)
+               : status;
+}
+
 kvspan_status kvspan_session_init(kvspan_session *session, const kvspan_run_options *options,
                                   kvspan_comm *comm, kvspan_error *error)
 {
@@ -291,6 +305,10 @@ kvspan_status kvspan_session_init(kvspan_session *session, const kvspan_run_opti
     session->comm = comm;
     session->rank = kvspan_comm_rank(comm);
     session->rank_count = kvspan_comm_rank_count(comm);
+    status = kvspan_node_rank(comm, options->deadline_ms, &session->node_rank, error);
+    if (status != KVSPAN_OK) {
+        return status;
+    }
     status = kvspan_run_model_choose(options, &session->plays, &local);
     if (status == KVSPAN_OK) {
         status = read_requests(session, &local);
@@ -299,7 +317,7 @@ kvspan_status kvspan_session_init(kvspan_session *session, const kvspan_run_opti
         status = choose_sequence_tokens(session, &local);
     }
     if (status == KVSPAN_OK) {
-        status = kvspan_device_choice_open(&options->device, &session->device, &local);
+        status = open_device(session, &local);
     }
     status = agree(session, status, &local, error);
     if (status == KVSPAN_OK) {

@@ -18,6 +18,7 @@ typedef struct kvspan_session {
     kvspan_comm *comm;
     uint32_t rank;
     uint32_t rank_count;
+    uint32_t node_rank;       /* among the ranks of this machine */
     kvspan_trace trace;       /* of all step groups, tags are indices */
     kvspan_trace own;         /* of this step group in the order of submission, tags of the trace */
     kvspan_arrivals arrivals; /* of the same; the coordinator's clock */

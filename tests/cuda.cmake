@@ -2,7 +2,8 @@
 # of the same names where the library path says so.
 
 # The column from its objects: libkvspan_cuda would bring a second libkvspan.
-kvspan_library(kvspan_cuda_static STATIC kvspan_kernels_cuda)
+kvspan_library(kvspan_cuda_static STATIC kvspan_kernels_cuda kvspan_comm_nccl)
+target_link_libraries(kvspan_cuda_static PRIVATE kvspan_nccl)
 
 # Where the stand-ins of libcudart and libnccl are built.
 set(KVSPAN_STANDIN_LIB ${CMAKE_BINARY_DIR}/tests/standin/lib)
@@ -36,4 +37,28 @@ function(kvspan_cuda_test folder name)
     add_test(NAME ${folder}.${name}.gpu COMMAND ${program})
     set_tests_properties(${folder}.${name}.gpu PROPERTIES LABELS gpu TIMEOUT 300
         SKIP_RETURN_CODE 77 ENVIRONMENT KVSPAN_TEST_COLUMN=cuda)
+endfunction()
+
+# kvspan_cuda_mpi_test(FOLDER NAME RANKS… [SOURCES file …]): the same between processes, on stand-ins
+# whose streams do their work at once, when asked, and in random order: FOLDER.NAME.npN.STREAMS.
+function(kvspan_cuda_mpi_test folder name)
+    cmake_parse_arguments(TEST "" "" "SOURCES" ${ARGN})
+    set(program test_${folder}_${name})
+    add_executable(${program} test_${name}.c ${TEST_SOURCES})
+    target_link_libraries(${program} PRIVATE kvspan_cuda_static test_support_mpi kvspan_nccl)
+    kvspan_link_cuda(${program})
+    foreach(ranks IN LISTS TEST_UNPARSED_ARGUMENTS)
+        set(command timeout -k 5 280 ${MPIEXEC_EXECUTABLE} ${MPIEXEC_NUMPROC_FLAG} ${ranks}
+            ${mpi_flags} $<TARGET_FILE:${program}>)
+        foreach(streams eager lazy random:7)
+            string(REPLACE ":" "" suffix ${streams})
+            add_test(NAME ${folder}.${name}.np${ranks}.${suffix} COMMAND ${command})
+            set_tests_properties(${folder}.${name}.np${ranks}.${suffix} PROPERTIES LABELS standin
+                TIMEOUT 300 PROCESSORS ${ranks} SKIP_RETURN_CODE 77
+                ENVIRONMENT "${mpi_environment};LD_LIBRARY_PATH=${KVSPAN_STANDIN_LIB};KVSPAN_STANDIN_STREAMS=${streams}")
+        endforeach()
+        add_test(NAME ${folder}.${name}.np${ranks}.gpu COMMAND ${command})
+        set_tests_properties(${folder}.${name}.np${ranks}.gpu PROPERTIES LABELS gpu TIMEOUT 300
+            PROCESSORS ${ranks} SKIP_RETURN_CODE 77 ENVIRONMENT "${mpi_environment}")
+    endforeach()
 endfunction()

@@ -12,6 +12,18 @@ extern "C" {
 #endif
 
 /**
+ * Counts the GPUs that this process sees.
+ *
+ * Not collective.
+ *
+ * @param[out] count_out  at least 1
+ * @param[out] error  may be NULL; native holds the cudaError_t
+ * @return KVSPAN_OK; KVSPAN_ERR_ARGUMENT (count_out is NULL); KVSPAN_ERR_UNSUPPORTED (no driver, no
+ *         GPU); KVSPAN_ERR_CUDA
+ */
+KVSPAN_API kvspan_status kvspan_cuda_count(uint32_t *count_out, kvspan_error *error);
+
+/**
  * Opens a GPU: kernels for compute capability 8.0 and above, and its memory. Page memory, tensors
  * and what else lies "on the cache's device" are then addresses that the GPU can use, and every
  * kvspan_stream is a cudaStream_t of this GPU; NULL is the legacy default stream. Calls make the

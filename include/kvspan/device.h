@@ -81,6 +81,99 @@ KVSPAN_API kvspan_status kvspan_device_open_cpu(const kvspan_cpu_config *config,
 KVSPAN_API kvspan_device_description kvspan_device_describe(const kvspan_device *device);
 
 /**
+ * Tells whether device memory is the host's: then tensors may lie anywhere, copies are not needed,
+ * and every call has done its work when it returns.
+ *
+ * Not collective.
+ *
+ * @param device  a live device
+ * @return 1 or 0; 1 for NULL
+ */
+KVSPAN_API uint32_t kvspan_device_has_host_memory(const kvspan_device *device);
+
+/**
+ * Gives memory on the device, for tensors. Zeroed.
+ *
+ * Not collective.
+ *
+ * @param device  a live device
+ * @param bytes  at least 1
+ * @param[out] data_out  given back with kvspan_device_release(); an address of the device's
+ * @param[out] error  may be NULL
+ * @return KVSPAN_OK, KVSPAN_ERR_ARGUMENT, KVSPAN_ERR_MEMORY, KVSPAN_ERR_CUDA
+ */
+KVSPAN_API kvspan_status kvspan_device_allocate(kvspan_device *device, uint64_t bytes,
+                                                void **data_out, kvspan_error *error);
+
+/**
+ * Gives memory back. What is under way may not use it any more.
+ *
+ * Not collective.
+ *
+ * @param device  a live device
+ * @param data  of kvspan_device_allocate(); may be NULL
+ * @param bytes  that were asked for
+ */
+KVSPAN_API void kvspan_device_release(kvspan_device *device, void *data, uint64_t bytes);
+
+/**
+ * Gives host memory that kvspan_device_copy() can copy from and to. Zeroed.
+ *
+ * Not collective.
+ *
+ * @param device  a live device
+ * @param bytes  at least 1
+ * @param[out] data_out  given back with kvspan_device_release_pinned()
+ * @param[out] error  may be NULL
+ * @return KVSPAN_OK, KVSPAN_ERR_ARGUMENT, KVSPAN_ERR_MEMORY, KVSPAN_ERR_CUDA
+ */
+KVSPAN_API kvspan_status kvspan_device_allocate_pinned(kvspan_device *device, uint64_t bytes,
+                                                       void **data_out, kvspan_error *error);
+
+/**
+ * Gives pinned memory back. What is under way may not use it any more.
+ *
+ * Not collective.
+ *
+ * @param device  a live device
+ * @param data  of kvspan_device_allocate_pinned(); may be NULL
+ * @param bytes  that were asked for
+ */
+KVSPAN_API void kvspan_device_release_pinned(kvspan_device *device, void *data, uint64_t bytes);
+
+/**
+ * Copies between device memory, pinned memory, or both.
+ *
+ * Not collective. Stream-ordered: both sides stay as they are until the stream is past the copy.
+ *
+ * @param device  a live device
+ * @param target  where to
+ * @param source  where from; must not overlap @p target
+ * @param bytes  how many
+ * @param stream  NULL on CPUs
+ * @param[out] error  may be NULL
+ * @return KVSPAN_OK, KVSPAN_ERR_ARGUMENT, KVSPAN_ERR_CUDA
+ */
+KVSPAN_API kvspan_status kvspan_device_copy(kvspan_device *device, void *target, const void *source,
+                                            uint64_t bytes, kvspan_stream stream,
+                                            kvspan_error *error);
+
+/**
+ * Asks whether all that is enqueued on a stream is done. With a cache on the device use
+ * kvspan_cache_wait(), which serves the peers.
+ *
+ * Not collective. Never waits.
+ *
+ * @param device  a live device
+ * @param stream  NULL on CPUs, where everything is done
+ * @param[out] done_out  1 or 0
+ * @param[out] error  may be NULL
+ * @return KVSPAN_OK, KVSPAN_ERR_ARGUMENT, KVSPAN_ERR_CUDA
+ */
+KVSPAN_API kvspan_status kvspan_device_query(kvspan_device *device, kvspan_stream stream,
+                                             uint32_t *done_out, kvspan_error *error);
+
+/**
  * Closes a device, after the caches on it.
  *
  * Not collective.

@@ -94,6 +94,7 @@ static const kvspan_device_ops cpu_ops = {
     .allocate_pinned = kvspan_host_device_allocate,
     .release_pinned = kvspan_host_device_release,
     .copy = kvspan_host_device_copy,
+    .copy_rows = kvspan_host_device_copy_rows,
     .query = kvspan_host_device_query,
     .create_stream = kvspan_host_device_create_stream,
     .destroy_stream = kvspan_host_device_destroy_stream,

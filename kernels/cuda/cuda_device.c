@@ -27,6 +27,31 @@ static kvspan_status copy(kvspan_device *device, void *target, const void *sourc
         "cudaMemcpyAsync", error);
 }
 
+/* The runtime's own copy of rows takes strides that are no smaller than a row. */
+static kvspan_status copy_rows(kvspan_device *device, const kvspan_copy_rows *rows,
+                               kvspan_stream stream, kvspan_error *error)
+{
+    const int64_t row_bytes = (int64_t)rows->row_bytes;
+    kvspan_status status = kvspan_cuda_select(device, error);
+
+    if (status != KVSPAN_OK || row_bytes == 0 || rows->row_count == 0) {
+        return status;
+    }
+    if (rows->target_stride >= row_bytes && rows->source_stride >= row_bytes) {
+        return kvspan_cuda_judge(cudaMemcpy2DAsync(rows->target, (size_t)rows->target_stride,
+                                                   rows->source, (size_t)rows->source_stride,
+                                                   rows->row_bytes, rows->row_count,
+                                                   cudaMemcpyDefault, (cudaStream_t)stream),
+                                 "cudaMemcpy2DAsync", error);
+    }
+    for (uint64_t i = 0; status == KVSPAN_OK && i < rows->row_count; i++) {
+        status = copy(device, (unsigned char *)rows->target + (int64_t)i * rows->target_stride,
+                      (const unsigned char *)rows->source + (int64_t)i * rows->source_stride,
+                      rows->row_bytes, stream, error);
+    }
+    return status;
+}
+
 /* Not ready is an answer, not an error. */
 static kvspan_status judge_query(cudaError_t code, const char *call, int *done_out,
                                  kvspan_error *error)
@@ -170,6 +195,7 @@ static const kvspan_device_ops cuda_ops = {
     .allocate_pinned = kvspan_cuda_memory_allocate_pinned,
     .release_pinned = kvspan_cuda_memory_release_pinned,
     .copy = copy,
+    .copy_rows = copy_rows,
     .query = query,
     .create_stream = create_stream,
     .destroy_stream = destroy_stream,
@@ -192,11 +218,14 @@ static kvspan_status check_version(kvspan_error *error)
     return KVSPAN_OK;
 }
 
-static kvspan_status check_index(uint32_t index, kvspan_error *error)
+kvspan_status kvspan_cuda_count(uint32_t *count_out, kvspan_error *error)
 {
     int count = 0; /* stays as it is where there is no driver */
     const cudaError_t code = cudaGetDeviceCount(&count);
 
+    if (!count_out) {
+        return kvspan_fail(error, KVSPAN_ERR_ARGUMENT, "count_out is NULL");
+    }
     if (means_no_gpu(code)) {
         return kvspan_cuda_fail(error, KVSPAN_ERR_UNSUPPORTED, code,
                                 "device \"cuda\" needs a GPU and its driver: cudaGetDeviceCount");
@@ -208,11 +237,20 @@ static kvspan_status check_index(uint32_t index, kvspan_error *error)
         return kvspan_fail(error, KVSPAN_ERR_UNSUPPORTED, "device \"cuda\" needs a GPU, found %d",
                            count);
     }
-    if (index >= (uint32_t)count) {
-        return kvspan_fail(error, KVSPAN_ERR_ARGUMENT,
-                           "device \"cuda\" has indices below %d, not %u", count, index);
-    }
+    *count_out = (uint32_t)count;
     return KVSPAN_OK;
+}
+
+static kvspan_status check_index(uint32_t index, kvspan_error *error)
+{
+    uint32_t count = 0;
+    const kvspan_status status = kvspan_cuda_count(&count, error);
+
+    if (status == KVSPAN_OK && index >= count) {
+        return kvspan_fail(error, KVSPAN_ERR_ARGUMENT,
+                           "device \"cuda\" has indices below %u, not %u", count, index);
+    }
+    return status;
 }
 
 static kvspan_status read_capability(kvspan_cuda_device *cuda, kvspan_error *error)

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "comm/agree.h"
+#include "comm/device_comm.h"
 #include "runtime/cache/capacity.h"
 
 enum {
@@ -76,6 +77,7 @@ static kvspan_status agree_on_numbers(kvspan_comm *comm, const kvspan_group *wor
     utilization->kind = KVSPAN_AGREE_REAL;
     utilization->real = config->memory_utilization;
     set_text(add_field(&list, "device"), column);
+    set_text(add_field(&list, "exchanges"), kvspan_device_comm_backend(comm));
     return agree(comm, world, &list, settings, error);
 }
 

@@ -1,4 +1,4 @@
-#include "runtime/cache/cache_parts.h"
+#include "runtime/cache/stream_order.h"
 
 #include <stdbool.h>
 
@@ -53,6 +53,9 @@ kvspan_status kvspan_cache_append(kvspan_cache *cache, uint32_t layer, const kvs
     for (uint32_t i = 0; status == KVSPAN_OK && i < cache->formats[group].plane_count; i++) {
         status = check_source(cache, &cache->settings.groups[group].planes[i], i,
                               cache->formats[group].planes[i].heads, &planes[i], error);
+    }
+    if (status == KVSPAN_OK) {
+        status = kvspan_cache_follow(cache, stream, error);
     }
     for (uint32_t i = 0; status == KVSPAN_OK && i < cache->formats[group].plane_count; i++) {
         const kvspan_append_tokens_args args = {

@@ -75,8 +75,9 @@ static kvspan_tensor slice(const kvspan_tensor *tensor, uint64_t first_token, ui
     return part;
 }
 
-static kvspan_status run_attend(const kvspan_attend_call *call, const kvspan_tensor *out,
-                                float *lse, uint64_t lse_stride, kvspan_error *error)
+static kvspan_status run_attend(const kvspan_attend_call *call, uint32_t pass,
+                                const kvspan_tensor *out, float *lse, uint64_t lse_stride,
+                                kvspan_error *error)
 {
     kvspan_cache *const cache = call->cache;
     const kvspan_layer_group *const layers = &cache->settings.groups[call->group];
@@ -89,7 +90,8 @@ static kvspan_status run_attend(const kvspan_attend_call *call, const kvspan_ten
                                           call->layer_index, call->value_plane),
         .rows = kvspan_device_table_arrays(&cache->table, call->group, cache->result.row_count,
                                            cache->result.token_count, &cache->geometry.rule),
-        .plan = cache->work_plans[call->group],
+        .plan = *kvspan_step_work_pass(&cache->work, call->group, call->passes.count, pass),
+        .scratch = cache->work.scratch,
         .q = slice(&call->q, 0, call->q.tokens, compute.first - call->q_range.first, compute.count),
         .out = *out,
         .lse = lse,
@@ -102,10 +104,26 @@ static kvspan_status run_attend(const kvspan_attend_call *call, const kvspan_ten
         .soft_cap = call->attention.soft_cap
     };
 
-    if (compute.count == 0 || call->q.tokens == 0) {
+    if (compute.count == 0 || args.plan.item_count == 0) {
         return KVSPAN_OK;
     }
     return cache->device->kernels->attend_pages(cache->device, &args, call->stream, error);
+}
+
+/* Heads that go to several copies are packed first, all tokens at once. */
+static kvspan_passes choose_passes(const kvspan_attend_call *call)
+{
+    const kvspan_placement *const placement = &call->placement;
+    const bool exchanges = placement->meets || placement->gathers;
+
+    return exchanges && !placement->splits_heads ? call->cache->work.passes
+                                                 : (kvspan_passes){ .count = 1 };
+}
+
+kvspan_range kvspan_attend_pass_tokens(const kvspan_attend_call *call, uint32_t pass)
+{
+    return kvspan_pass_range(&call->passes, call->placement.merge_tokens,
+                             call->cache->geometry.sequence.count, pass);
 }
 
 static kvspan_status resolve(kvspan_attend_call *call, uint32_t layer,
@@ -136,23 +154,104 @@ static kvspan_status resolve(kvspan_attend_call *call, uint32_t layer,
         (uint64_t)call->placement.meet_heads.count * (call->value_dim + 1) * sizeof(float);
     call->q_range = call->placement.q;
     call->gather_group = kvspan_attend_gather_group(call);
+    call->passes = choose_passes(call);
+    kvspan_attend_lay_out_blocks(call);
     if (call->attention.scale == 0.0f) {
         call->attention.scale = 1.0f / sqrtf((float)layers->planes[call->key_plane].dim);
     }
     return check_tensors(call, error);
 }
 
-/* Partial results where tokens are split or sinks enter; else straight to the target. */
-static kvspan_status compute(const kvspan_attend_call *call, kvspan_error *error)
+/* Attention writes by the step's tokens: what begins with the pass is seen from token 0 on. */
+static kvspan_tensor from_first_token(const kvspan_attend_call *call, uint32_t pass, float **lse,
+                                      uint64_t *lse_stride)
 {
-    const bool merges = call->placement.meets || call->attention.sink_logits;
+    const uint64_t first = kvspan_attend_pass_tokens(call, pass).first;
+    kvspan_tensor out = kvspan_attend_target(call, pass, lse, lse_stride);
+
+    if (first > 0) {
+        out.data = (unsigned char *)out.data -
+                   first * (uint64_t)out.token_stride * kvspan_dtype_bytes(out.dtype);
+        *lse = *lse ? *lse - first * *lse_stride : NULL;
+    }
+    return out;
+}
+
+/* Partial results where tokens are split or sinks enter; else straight to the target. */
+static kvspan_status compute(const kvspan_attend_call *call, uint32_t pass, bool merges,
+                             kvspan_error *error)
+{
     float *lse = NULL;
     uint64_t lse_stride = 0;
     const kvspan_tensor out = merges ? kvspan_attend_partials(call, &lse, &lse_stride)
-                                     : kvspan_attend_target(call, &lse, &lse_stride);
-    const kvspan_status status = run_attend(call, &out, lse, lse_stride, error);
+                                     : from_first_token(call, pass, &lse, &lse_stride);
+    kvspan_status status = run_attend(call, pass, &out, lse, lse_stride, error);
 
-    return status == KVSPAN_OK && merges ? kvspan_attend_meet(call, error) : status;
+    if (status == KVSPAN_OK && merges && call->placement.splits_heads) {
+        status = kvspan_attend_pack(call, error);
+    }
+    return status == KVSPAN_OK && (call->placement.meets || call->placement.gathers)
+               ? kvspan_exchange_lane_computed(&call->cache->lane, call->stream, pass, error)
+               : status;
+}
+
+static kvspan_status merge(const kvspan_attend_call *call, uint32_t pass, kvspan_error *error)
+{
+    kvspan_exchange_lane *const lane = &call->cache->lane;
+    kvspan_status status = KVSPAN_OK;
+
+    if (call->placement.meets) {
+        status = kvspan_exchange_lane_await(lane, call->stream, pass, error);
+    }
+    if (status == KVSPAN_OK) {
+        status = kvspan_attend_merge(call, pass, error);
+    }
+    return status == KVSPAN_OK && call->placement.gathers
+               ? kvspan_exchange_lane_computed(lane, call->stream, pass, error)
+               : status;
+}
+
+static kvspan_status place(const kvspan_attend_call *call, uint32_t pass, kvspan_error *error)
+{
+    const kvspan_status status =
+        kvspan_exchange_lane_await(&call->cache->lane, call->stream, pass, error);
+
+    return status == KVSPAN_OK ? kvspan_attend_place(call, pass, error) : status;
+}
+
+typedef kvspan_status (*stage)(const kvspan_attend_call *call, uint32_t pass, kvspan_error *error);
+
+/* One stage of all passes, if the call has it at all. */
+static kvspan_status run_stage(const kvspan_attend_call *call, bool has_stage, stage run,
+                               kvspan_error *error)
+{
+    kvspan_status status = KVSPAN_OK;
+
+    for (uint32_t i = 0; has_stage && status == KVSPAN_OK && i < call->passes.count; i++) {
+        status = run(call, i, error);
+    }
+    return status;
+}
+
+static kvspan_status run_stages(const kvspan_attend_call *call, kvspan_error *error)
+{
+    const kvspan_placement *const placement = &call->placement;
+    const bool merges = placement->meets || call->attention.sink_logits;
+    kvspan_status status = KVSPAN_OK;
+
+    for (uint32_t i = 0; status == KVSPAN_OK && i < call->passes.count; i++) {
+        status = compute(call, i, merges, error);
+    }
+    if (status == KVSPAN_OK) {
+        status = run_stage(call, placement->meets, kvspan_attend_exchange, error);
+    }
+    if (status == KVSPAN_OK) {
+        status = run_stage(call, merges, merge, error);
+    }
+    if (status == KVSPAN_OK) {
+        status = run_stage(call, placement->gathers, kvspan_attend_gather, error);
+    }
+    return status == KVSPAN_OK ? run_stage(call, placement->gathers, place, error) : status;
 }
 
 kvspan_status kvspan_cache_attend(kvspan_cache *cache, uint32_t layer, const kvspan_tensor *q,
@@ -173,14 +272,12 @@ kvspan_status kvspan_cache_attend(kvspan_cache *cache, uint32_t layer, const kvs
     if (status != KVSPAN_OK) {
         return status;
     }
-    if (call.placement.gathers_q) {
+    status = kvspan_cache_follow(cache, stream, error);
+    if (status == KVSPAN_OK && call.placement.gathers_q) {
         status = kvspan_attend_gather_q(&call, error);
     }
     if (status == KVSPAN_OK) {
-        status = compute(&call, error);
-    }
-    if (status == KVSPAN_OK && call.placement.gathers) {
-        status = kvspan_attend_gather(&call, error);
+        status = run_stages(&call, error);
     }
     /* Past the checks a failure leaves the ranks apart. */
     return status == KVSPAN_OK ? status : kvspan_cache_spend(cache, status, error);

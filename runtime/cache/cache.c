@@ -49,6 +49,7 @@ kvspan_status kvspan_cache_spend(kvspan_cache *cache, kvspan_status status, kvsp
     if (kvspan_comm_verdict(cache->comm, NULL) == KVSPAN_OK) {
         kvspan_comm_raise(cache->comm, &why);
     }
+    kvspan_device_comm_abort(cache->device_comm);
     cache->spent = why;
     if (error) {
         *error = why;
@@ -87,6 +88,10 @@ kvspan_metrics kvspan_cache_metrics(const kvspan_cache *cache)
     metrics.last_broadcast_bytes = cache->broadcast.last_bytes;
     metrics.exchange_bytes = kvspan_comm_sent_bytes(cache->comm, KVSPAN_CHANNEL_EXCHANGE);
     metrics.exchange_messages = kvspan_comm_sent_messages(cache->comm, KVSPAN_CHANNEL_EXCHANGE);
+    if (cache->device_comm && cache->device_comm->ops->counts_own_bytes) {
+        metrics.exchange_bytes += cache->device_comm->sent_bytes;
+        metrics.exchange_messages += cache->device_comm->sent_messages;
+    }
     metrics.abandoned_requests = kvspan_comm_abandoned(cache->comm);
     metrics.reference_groups = count_reference_groups(cache);
     return metrics;

@@ -6,14 +6,17 @@
 
 #include <kvspan/cache.h>
 
-#include "comm/exchange.h"
+#include "comm/device_comm.h"
 #include "kernels/device.h"
 #include "kernels/page_format.h"
 #include "runtime/cache/broadcast.h"
 #include "runtime/cache/config.h"
 #include "runtime/cache/device_table.h"
+#include "runtime/cache/exchange_lane.h"
 #include "runtime/cache/geometry.h"
+#include "runtime/cache/place_lists.h"
 #include "runtime/cache/staging.h"
+#include "runtime/cache/step_work.h"
 #include "runtime/step/replica.h"
 
 struct kvspan_cache {
@@ -39,12 +42,16 @@ struct kvspan_cache {
     unsigned char *arena;
     kvspan_page_format *formats; /* [layer group] of one arena */
     kvspan_device_table table;
-    kvspan_work_row *work_rows;   /* [max_rows] */
-    uint32_t work_item_capacity;  /* of the largest step, for one group */
-    kvspan_work_item *work_items; /* [layer group][work_item_capacity] */
-    kvspan_work_plan *work_plans; /* [layer group] of the current step */
+    kvspan_place_lists places; /* of the current step */
+    kvspan_step_work work;
     kvspan_staging staging;
-    kvspan_exchange exchange;
+    kvspan_exchange_lane lane;
+    kvspan_device_comm *device_comm;
+    kvspan_stream stream; /* the caller's, that was used last */
+    bool has_stream;
+    bool is_stream_closed; /* stream_event was recorded behind all that was enqueued there */
+    kvspan_event *stream_event;
+    bool has_stream_event;
 
     kvspan_metrics metrics;
 };

@@ -156,23 +156,35 @@ static kvspan_status create_arena(kvspan_cache *cache, kvspan_error *error)
     return status;
 }
 
-static kvspan_status create_work(kvspan_cache *cache, kvspan_error *error)
+enum {
+    PLACE_LIST_CAPACITY = 8 /* of the longest lists of a layer group: heads, queries, two passes */
+};
+
+/* One step is written while others run: as many slots as may be under way, within bounds. */
+static kvspan_status create_table(kvspan_cache *cache, kvspan_error *error)
 {
     const kvspan_cache_config *const config = &cache->settings.config;
+    const uint32_t wanted = config->run_ahead_steps + 1;
+    const uint32_t slot_count = wanted < KVSPAN_TABLE_MAX_SLOTS ? wanted : KVSPAN_TABLE_MAX_SLOTS;
 
-    cache->work_item_capacity = kvspan_work_plan_capacity(
-        config->max_step_rows, config->max_step_tokens, cache->device->tile_tokens);
-    cache->work_rows = calloc(config->max_step_rows, sizeof(*cache->work_rows));
-    cache->work_plans = calloc(config->group_count, sizeof(*cache->work_plans));
-    cache->work_items =
-        calloc((size_t)config->group_count * cache->work_item_capacity, sizeof(*cache->work_items));
-    if (!cache->work_rows || !cache->work_plans || !cache->work_items) {
-        return kvspan_fail(error, KVSPAN_ERR_MEMORY, "no memory for %u work items of %u groups",
-                           cache->work_item_capacity, config->group_count);
-    }
-    return KVSPAN_OK;
+    return kvspan_device_table_init(
+        &cache->table, cache->device, &cache->limits, cache->work.plan_bytes,
+        config->group_count * cache->work.plans_per_group,
+        config->group_count * PLACE_LIST_CAPACITY * cache->geometry.spread.count, slot_count,
+        error);
 }
 
+static kvspan_status create_order(kvspan_cache *cache, kvspan_error *error)
+{
+    const kvspan_status status =
+        cache->device->ops->create_event(cache->device, &cache->stream_event, error);
+
+    cache->has_stream_event = status == KVSPAN_OK;
+    return status == KVSPAN_OK ? kvspan_exchange_lane_init(&cache->lane, cache->device, error)
+                               : status;
+}
+
+/* What every rank does alone. */
 static kvspan_status create_data(kvspan_cache *cache, kvspan_error *error)
 {
     kvspan_status status;
@@ -182,17 +194,82 @@ static kvspan_status create_data(kvspan_cache *cache, kvspan_error *error)
     }
     status = create_arena(cache, error);
     if (status == KVSPAN_OK) {
-        status = kvspan_device_table_init(&cache->table, cache->device, &cache->limits, error);
+        status = kvspan_step_work_init(&cache->work, cache->device, &cache->settings,
+                                       &cache->geometry, error);
     }
     if (status == KVSPAN_OK) {
-        status = kvspan_staging_init(&cache->staging, cache->device, &cache->settings,
-                                     &cache->geometry, error);
+        status = create_table(cache, error);
     }
     if (status == KVSPAN_OK) {
-        status =
-            kvspan_exchange_init(&cache->exchange, cache->comm, cache->staging.max_members, error);
+        status = kvspan_staging_init(&cache->staging, &cache->settings, &cache->geometry, error);
     }
-    return status == KVSPAN_OK ? create_work(cache, error) : status;
+    return status == KVSPAN_OK ? create_order(cache, error) : status;
+}
+
+static kvspan_status take_staging(kvspan_cache *cache, kvspan_error *error)
+{
+    unsigned char *arena = NULL;
+    const kvspan_status status = kvspan_device_comm_take_arena(
+        cache->device_comm, cache->staging.arena_bytes, &arena, error);
+
+    if (status == KVSPAN_OK) {
+        kvspan_staging_place(&cache->staging, arena);
+    }
+    return status;
+}
+
+static kvspan_status create_device_comm(kvspan_cache *cache, kvspan_error *error)
+{
+    kvspan_device *const device = cache->device;
+    const kvspan_device_verbs verbs = { .device = device,
+                                        .is_host_memory = device->host_memory != 0,
+                                        .allocate = device->ops->allocate,
+                                        .release = device->ops->release,
+                                        .allocate_pinned = device->ops->allocate_pinned,
+                                        .release_pinned = device->ops->release_pinned,
+                                        .copy = device->ops->copy,
+                                        .query = device->ops->query };
+    kvspan_status status;
+
+    if (!cache->arena) {
+        return KVSPAN_OK;
+    }
+    status =
+        kvspan_device_comm_create(cache->comm, &verbs, cache->staging.max_members,
+                                  cache->settings.config.deadline_ms, &cache->device_comm, error);
+    return status == KVSPAN_OK && device->host_memory ? take_staging(cache, error) : status;
+}
+
+/* The mesh axis of a group that lies along one axis alone, NULL if there is no such. */
+static const char *axis_of(const kvspan_mesh *mesh, const kvspan_axis_set *set)
+{
+    return set->count == 1 ? mesh->names[set->axes[0]] : NULL;
+}
+
+/* Only where results travel, which the mesh decides alike on every rank of a group. */
+static kvspan_status prepare_exchanges(kvspan_cache *cache, kvspan_error *error)
+{
+    const kvspan_geometry *const geometry = &cache->geometry;
+    const kvspan_axis_roles *const roles = &geometry->roles;
+    const char *axis = NULL;
+    kvspan_status status = KVSPAN_OK;
+
+    if (!cache->device_comm) {
+        return KVSPAN_OK;
+    }
+    if (geometry->sequence.count == 1) {
+        axis = axis_of(&roles->mesh, &roles->heads);
+    } else if (geometry->heads.count == 1) {
+        axis = axis_of(&roles->mesh, &roles->tokens);
+    }
+    if (geometry->spread.count > 1) {
+        status = kvspan_device_comm_prepare(cache->device_comm, &geometry->spread, axis, error);
+    }
+    if (status != KVSPAN_OK && cache->device_comm->fails_alone) {
+        /* The other members wait for this rank where they hear of nothing but alarms. */
+        return kvspan_cache_spend(cache, status, error);
+    }
+    return status == KVSPAN_OK ? take_staging(cache, error) : status;
 }
 
 /* Memory for what the agreement itself needs: the peers, who wait in it already, are told at once.
@@ -251,6 +328,13 @@ static kvspan_status create_together(kvspan_cache *cache, const kvspan_cache_con
         if (status == KVSPAN_OK) {
             status = create_data(cache, &local);
         }
+        if (status == KVSPAN_OK) {
+            status = create_device_comm(cache, &local);
+        }
+        status = kvspan_agree_status(comm, &world, status, &local, deadline_ms, error);
+    }
+    if (status == KVSPAN_OK && !cache->device->host_memory) {
+        status = prepare_exchanges(cache, &local);
         status = kvspan_agree_status(comm, &world, status, &local, deadline_ms, error);
     }
     free(ranks);
@@ -303,12 +387,14 @@ void kvspan_cache_destroy(kvspan_cache *cache)
     if (cache->comm) {
         kvspan_comm_set_progress(cache->comm, NULL, NULL);
     }
-    free(cache->work_items);
-    free(cache->work_plans);
-    free(cache->work_rows);
-    kvspan_exchange_fini(&cache->exchange);
-    kvspan_staging_fini(&cache->staging, cache->comm && kvspan_comm_abandoned(cache->comm) > 0);
+    kvspan_device_comm_destroy(cache->device_comm);
+    kvspan_exchange_lane_fini(&cache->lane);
+    if (cache->has_stream_event) {
+        cache->device->ops->destroy_event(cache->device, cache->stream_event);
+    }
+    kvspan_staging_fini(&cache->staging);
     kvspan_device_table_fini(&cache->table);
+    kvspan_step_work_fini(&cache->work);
     if (cache->arena) {
         cache->device->ops->release(cache->device, cache->arena, cache->formats[0].arena_bytes);
     }

@@ -1,25 +1,33 @@
 #include "runtime/cache/attend_call.h"
 
-kvspan_tensor kvspan_attend_target(const kvspan_attend_call *call, float **lse_out,
+kvspan_tensor kvspan_attend_target(const kvspan_attend_call *call, uint32_t pass, float **lse_out,
                                    uint64_t *lse_stride_out)
 {
     const kvspan_placement *const placement = &call->placement;
-    const kvspan_staging *const staging = &call->cache->staging;
+    const kvspan_block_layout *const layout = &call->blocks[pass];
     const kvspan_tensor *const lse = call->attention.lse_out;
-    unsigned char *const block = staging->blocks + call->gather_group.member * staging->block_bytes;
+    const kvspan_range tokens = kvspan_attend_pass_tokens(call, pass);
+    unsigned char *block;
 
     if (!placement->gathers) {
-        *lse_out = lse ? lse->data : NULL;
+        const int64_t row = (int64_t)(tokens.first - placement->merge_tokens.first);
+        kvspan_tensor out = *call->out;
+
+        out.data = (unsigned char *)out.data +
+                   row * out.token_stride * (int64_t)kvspan_dtype_bytes(out.dtype);
+        *lse_out = lse ? (float *)lse->data + row * lse->token_stride : NULL;
         *lse_stride_out = lse ? (uint64_t)lse->token_stride : 0;
-        return *call->out;
+        return out;
     }
-    *lse_out = lse ? (float *)(void *)(block + staging->block_lse_offset) : NULL;
+    block =
+        call->cache->staging.blocks + layout->offset + call->gather_group.member * layout->stride;
+    *lse_out = lse ? (float *)(void *)(block + layout->lse_offset) : NULL;
     *lse_stride_out = placement->meet_heads.count;
     return (kvspan_tensor){ .data = block,
                             .dtype = call->out->dtype,
                             .heads = placement->meet_heads.count,
                             .dim = call->value_dim,
-                            .tokens = placement->merge_tokens.count,
+                            .tokens = tokens.count,
                             .token_stride = (int64_t)placement->meet_heads.count * call->value_dim,
                             .head_stride = call->value_dim };
 }
@@ -63,8 +71,17 @@ static uint64_t copy_bytes(const kvspan_attend_call *call)
     return call->q.tokens * call->part_token_bytes;
 }
 
-/* Sorts the unpacked partial results by the copy that their heads go to. */
-static kvspan_status pack(const kvspan_attend_call *call, kvspan_error *error)
+/* What arrives in a pass lies behind what arrived in those before. */
+static unsigned char *parts_in(const kvspan_attend_call *call, uint32_t pass)
+{
+    const uint64_t tokens_before =
+        kvspan_attend_pass_tokens(call, pass).first - call->placement.merge_tokens.first;
+
+    return call->cache->staging.parts_in +
+           tokens_before * call->cache->geometry.tokens.count * call->part_token_bytes;
+}
+
+kvspan_status kvspan_attend_pack(const kvspan_attend_call *call, kvspan_error *error)
 {
     const kvspan_staging *const staging = &call->cache->staging;
     kvspan_device *const device = call->cache->device;
@@ -79,14 +96,18 @@ static kvspan_status pack(const kvspan_attend_call *call, kvspan_error *error)
                                           .source_heads = heads,
                                           .source_first = i * met_heads };
         unsigned char *const parts = staging->parts_out + i * copy_bytes(call);
+        const kvspan_head_block *places = NULL;
         kvspan_place_heads_args args = { .blocks = staging->unpacked,
-                                         .places = &place,
                                          .block_count = 1,
                                          .out = make_tensor(parts, KVSPAN_F32, call->q.tokens,
                                                             met_heads, call->value_dim) };
 
         args.out.token_stride = token_floats;
-        status = device->kernels->place_heads(device, &args, call->stream, error);
+        status = kvspan_cache_keep_places(call->cache, &place, 1, call->stream, &places, error);
+        args.places = places;
+        if (status == KVSPAN_OK) {
+            status = device->kernels->place_heads(device, &args, call->stream, error);
+        }
         if (status == KVSPAN_OK) {
             args.blocks += call->q.tokens * heads * call->value_dim * sizeof(float);
             args.out = make_tensor(parts + (uint64_t)met_heads * call->value_dim * sizeof(float),
@@ -98,19 +119,30 @@ static kvspan_status pack(const kvspan_attend_call *call, kvspan_error *error)
     return status;
 }
 
-/* Sends every member of the token group the partial results that meet there: its split of the
+/* Every member of the token group gets the partial results that meet there: its split of the
  * tokens, and where copies share tokens its heads. One message has both O and LSE. */
-static kvspan_status exchange_partials(const kvspan_attend_call *call, kvspan_error *error)
+kvspan_status kvspan_attend_exchange(const kvspan_attend_call *call, uint32_t pass,
+                                     kvspan_error *error)
 {
     kvspan_cache *const cache = call->cache;
     kvspan_staging *const staging = &cache->staging;
     const kvspan_geometry *const geometry = &cache->geometry;
     const uint32_t copies = geometry->token_copies;
-    const uint64_t my_bytes = call->placement.merge_tokens.count * call->part_token_bytes;
+    const uint32_t splits = geometry->sequence.count;
+    const uint64_t my_bytes = kvspan_attend_pass_tokens(call, pass).count * call->part_token_bytes;
+    const kvspan_device_exchange exchange = { .group = geometry->tokens,
+                                              .send = staging->parts_out,
+                                              .send_offsets = staging->send_offsets,
+                                              .send_counts = staging->send_counts,
+                                              .receive = parts_in(call, pass),
+                                              .receive_offsets = staging->receive_offsets,
+                                              .receive_counts = staging->receive_counts };
+    kvspan_status status;
 
     for (uint32_t i = 0; i < geometry->tokens.count; i++) {
-        const kvspan_range split =
-            kvspan_split_range(cache->result.token_count, geometry->sequence.count, i / copies);
+        const kvspan_range split = kvspan_pass_range(
+            &call->passes, kvspan_split_range(cache->result.token_count, splits, i / copies),
+            splits, pass);
 
         staging->send_offsets[i] =
             i % copies * copy_bytes(call) + split.first * call->part_token_bytes;
@@ -118,24 +150,29 @@ static kvspan_status exchange_partials(const kvspan_attend_call *call, kvspan_er
         staging->receive_offsets[i] = i * my_bytes;
         staging->receive_counts[i] = my_bytes;
     }
-    return kvspan_exchange_all_to_all(
-        &cache->exchange, &geometry->tokens, staging->parts_out, staging->send_offsets,
-        staging->send_counts, staging->parts_in, staging->receive_offsets, staging->receive_counts,
-        cache->settings.config.deadline_ms, error);
+    status = kvspan_exchange_lane_begin(&cache->lane, pass, error);
+    if (status == KVSPAN_OK) {
+        status =
+            kvspan_device_comm_all_to_all(cache->device_comm, &exchange, cache->lane.stream, error);
+    }
+    return status == KVSPAN_OK ? kvspan_exchange_lane_end(&cache->lane, pass, error) : status;
 }
 
-static kvspan_status merge(const kvspan_attend_call *call, kvspan_error *error)
+kvspan_status kvspan_attend_merge(const kvspan_attend_call *call, uint32_t pass,
+                                  kvspan_error *error)
 {
     const kvspan_placement *const placement = &call->placement;
     const kvspan_staging *const staging = &call->cache->staging;
+    const kvspan_range tokens = kvspan_attend_pass_tokens(call, pass);
     const float *const sinks = call->attention.sink_logits;
     kvspan_merge_partials_args args = {
         .part_count = placement->meets ? call->cache->geometry.tokens.count : 1,
-        .tokens = placement->merge_tokens.count,
+        .tokens = tokens.count,
         .heads = placement->meet_heads.count,
         .dim = call->value_dim,
-        .parts = placement->meets ? staging->parts_in : staging->parts_out,
-        .part_stride = placement->merge_tokens.count * call->part_token_bytes,
+        .parts = placement->meets ? parts_in(call, pass)
+                                  : staging->parts_out + tokens.first * call->part_token_bytes,
+        .part_stride = tokens.count * call->part_token_bytes,
         .token_stride = call->part_token_bytes,
         .lse_token_stride = call->part_token_bytes,
         .lse_offset = (uint64_t)placement->meet_heads.count * call->value_dim * sizeof(float),
@@ -145,20 +182,7 @@ static kvspan_status merge(const kvspan_attend_call *call, kvspan_error *error)
     if (args.tokens == 0 || args.heads == 0) {
         return KVSPAN_OK;
     }
-    args.out = kvspan_attend_target(call, &args.lse, &args.lse_stride);
+    args.out = kvspan_attend_target(call, pass, &args.lse, &args.lse_stride);
     return call->cache->device->kernels->merge_partials(call->cache->device, &args, call->stream,
                                                         error);
-}
-
-kvspan_status kvspan_attend_meet(const kvspan_attend_call *call, kvspan_error *error)
-{
-    kvspan_status status = KVSPAN_OK;
-
-    if (call->placement.splits_heads) {
-        status = pack(call, error);
-    }
-    if (status == KVSPAN_OK && call->placement.meets) {
-        status = exchange_partials(call, error);
-    }
-    return status == KVSPAN_OK ? merge(call, error) : status;
 }

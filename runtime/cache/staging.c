@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "runtime/cache/step_work.h"
+
 static uint64_t larger(uint64_t a, uint64_t b)
 {
     return a > b ? a : b;
@@ -22,6 +24,8 @@ static void widen(kvspan_staging *staging, const kvspan_layer_group *group,
     const uint64_t met_heads = heads / geometry->token_copies;
     const uint64_t met_bytes = met_heads * (dim + 1) * sizeof(float);
     const uint64_t part_bytes = tokens * heads * (dim + 1) * sizeof(float);
+    const uint64_t block_bytes = split_tokens * heads * (dim + 1) * sizeof(float) +
+                                 (uint64_t)KVSPAN_MAX_PASSES * 4 * KVSPAN_BLOCK_ALIGNMENT;
 
     staging->part_bytes = larger(staging->part_bytes, part_bytes);
     staging->parts_in_bytes =
@@ -29,9 +33,9 @@ static void widen(kvspan_staging *staging, const kvspan_layer_group *group,
     staging->q_block_bytes =
         larger(staging->q_block_bytes, tokens * met_heads * key_dim * sizeof(float));
     staging->q_bytes = larger(staging->q_bytes, tokens * heads * key_dim * sizeof(float));
-    staging->block_lse_offset =
-        larger(staging->block_lse_offset, split_tokens * heads * dim * sizeof(float));
-    staging->block_bytes = larger(staging->block_bytes, split_tokens * heads * sizeof(float));
+    staging->blocks_bytes =
+        larger(staging->blocks_bytes,
+               geometry->spread.count > 1 ? geometry->spread.count * block_bytes : 0);
 }
 
 static void size_staging(kvspan_staging *staging, const kvspan_settings *settings,
@@ -42,18 +46,16 @@ static void size_staging(kvspan_staging *staging, const kvspan_settings *setting
               settings->config.max_step_tokens);
     }
     staging->max_members = geometry->spread.count;
-    staging->block_bytes += staging->block_lse_offset; /* LSE lies behind the longest O */
-    staging->blocks_bytes =
-        staging->max_members > 1 ? staging->max_members * staging->block_bytes : 0;
     staging->parts_in_bytes *= geometry->tokens.count > 1;
     staging->q_bytes *= geometry->token_copies > 1;
 }
 
 enum {
-    MEMORY_COUNT = 6
+    MEMORY_COUNT = 6,
+    MEMORY_ALIGNMENT = 4096
 };
 
-/* One of the memories on the device. */
+/* One of the memories of the arena. */
 typedef struct memory {
     unsigned char **data;
     uint64_t bytes;
@@ -72,15 +74,23 @@ static memory memory_of(kvspan_staging *staging, uint32_t number)
     return memories[number];
 }
 
-static kvspan_status take_device_memory(kvspan_device *device, uint64_t bytes,
-                                        unsigned char **data_out, kvspan_error *error)
+static uint64_t place_memories(kvspan_staging *staging)
 {
-    void *data = NULL;
-    const kvspan_status status =
-        bytes == 0 ? KVSPAN_OK : device->ops->allocate(device, bytes, &data, error);
+    uint64_t offset = 0;
 
-    *data_out = data;
-    return status;
+    for (uint32_t i = 0; i < MEMORY_COUNT; i++) {
+        const memory placed = memory_of(staging, i);
+
+        *placed.data = staging->arena && placed.bytes > 0 ? staging->arena + offset : NULL;
+        offset += (placed.bytes + MEMORY_ALIGNMENT - 1) / MEMORY_ALIGNMENT * MEMORY_ALIGNMENT;
+    }
+    return offset;
+}
+
+void kvspan_staging_place(kvspan_staging *staging, unsigned char *arena)
+{
+    staging->arena = arena;
+    (void)place_memories(staging);
 }
 
 static kvspan_status take_lists(kvspan_staging *staging, size_t share_count, kvspan_error *error)
@@ -120,45 +130,27 @@ static kvspan_status find_shares(kvspan_staging *staging, const kvspan_settings 
     return KVSPAN_OK;
 }
 
-kvspan_status kvspan_staging_init(kvspan_staging *staging, kvspan_device *device,
-                                  const kvspan_settings *settings, const kvspan_geometry *geometry,
-                                  kvspan_error *error)
+kvspan_status kvspan_staging_init(kvspan_staging *staging, const kvspan_settings *settings,
+                                  const kvspan_geometry *geometry, kvspan_error *error)
 {
     kvspan_status status;
 
     memset(staging, 0, sizeof(*staging));
-    staging->device = device;
     size_staging(staging, settings, geometry);
     status =
         take_lists(staging, (size_t)settings->config.group_count * geometry->heads.count, error);
     if (status == KVSPAN_OK) {
         status = find_shares(staging, settings, geometry, error);
     }
-    for (uint32_t i = 0; status == KVSPAN_OK && i < MEMORY_COUNT; i++) {
-        const memory taken = memory_of(staging, i);
-
-        status = take_device_memory(device, taken.bytes, taken.data, error);
-    }
+    staging->arena_bytes = place_memories(staging);
     if (status != KVSPAN_OK) {
-        kvspan_staging_fini(staging, false);
+        kvspan_staging_fini(staging);
     }
     return status;
 }
 
-void kvspan_staging_fini(kvspan_staging *staging, bool keep_memory)
+void kvspan_staging_fini(kvspan_staging *staging)
 {
-    kvspan_device *const device = staging->device;
-
-    if (!device) {
-        return;
-    }
-    for (uint32_t i = 0; !keep_memory && i < MEMORY_COUNT; i++) {
-        const memory taken = memory_of(staging, i);
-
-        if (*taken.data) {
-            device->ops->release(device, *taken.data, taken.bytes);
-        }
-    }
     free(staging->shares);
     free(staging->places);
     free(staging->send_offsets);

@@ -1,4 +1,4 @@
-#include "runtime/cache/cache_parts.h"
+#include "runtime/cache/stream_order.h"
 
 #include "comm/agree.h"
 
@@ -118,51 +118,68 @@ static kvspan_status send_step(kvspan_cache *cache, kvspan_step *step,
     return status;
 }
 
-/* Rows as the work plan wants them, then the plan. */
-static void plan_work(kvspan_cache *cache)
+/* Pages of one group that someone is about to append into while others share them. No copy's target
+ * is another's source. */
+static kvspan_status copy_group(kvspan_cache *cache, uint32_t group, const uint32_t *pairs,
+                                uint32_t pair_count, kvspan_stream stream, kvspan_error *error)
 {
-    const kvspan_replica_result *const result = &cache->result;
+    const kvspan_page_format *const format = &cache->formats[group];
+    const bool is_page_first = format->layout == KVSPAN_PAGE_FIRST;
+    const kvspan_copy_pages_args args = { .data = cache->arena,
+                                          .page_stride = format->page_stride,
+                                          .copy_bytes = is_page_first ? format->page_bytes
+                                                                      : format->run_bytes,
+                                          .part_count = is_page_first ? 1 : format->layer_count,
+                                          .part_stride = format->layer_stride,
+                                          .pairs = pairs,
+                                          .pair_count = pair_count };
 
-    for (uint32_t i = 0; i < result->row_count; i++) {
-        const kvspan_row *const row = &result->rows[i];
-
-        cache->work_rows[i] = (kvspan_work_row){ .position = row->position,
-                                                 .slot = row->slot,
-                                                 .first_token = row->first_token,
-                                                 .token_count = row->token_count };
-    }
-    for (uint32_t i = 0; i < cache->settings.config.group_count; i++) {
-        cache->work_plans[i] = kvspan_work_plan_make(
-            cache->work_rows, result->row_count, &cache->geometry.rule,
-            cache->settings.groups[i].window_tokens, cache->device->tile_tokens,
-            cache->work_items + (size_t)i * cache->work_item_capacity);
-    }
+    return cache->device->kernels->copy_pages(cache->device, &args, stream, error);
 }
 
-/* Pages that someone is about to append into while others share them. Group by group, since copies
- * of a group are alike; no copy's target is another's source. */
 static kvspan_status copy_pages(kvspan_cache *cache, kvspan_stream stream, kvspan_error *error)
 {
     const kvspan_replica_result *const result = &cache->result;
+    uint32_t *pairs = kvspan_device_table_pairs(&cache->table);
+    uint32_t copied = 0;
     kvspan_status status = KVSPAN_OK;
 
-    for (uint32_t i = 0; status == KVSPAN_OK && i < result->copy_count; i++) {
-        const kvspan_replica_copy *const copy = &result->copies[i];
-        const kvspan_page_format *const format = &cache->formats[copy->group];
-        const uint32_t pair[2] = { copy->source, copy->target };
-        const bool is_page_first = format->layout == KVSPAN_PAGE_FIRST;
-        const kvspan_copy_pages_args args = { .data = cache->arena,
-                                              .page_stride = format->page_stride,
-                                              .copy_bytes = is_page_first ? format->page_bytes
-                                                                          : format->run_bytes,
-                                              .part_count = is_page_first ? 1 : format->layer_count,
-                                              .part_stride = format->layer_stride,
-                                              .pairs = pair,
-                                              .pair_count = 1 };
+    for (uint32_t group = 0; status == KVSPAN_OK && copied < result->copy_count; group++) {
+        uint32_t count = 0;
 
-        status = cache->device->kernels->copy_pages(cache->device, &args, stream, error);
+        for (uint32_t i = 0; i < result->copy_count; i++) {
+            if (result->copies[i].group == group) {
+                pairs[(size_t)2 * count] = result->copies[i].source;
+                pairs[(size_t)2 * count + 1] = result->copies[i].target;
+                count++;
+            }
+        }
+        if (count > 0) {
+            status = copy_group(cache, group, pairs, count, stream, error);
+        }
+        copied += count;
+        pairs += (size_t)2 * count;
     }
     return status;
+}
+
+/* The step goes to the device: plans first, since they travel with the arrays of the rows. */
+static kvspan_status bring_to_device(kvspan_cache *cache, kvspan_stream stream, kvspan_error *error)
+{
+    kvspan_device_table *const table = &cache->table;
+    kvspan_status status = kvspan_cache_follow(cache, stream, error);
+
+    if (status != KVSPAN_OK) {
+        return status;
+    }
+    kvspan_device_table_turn(table, cache->replica.epoch);
+    kvspan_place_lists_begin(&cache->places, kvspan_device_table_places(table),
+                             table->layout.place_capacity);
+    kvspan_step_work_plan(&cache->work, &cache->result, &cache->settings, &cache->geometry.rule,
+                          table);
+    status = copy_pages(cache, stream, error);
+    return status == KVSPAN_OK ? kvspan_device_table_update(table, &cache->result, stream, error)
+                               : status;
 }
 
 /* Decodes, applies and checks the tables before any page is touched. */
@@ -175,14 +192,7 @@ static kvspan_status apply_step(kvspan_cache *cache, const unsigned char *messag
     if (status == KVSPAN_OK) {
         status = kvspan_replica_apply(&cache->replica, &cache->message, &cache->result, error);
     }
-    if (status != KVSPAN_OK || !cache->arena) {
-        return status;
-    }
-    plan_work(cache);
-    status = copy_pages(cache, stream, error);
-    return status == KVSPAN_OK
-               ? kvspan_device_table_update(&cache->table, &cache->result, stream, error)
-               : status;
+    return status == KVSPAN_OK && cache->arena ? bring_to_device(cache, stream, error) : status;
 }
 
 static kvspan_step_view make_view(const kvspan_cache *cache)
@@ -208,6 +218,12 @@ kvspan_status kvspan_step_begin(kvspan_cache *cache, kvspan_step *step, kvspan_s
 
     if (status != KVSPAN_OK) {
         return status;
+    }
+    /* Between the message and the beginning of its step nothing may wait: a wait hears of other
+     * ranks that have ended it already. */
+    status = kvspan_cache_await_slot(cache, cache->replica.epoch + 1, error);
+    if (status != KVSPAN_OK) {
+        return kvspan_cache_spend(cache, status, error);
     }
     if (cache->settings.config.control == KVSPAN_REPLICATED) {
         status = write_own_step(cache, step, &message, &bytes, error);
@@ -239,12 +255,18 @@ kvspan_status kvspan_step_end(kvspan_cache *cache, kvspan_stream stream, kvspan_
 {
     kvspan_status status = kvspan_cache_enter(cache, true, error);
 
-    (void)stream; /* on CPUs everything before has finished */
     if (status != KVSPAN_OK) {
         return status;
     }
     cache->is_in_step = false;
-    status = kvspan_broadcast_ended(&cache->broadcast, cache->replica.epoch, cache->notices, error);
+    status = kvspan_cache_close_stream(cache, stream, error);
+    if (status == KVSPAN_OK) {
+        status =
+            kvspan_broadcast_ended(&cache->broadcast, cache->replica.epoch, cache->notices, error);
+    }
+    if (status == KVSPAN_OK && cache->device_comm) {
+        status = kvspan_device_comm_poll(cache->device_comm, error);
+    }
     if (status == KVSPAN_OK) {
         status = kvspan_comm_poll(cache->comm, error);
     }
@@ -256,15 +278,19 @@ kvspan_status kvspan_cache_wait(kvspan_cache *cache, kvspan_stream stream, uint3
 {
     kvspan_status status = kvspan_cache_enter(cache, false, error);
 
-    (void)stream;
     if (status == KVSPAN_OK && timeout_ms == 0) {
         return kvspan_fail(error, KVSPAN_ERR_ARGUMENT, "timeout_ms is 0, at least 1 is needed");
     }
-    if (status == KVSPAN_OK) {
-        status = kvspan_comm_poll(cache->comm, error);
-        status = status == KVSPAN_OK ? status : kvspan_cache_spend(cache, status, error);
+    if (status != KVSPAN_OK) {
+        return status;
     }
-    return status;
+    status = kvspan_comm_poll(cache->comm, error);
+    if (status == KVSPAN_OK && !cache->device->host_memory) {
+        status = kvspan_cache_await_stream(cache, stream, timeout_ms, error);
+    }
+    return status == KVSPAN_OK || status == KVSPAN_ERR_TIMEOUT
+               ? status
+               : kvspan_cache_spend(cache, status, error);
 }
 
 void kvspan_cache_notify(kvspan_cache *cache, uint32_t bits)

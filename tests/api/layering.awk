@@ -20,6 +20,7 @@ BEGIN {
 
     # Which files may include a library's headers, as a regular expression; all others may not.
     library["mpi.h"] = "^(comm/mpi[^/]*\\.[ch]|include/kvspan/mpi\\.h|launch/.*|tests/.*|docs/.*)$"
+    library["nccl.h"] = "^(comm/nccl[^/]*\\.[ch]|include/kvspan/nccl\\.h|tests/.*)$"
     library["jansson.h"] = "^runtime/json\\.c$"
     library["xxhash.h"] = "^runtime/(digest|prefix_key)\\.c$"
     library["immintrin.h"] = "^kernels/cpu/.*$"
@@ -42,7 +43,7 @@ BEGIN {
     }
     # Callers' compilers, C++ ones too, have to get along with the public headers.
     public_names = " assert.h inttypes.h limits.h stdarg.h stdbool.h stddef.h stdint.h stdio.h" \
-        " stdlib.h string.h mpi.h "
+        " stdlib.h string.h mpi.h nccl.h "
     status = 0
 }
 

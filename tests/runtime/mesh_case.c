@@ -9,6 +9,8 @@
 
 #include <kvspan/device.h>
 
+#include "runtime/cache/cache_parts.h"
+#include "support/deferred_device.h"
 #include "support/oracle.h"
 #include "support/random.h"
 
@@ -37,11 +39,13 @@ static const kvspan_row *row_of(const kvspan_step_view *view, uint32_t token)
     return row;
 }
 
-static kvspan_tensor fill(const mesh_rank *rank, const kvspan_step_view *view, uint32_t role,
-                          uint32_t layer, kvspan_range heads, uint32_t dim)
+/* On the host, and on its way to the device. */
+static kvspan_tensor fill(const mesh_rank *rank, mesh_round *round, uint32_t role, uint32_t layer,
+                          kvspan_range heads, uint32_t dim, int *is_good)
 {
+    const kvspan_step_view *const view = &round->view;
     const uint32_t item = kvspan_dtype_bytes(rank->mesh->dtype);
-    unsigned char *at = rank->memory[role];
+    unsigned char *at = round->host[layer][role];
 
     for (uint32_t token = 0; token < view->token_count; token++) {
         const kvspan_row *const row = row_of(view, token);
@@ -55,7 +59,8 @@ static kvspan_tensor fill(const mesh_rank *rank, const kvspan_step_view *view, u
             }
         }
     }
-    return (kvspan_tensor){ .data = rank->memory[role],
+    *is_good &= mesh_round_upload(round, rank->device, layer, role);
+    return (kvspan_tensor){ .data = round->device[layer][role],
                             .dtype = rank->mesh->dtype,
                             .heads = heads.count,
                             .dim = dim,
@@ -74,22 +79,36 @@ static kvspan_range out_heads_of(const mesh_rank *rank, uint32_t layer)
     return (kvspan_range){ .count = rank->mesh->q_heads };
 }
 
-static int check_rows(mesh_rank *rank, const kvspan_step_view *view, uint32_t layer,
-                      const kvspan_tensor *out, uint32_t first_token, kvspan_range heads)
+/* The tokens of a step that out has. */
+static kvspan_range out_tokens_of(const mesh_rank *rank, uint32_t layer, uint32_t token_count)
 {
+    const kvspan_shard *const shard = &rank->shards[layer];
+    const uint32_t first = token_count * shard->split_member / shard->split_count;
+    const uint32_t end = token_count * (shard->split_member + 1) / shard->split_count;
+
+    return rank->mesh->out_tokens == KVSPAN_TOKENS_SPLIT
+               ? (kvspan_range){ .first = first, .count = end - first }
+               : (kvspan_range){ .count = token_count };
+}
+
+static int check_rows(mesh_rank *rank, const mesh_round *round, uint32_t layer)
+{
+    const kvspan_range heads = out_heads_of(rank, layer);
+    const kvspan_range tokens = out_tokens_of(rank, layer, round->view.token_count);
     const uint64_t row_bytes =
         (uint64_t)rank->mesh->value_dim * kvspan_dtype_bytes(rank->mesh->dtype);
-    const unsigned char *at = out->data;
+    const unsigned char *at = round->host[layer][MESH_ROLE_OUT];
+    const float *const lse = (const float *)(const void *)round->host[layer][MESH_ROLE_LSE];
 
-    for (uint64_t token = 0; token < out->tokens; token++) {
-        const kvspan_row *const row = row_of(view, first_token + (uint32_t)token);
-        const uint64_t position = row->position + first_token + token - row->first_token;
+    for (uint64_t token = 0; token < tokens.count; token++) {
+        const kvspan_row *const row = row_of(&round->view, tokens.first + (uint32_t)token);
+        const uint64_t position = row->position + tokens.first + token - row->first_token;
 
         for (uint32_t head = 0; head < heads.count; head++, at += row_bytes) {
             uint64_t hash = 1;
 
             if (!mesh_check_row(rank, row, position, layer, heads.first + head, at,
-                                rank->lse[token * heads.count + head])) {
+                                lse[token * heads.count + head])) {
                 return 0;
             }
             for (uint64_t i = 0; i < row_bytes; i++) {
@@ -102,54 +121,72 @@ static int check_rows(mesh_rank *rank, const kvspan_step_view *view, uint32_t la
     return 1;
 }
 
-static int run_layer(mesh_rank *rank, const kvspan_step_view *view, uint32_t layer)
+static int run_layer(mesh_rank *rank, mesh_round *round, uint32_t layer)
 {
     const mesh_case *const mesh = rank->mesh;
     const kvspan_shard *const shard = &rank->shards[layer];
     const kvspan_range q_heads =
         mesh->q_place == KVSPAN_HEADS_OF_KV ? shard->q_heads_of_kv : shard->q_heads_even;
     const kvspan_range heads = out_heads_of(rank, layer);
-    const uint32_t first_token = mesh->out_tokens == KVSPAN_TOKENS_SPLIT
-                                     ? view->token_count * shard->split_member / shard->split_count
-                                     : 0;
-    const uint32_t end_token =
-        mesh->out_tokens == KVSPAN_TOKENS_SPLIT
-            ? view->token_count * (shard->split_member + 1) / shard->split_count
-            : view->token_count;
-    const kvspan_tensor q = fill(rank, view, MESH_ROLE_Q, layer, q_heads, mesh->key_dim);
+    const uint32_t tokens = out_tokens_of(rank, layer, round->view.token_count).count;
+    int is_good = 1;
+    const kvspan_tensor q = fill(rank, round, MESH_ROLE_Q, layer, q_heads, mesh->key_dim, &is_good);
     const kvspan_tensor planes[2] = {
-        fill(rank, view, MESH_ROLE_K, layer, shard->kv_heads, mesh->key_dim),
-        fill(rank, view, MESH_ROLE_V, layer, shard->kv_heads, mesh->value_dim)
+        fill(rank, round, MESH_ROLE_K, layer, shard->kv_heads, mesh->key_dim, &is_good),
+        fill(rank, round, MESH_ROLE_V, layer, shard->kv_heads, mesh->value_dim, &is_good)
     };
-    kvspan_tensor lse = { .data = rank->lse,
+    kvspan_tensor lse = { .data = round->device[layer][MESH_ROLE_LSE],
                           .dtype = KVSPAN_F32,
                           .heads = heads.count,
                           .dim = 1,
-                          .tokens = end_token - first_token,
+                          .tokens = tokens,
                           .token_stride = heads.count,
                           .head_stride = 1 };
-    kvspan_tensor out = { .data = rank->memory[3],
+    kvspan_tensor out = { .data = round->device[layer][MESH_ROLE_OUT],
                           .dtype = mesh->dtype,
                           .heads = heads.count,
                           .dim = mesh->value_dim,
-                          .tokens = end_token - first_token,
+                          .tokens = tokens,
                           .token_stride = (int64_t)heads.count * mesh->value_dim,
                           .head_stride = mesh->value_dim };
     const kvspan_attention attention = { .size = sizeof(attention),
                                          .soft_cap = mesh->soft_cap,
-                                         .sink_logits =
-                                             mesh->has_sinks ? rank->sinks + heads.first : NULL,
+                                         .sink_logits = mesh->has_sinks
+                                                            ? rank->sinks_device + heads.first
+                                                            : NULL,
                                          .q_heads = mesh->q_place,
                                          .out_heads = mesh->out_place,
                                          .out_tokens = mesh->out_tokens,
                                          .lse_out = mesh->wants_lse ? &lse : NULL };
     kvspan_error error = { .status = KVSPAN_OK };
 
-    if (kvspan_cache_append(rank->cache, layer, planes, NULL, &error) != KVSPAN_OK ||
-        kvspan_cache_attend(rank->cache, layer, &q, &attention, &out, NULL, &error) != KVSPAN_OK) {
+    if (kvspan_cache_append(rank->cache, layer, planes, round->stream, &error) != KVSPAN_OK ||
+        kvspan_cache_attend(rank->cache, layer, &q, &attention, &out, round->stream, &error) !=
+            KVSPAN_OK) {
         return mesh_fail(rank, "rank %u: %s", shard->rank, error.message);
     }
-    return check_rows(rank, view, layer, &out, first_token, heads);
+    is_good &= mesh_round_download(round, rank->device, layer, MESH_ROLE_OUT);
+    is_good &= mesh_round_download(round, rank->device, layer, MESH_ROLE_LSE);
+    return is_good ? 1 : mesh_fail(rank, "rank %u: the device cannot copy", shard->rank);
+}
+
+/* Waits for what a round computes, and looks at it. */
+static int end_round(mesh_rank *rank, mesh_round *round)
+{
+    kvspan_error error = { .status = KVSPAN_OK };
+    int is_good = 1;
+
+    if (!round->is_used) {
+        return 1;
+    }
+    round->is_used = 0;
+    if (kvspan_cache_wait(rank->cache, round->stream, TIMEOUT_MS, &error) != KVSPAN_OK) {
+        return mesh_fail(rank, "rank %u waits: %s", rank->shard.rank, error.message);
+    }
+    for (uint32_t layer = 0; is_good && layer < MESH_CASE_LAYERS; layer++) {
+        is_good = check_rows(rank, round, layer);
+    }
+    return is_good;
 }
 
 /* A new sequence, or the fork of one. */
@@ -218,16 +255,20 @@ static int end_sequences(mesh_rank *rank, uint32_t number)
     return 1;
 }
 
+/* Results are looked at when their round is needed again. */
 static int run_step(mesh_rank *rank, uint32_t number)
 {
+    mesh_round *const round = &rank->rounds[number % MESH_ROUNDS];
     kvspan_step *step = NULL;
     kvspan_step_view view;
     kvspan_error error = { .status = KVSPAN_OK };
 
-    if (kvspan_cache_ledger(rank->cache) && !plan_step(rank, number, &step)) {
+    if (!end_round(rank, round) ||
+        (kvspan_cache_ledger(rank->cache) && !plan_step(rank, number, &step))) {
         return 0;
     }
-    if (kvspan_step_begin(rank->cache, step, NULL, TIMEOUT_MS, &view, &error) != KVSPAN_OK) {
+    if (kvspan_step_begin(rank->cache, step, round->stream, TIMEOUT_MS, &view, &error) !=
+        KVSPAN_OK) {
         return mesh_fail(rank, "rank %u begins step %u: %s", rank->shard.rank, number,
                          error.message);
     }
@@ -237,12 +278,13 @@ static int run_step(mesh_rank *rank, uint32_t number)
                          rank->shard.rank, number, (unsigned long long)view.epoch,
                          view.payload_bytes);
     }
+    mesh_round_begin(round, &view);
     for (uint32_t layer = 0; layer < MESH_CASE_LAYERS; layer++) {
-        if (!run_layer(rank, &view, layer)) {
+        if (!run_layer(rank, round, layer)) {
             return 0;
         }
     }
-    if (kvspan_step_end(rank->cache, NULL, &error) != KVSPAN_OK ||
+    if (kvspan_step_end(rank->cache, round->stream, &error) != KVSPAN_OK ||
         kvspan_cache_check(rank->cache, &error) != KVSPAN_OK) {
         return mesh_fail(rank, "rank %u ends step %u: %s", rank->shard.rank, number, error.message);
     }
@@ -291,10 +333,55 @@ static kvspan_cache_config config_of(const mesh_case *mesh, kvspan_layer_group g
                                   .deadline_ms = TIMEOUT_MS };
 }
 
+static int open_sinks(mesh_rank *rank)
+{
+    kvspan_device *const device = rank->device;
+    const uint64_t bytes = MESH_CASE_HEADS * sizeof(float);
+    void *host = NULL;
+    void *data = NULL;
+
+    if (device->ops->allocate_pinned(device, bytes, &host, NULL) != KVSPAN_OK) {
+        return 0;
+    }
+    rank->sinks_host = host;
+    for (uint32_t i = 0; i < MESH_CASE_HEADS; i++) {
+        rank->sinks_host[i] = 0.25f * (float)i - 1.0f;
+    }
+    if (device->ops->allocate(device, bytes, &data, NULL) != KVSPAN_OK) {
+        return 0;
+    }
+    rank->sinks_device = data;
+    /* Each stream that uses them comes behind some copy of its own. */
+    for (uint32_t i = 0; i < MESH_ROUNDS; i++) {
+        if (device->ops->copy(device, data, host, bytes, rank->rounds[i].stream, NULL) !=
+            KVSPAN_OK) {
+            return 0;
+        }
+    }
+    return 1;
+}
+
+static void close_all(mesh_rank *rank)
+{
+    const uint64_t sink_bytes = MESH_CASE_HEADS * sizeof(float);
+
+    for (uint32_t i = 0; i < MESH_ROUNDS; i++) {
+        mesh_round_close(&rank->rounds[i], rank->device);
+    }
+    if (rank->sinks_device) {
+        rank->device->ops->release(rank->device, rank->sinks_device, sink_bytes);
+    }
+    if (rank->sinks_host) {
+        rank->device->ops->release_pinned(rank->device, rank->sinks_host, sink_bytes);
+    }
+    free(rank->keys);
+    free(rank->values);
+}
+
 static int run_steps(mesh_rank *rank)
 {
     kvspan_error error = { .status = KVSPAN_OK };
-    const uint64_t vector_bytes = (uint64_t)STEP_TOKENS * MESH_CASE_HEADS * MESH_MAX_DIM * 4;
+    const uint64_t tensor_bytes = (uint64_t)STEP_TOKENS * MESH_CASE_HEADS * MESH_MAX_DIM * 4;
     int is_good = 1;
 
     for (uint32_t i = 0; i < MESH_CASE_LAYERS; i++) {
@@ -303,48 +390,60 @@ static int run_steps(mesh_rank *rank)
         }
     }
     rank->shard = rank->shards[0];
-    for (uint32_t i = 0; i < 4; i++) {
-        rank->memory[i] = calloc(1, vector_bytes);
-        is_good &= rank->memory[i] != NULL;
+    for (uint32_t i = 0; is_good && i < MESH_ROUNDS; i++) {
+        is_good = mesh_round_open(&rank->rounds[i], rank->device, tensor_bytes);
     }
-    rank->lse = calloc((size_t)STEP_TOKENS * MESH_CASE_HEADS, sizeof(float));
-    for (uint32_t i = 0; i < MESH_CASE_HEADS; i++) {
-        rank->sinks[i] = 0.25f * (float)i - 1.0f;
-    }
-    is_good = is_good && mesh_remember_all(rank);
+    is_good = is_good && open_sinks(rank) && mesh_remember_all(rank);
     for (uint32_t i = 0; is_good && i < STEPS; i++) {
         is_good = run_step(rank, i);
     }
-    for (uint32_t i = 0; i < 4; i++) {
-        free(rank->memory[i]);
+    for (uint32_t i = 0; is_good && i < MESH_ROUNDS; i++) {
+        is_good = end_round(rank, &rank->rounds[(STEPS + i) % MESH_ROUNDS]);
     }
-    free(rank->lse);
-    free(rank->keys);
-    free(rank->values);
     return is_good;
+}
+
+static kvspan_status open_device(const mesh_case *mesh, kvspan_comm *comm,
+                                 kvspan_device **device_out, kvspan_error *error)
+{
+    const uint32_t number = kvspan_comm_rank(comm);
+
+    if (mesh->open) {
+        return mesh->open(comm, device_out, error);
+    }
+    if (mesh->deferred_seed == 0) {
+        return kvspan_device_open(NULL, 0, device_out, error);
+    }
+    *device_out = deferred_device_open((deferred_mode)((mesh->deferred_seed + number) % 3),
+                                       mesh->deferred_seed * 1000 + number);
+    return KVSPAN_OK;
 }
 
 int mesh_case_run(const mesh_case *mesh, kvspan_comm *comm, mesh_rows *rows_out, char *text,
                   size_t text_bytes)
 {
     mesh_rank rank = { .mesh = mesh, .rows = rows_out, .text = text, .text_bytes = text_bytes };
-    kvspan_device *device = NULL;
     kvspan_layer_group groups[2];
     const kvspan_cache_config config = config_of(mesh, groups);
     kvspan_error error = { .status = KVSPAN_OK };
     int is_good = 0;
 
     memset(rows_out, 0, sizeof(*rows_out));
-    if (kvspan_device_open(NULL, 0, &device, &error) != KVSPAN_OK) {
+    if (open_device(mesh, comm, &rank.device, &error) != KVSPAN_OK) {
         return mesh_fail(&rank, "device: %s", error.message);
     }
-    if (kvspan_cache_create(&config, device, comm, &rank.cache, &error) != KVSPAN_OK) {
+    if (kvspan_cache_create(&config, rank.device, comm, &rank.cache, &error) != KVSPAN_OK) {
         is_good = mesh_fail(&rank, "create: %s", error.message);
     } else {
         is_good = run_steps(&rank);
+        rows_out->order = rank.cache->device_comm->order;
     }
     kvspan_cache_destroy(rank.cache);
-    kvspan_device_close(device);
+    close_all(&rank);
+    if (mesh->deferred_seed > 0) {
+        rows_out->overlaps = deferred_device_overlaps(rank.device);
+    }
+    kvspan_device_close(rank.device);
     return is_good;
 }
 
@@ -360,5 +459,6 @@ int mesh_rows_join(mesh_rows *all, const mesh_rows *rows)
         into[i] = into[i] ? into[i] : from[i];
     }
     all->count += rows->count;
+    all->overlaps += rows->overlaps;
     return 1;
 }

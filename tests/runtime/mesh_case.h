@@ -8,6 +8,7 @@
 
 #include <kvspan/cache.h>
 #include <kvspan/comm.h>
+#include <kvspan/device.h>
 
 enum {
     MESH_CASE_SEQUENCES = 5,
@@ -15,6 +16,10 @@ enum {
     MESH_CASE_LAYERS = 2,
     MESH_CASE_HEADS = 16
 };
+
+/* Opens the device of a rank, and may prepare its communicator. */
+typedef kvspan_status (*mesh_open)(kvspan_comm *comm, kvspan_device **device_out,
+                                   kvspan_error *error);
 
 typedef struct mesh_case {
     const char *mesh;
@@ -41,14 +46,18 @@ typedef struct mesh_case {
     uint32_t
         second_kv_heads; /* layer 1 is a layer group of its own, of so many kv heads; 0 = not */
     uint32_t second_window;
-    int forks; /* the last sequence starts as a fork of the third */
+    int forks;              /* the last sequence starts as a fork of the third */
+    mesh_open open;         /* NULL = the best device here, or … */
+    uint64_t deferred_seed; /* … if not 0 a deferred one, of all three modes */
 } mesh_case;
 
 /* The bits of every row of O, hashed; 0 = not computed. Sequence by its number within a step group.
  */
 typedef struct mesh_rows {
     uint64_t hashes[MESH_CASE_SEQUENCES][MESH_CASE_TOKENS][MESH_CASE_LAYERS][MESH_CASE_HEADS];
-    uint64_t count; /* rows checked */
+    uint64_t count;    /* rows checked */
+    uint64_t order;    /* hash of the order of exchanges, of one rank */
+    uint64_t overlaps; /* of exchanges with attention, on a deferred device */
 } mesh_rows;
 
 /* Runs one rank. On failure writes what went wrong and returns 0. rows_out: this rank's alone. */

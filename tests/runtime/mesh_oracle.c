@@ -135,7 +135,7 @@ int mesh_check_row(mesh_rank *rank, const kvspan_row *row, uint64_t position, ui
     }
     log_sum = mesh->has_sinks || mesh->wants_lse ? oracle_attend(&oracle, expected) : 0.0;
     if (mesh->has_sinks) {
-        weight = 1.0 / (1.0 + exp((double)rank->sinks[head] - log_sum));
+        weight = 1.0 / (1.0 + exp((double)rank->sinks_host[head] - log_sum));
         log_sum -= log(weight);
     }
     for (uint32_t i = 0; i < mesh->value_dim; i++) {

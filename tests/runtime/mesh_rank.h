@@ -5,7 +5,7 @@
 #ifndef KVSPAN_TESTS_MESH_RANK_H
 #define KVSPAN_TESTS_MESH_RANK_H
 
-#include "runtime/mesh_case.h"
+#include "runtime/mesh_round.h"
 
 enum {
     MESH_MAX_DIM = 24,
@@ -14,23 +14,22 @@ enum {
 };
 
 enum {
-    MESH_ROLE_Q,
-    MESH_ROLE_K,
-    MESH_ROLE_V
+    MESH_ROUNDS = 3 /* steps whose results may still be on their way */
 };
 
 /* What one rank works with. */
 typedef struct mesh_rank {
     const mesh_case *mesh;
+    kvspan_device *device;
     kvspan_cache *cache;
     kvspan_shard shard; /* of layer 0 */
     kvspan_shard shards[MESH_CASE_LAYERS];
     kvspan_sequence sequences[MESH_CASE_SEQUENCES]; /* on the coordinator */
-    unsigned char *memory[4];                       /* q, k, v, out */
-    float *lse;
+    mesh_round rounds[MESH_ROUNDS];                 /* of step i: i mod MESH_ROUNDS */
+    float *sinks_host;                              /* pinned */
+    float *sinks_device;
     double *keys; /* [sequence][layer][kv head][position][MESH_MAX_DIM], all that is ever stored */
     double *values;
-    float sinks[MESH_CASE_HEADS];
     mesh_rows *rows;
     char *text;
     size_t text_bytes;

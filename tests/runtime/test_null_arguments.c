@@ -117,6 +117,10 @@ START_TEST(calls_of_peers_and_devices_refuse_null_by_name)
 
     refused(kvspan_device_open(NULL, 0, NULL, &error), "device_out");
     refused(kvspan_device_open_cpu(NULL, NULL, &error), "device_out");
+    refused(kvspan_device_allocate(NULL, 1, NULL, &error), "device");
+    refused(kvspan_device_allocate_pinned(NULL, 1, NULL, &error), "device");
+    refused(kvspan_device_copy(NULL, NULL, NULL, 1, NULL, &error), "device");
+    refused(kvspan_device_query(NULL, NULL, NULL, &error), "device");
     refused(kvspan_prefix_keys(NULL, NULL, 1, 1, &key, &error), "tokens");
     refused(kvspan_prefix_keys(NULL, &token, 1, 1, NULL, &error), "keys_out");
     refused(kvspan_local_hub_create(1, NULL, &error), "hub_out");
@@ -200,6 +204,8 @@ START_TEST(calls_without_a_status_give_nothing_for_null)
     kvspan_comm_destroy(NULL);
     kvspan_local_hub_destroy(NULL);
     kvspan_device_close(NULL);
+    kvspan_device_release(NULL, NULL, 1);
+    kvspan_device_release_pinned(NULL, NULL, 1);
     kvspan_ledger_destroy(NULL);
     kvspan_metadata_destroy(NULL);
     kvspan_scheduler_destroy(NULL);
@@ -209,6 +215,7 @@ START_TEST(calls_without_a_status_give_nothing_for_null)
     ck_assert_ptr_null(kvspan_metadata_json(NULL));
     ck_assert_uint_eq(kvspan_cache_plan(NULL).page_count, 0);
     ck_assert_uint_eq(kvspan_device_describe(NULL).thread_count, 0);
+    ck_assert_uint_eq(kvspan_device_has_host_memory(NULL), 1);
     ck_assert_uint_eq(kvspan_cache_metrics(NULL).steps, 0);
     ck_assert_uint_eq(kvspan_cache_notices(NULL), 0);
     ck_assert_uint_eq(kvspan_comm_rank(NULL), 0);

@@ -1,0 +1,132 @@
+#include "comm/nccl_parts.h"
+
+/* The communicator's number of a member of a group of ours. A part of the communicator's own group
+ * keeps its order, but may begin anywhere. */
+static int peer_of(const kvspan_nccl_comm *nccl, const kvspan_group *group, uint32_t member)
+{
+    const uint32_t rank = group->ranks[member];
+    uint32_t peer = 0;
+
+    if (nccl->by_rank) {
+        return (int)rank;
+    }
+    while (peer < nccl->group.count && nccl->group.ranks[peer] != rank) {
+        peer++;
+    }
+    return (int)peer;
+}
+
+/* NCCL's own all-gather is for all ranks of the communicator, and parts of one size side by side.
+ */
+static bool is_plain_gather(const kvspan_nccl_comm *nccl, const kvspan_device_exchange *it)
+{
+    const uint32_t rank_count =
+        nccl->by_rank ? kvspan_comm_rank_count(nccl->base.comm) : nccl->group.count;
+    bool is_plain = !it->send && it->group.count == rank_count;
+
+    for (uint32_t i = 0; is_plain && i < it->group.count; i++) {
+        is_plain = it->receive_counts[i] == it->receive_counts[0] &&
+                   it->receive_offsets[i] == i * it->receive_counts[0] &&
+                   peer_of(nccl, &it->group, i) == (int)i;
+    }
+    return is_plain && it->receive_counts[0] > 0;
+}
+
+static ncclResult_t gather(const kvspan_nccl_comm *nccl, const kvspan_device_exchange *it,
+                           kvspan_stream stream)
+{
+    return ncclAllGather(it->receive + it->receive_offsets[it->group.member], it->receive,
+                         (size_t)it->receive_counts[0], ncclUint8, nccl->handle,
+                         (cudaStream_t)stream);
+}
+
+/* What is still going on is no failure, inside a group. */
+static ncclResult_t worse(ncclResult_t result, ncclResult_t than)
+{
+    return than == ncclSuccess || than == ncclInProgress ? result : than;
+}
+
+static ncclResult_t send_to(const kvspan_nccl_comm *nccl, const kvspan_device_exchange *it,
+                            uint32_t member, kvspan_stream stream)
+{
+    const uint32_t mine = it->group.member;
+    const unsigned char *const data =
+        it->send ? it->send + it->send_offsets[member] : it->receive + it->receive_offsets[mine];
+    const uint64_t bytes = it->send ? it->send_counts[member] : it->receive_counts[mine];
+
+    return bytes == 0 ? ncclSuccess
+                      : ncclSend(data, (size_t)bytes, ncclUint8, peer_of(nccl, &it->group, member),
+                                 nccl->handle, (cudaStream_t)stream);
+}
+
+static ncclResult_t receive_from(const kvspan_nccl_comm *nccl, const kvspan_device_exchange *it,
+                                 uint32_t member, kvspan_stream stream)
+{
+    const uint64_t bytes = it->receive_counts[member];
+
+    return bytes == 0
+               ? ncclSuccess
+               : ncclRecv(it->receive + it->receive_offsets[member], (size_t)bytes, ncclUint8,
+                          peer_of(nccl, &it->group, member), nccl->handle, (cudaStream_t)stream);
+}
+
+/* Pairs at growing distance, so that not all begin with the same member. */
+static ncclResult_t send_and_receive(const kvspan_nccl_comm *nccl, const kvspan_device_exchange *it,
+                                     kvspan_stream stream)
+{
+    const uint32_t count = it->group.count;
+    const uint32_t member = it->group.member;
+    ncclResult_t result = ncclGroupStart();
+    ncclResult_t end;
+
+    if (result != ncclSuccess) {
+        return result;
+    }
+    for (uint32_t i = 1; i < count; i++) {
+        const uint64_t target = ((uint64_t)member + i) % count;
+        const uint64_t source = ((uint64_t)member + count - i) % count;
+
+        result = worse(send_to(nccl, it, (uint32_t)target, stream), result);
+        result = worse(receive_from(nccl, it, (uint32_t)source, stream), result);
+    }
+    end = ncclGroupEnd();
+    return result == ncclSuccess || result == ncclInProgress ? end : result;
+}
+
+static bool has_others(const kvspan_device_exchange *it)
+{
+    uint64_t bytes = 0;
+
+    for (uint32_t i = 0; i < it->group.count; i++) {
+        bytes += i != it->group.member ? it->receive_counts[i] : 0;
+        bytes += it->send && i != it->group.member ? it->send_counts[i] : 0;
+        bytes += !it->send && it->group.count > 1 ? it->receive_counts[it->group.member] : 0;
+    }
+    return bytes > 0;
+}
+
+kvspan_status kvspan_nccl_exchange(kvspan_device_comm *self, const kvspan_device_exchange *exchange,
+                                   kvspan_stream stream, kvspan_error *error)
+{
+    kvspan_nccl_comm *const nccl = (kvspan_nccl_comm *)(void *)self;
+    const uint32_t member = exchange->group.member;
+    kvspan_status status = KVSPAN_OK;
+
+    if (exchange->send && exchange->send_counts[member] > 0) {
+        status = self->verbs.copy(self->verbs.device,
+                                  exchange->receive + exchange->receive_offsets[member],
+                                  exchange->send + exchange->send_offsets[member],
+                                  exchange->send_counts[member], stream, error);
+    }
+    if (status != KVSPAN_OK || !has_others(exchange)) {
+        return status;
+    }
+    if (!nccl->handle) {
+        return kvspan_fail(error, KVSPAN_ERR_NCCL, "there is no communicator any more");
+    }
+    if (is_plain_gather(nccl, exchange)) {
+        return kvspan_nccl_settle(nccl, gather(nccl, exchange, stream), "ncclAllGather", error);
+    }
+    return kvspan_nccl_settle(nccl, send_and_receive(nccl, exchange, stream), "ncclGroupEnd",
+                              error);
+}

@@ -1,0 +1,136 @@
+#include "support/suite.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include <kvspan/cuda.h>
+#include <kvspan/nccl.h>
+
+#include "runtime/mesh_case.h"
+#include "support/ranks.h"
+
+/* The mesh cases on device "cuda", a GPU for each rank, with exchanges through the host and by
+ * NCCL.
+ */
+
+enum {
+    GATHER_MS = 20000
+};
+
+static uint32_t gpu_count;
+
+static kvspan_status open_gpu(kvspan_comm *comm, kvspan_device **device_out, kvspan_error *error)
+{
+    return kvspan_device_open_cuda(kvspan_comm_rank(comm) % gpu_count, device_out, error);
+}
+
+static kvspan_status open_with_nccl(kvspan_comm *comm, kvspan_device **device_out,
+                                    kvspan_error *error)
+{
+    const kvspan_status status = open_gpu(comm, device_out, error);
+
+    return status == KVSPAN_OK ? kvspan_comm_use_nccl(comm, NULL, NULL, error) : status;
+}
+
+/* The GPUs that this process sees; 0: there is none. */
+static uint32_t count_gpus(void)
+{
+    uint32_t count = 0;
+    kvspan_device *device = NULL;
+
+    while (count < 16 && kvspan_device_open_cuda(count, &device, NULL) == KVSPAN_OK) {
+        kvspan_device_close(device);
+        count++;
+    }
+    return count;
+}
+
+/* A mesh for every number of ranks: the one where the most happens. */
+static const char *mesh_of(uint32_t rank_count)
+{
+    switch (rank_count) {
+    case 2: return "tp:2";
+    case 3: return "sp:3";
+    case 4: return "tp:2,sp:2";
+    case 8: return "dp:2,tp:2,sp:2";
+    default: return NULL;
+    }
+}
+
+static mesh_case base_case(const ranks_self *self, mesh_open open)
+{
+    return (mesh_case){ .mesh = mesh_of(self->rank_count),
+                        .rank_count = self->rank_count,
+                        .kv_heads = 2,
+                        .q_heads = 8,
+                        .key_dim = 16,
+                        .value_dim = 24,
+                        .page_tokens = 4,
+                        .dtype = KVSPAN_BF16,
+                        .q_place = KVSPAN_HEADS_EVEN,
+                        .out_place = KVSPAN_HEADS_ALL,
+                        .has_sinks = 1,
+                        .wants_lse = 1,
+                        .open = open };
+}
+
+static void run_rank(ranks_self *self)
+{
+    const mesh_open *const open = self->context;
+    const mesh_case mesh = base_case(self, *open);
+    mesh_rows *const rows = malloc(sizeof(*rows));
+    uint64_t orders[8] = { 0 };
+    kvspan_error error = { .status = KVSPAN_OK };
+    char text[300] = "";
+
+    ranks_check(self, rows);
+    if (!mesh_case_run(&mesh, self->comm, rows, text, sizeof(text))) {
+        ranks_note(self, __FILE__, __LINE__, "%s", text);
+        free(rows);
+        return;
+    }
+    orders[self->rank] = rows->order;
+    free(rows);
+    ranks_check_status(self,
+                       kvspan_comm_all_gather(self->comm, &orders[self->rank], sizeof(uint64_t),
+                                              orders, GATHER_MS, &error),
+                       KVSPAN_OK, &error);
+    /* Ranks of one step group: all but with dp, where each half of the ranks is one. */
+    for (uint32_t i = 0; i < self->rank_count; i++) {
+        const uint32_t first = self->rank_count == 8 ? i / 4 * 4 : 0;
+
+        ranks_check(self, orders[i] == orders[first]);
+    }
+}
+
+START_TEST(rows_are_right_with_exchanges_through_the_host)
+{
+    mesh_open open = open_gpu;
+
+    ranks_run_mpi(run_rank, &open);
+}
+END_TEST
+
+START_TEST(rows_are_right_with_exchanges_by_nccl)
+{
+    mesh_open open = open_with_nccl;
+
+    ranks_run_mpi(run_rank, &open);
+}
+END_TEST
+
+int main(int argc, char **argv)
+{
+    Suite *suite = suite_create("runtime/cache_mesh_cuda");
+    TCase *mpi = tcase_create("mpi");
+
+    gpu_count = count_gpus();
+    if (gpu_count == 0) {
+        return 77;
+    }
+    tcase_set_timeout(mpi, 0);
+    tcase_add_test(mpi, rows_are_right_with_exchanges_through_the_host);
+    tcase_add_test(mpi, rows_are_right_with_exchanges_by_nccl);
+    suite_add_tcase(suite, mpi);
+    return suite_run_mpi(suite, &argc, &argv);
+}
