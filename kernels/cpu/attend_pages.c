@@ -348,6 +348,9 @@ static void take_tasks(void *context, uint32_t thread)
             attend_unit(job, task, thread);
         }
     }
+    if (job->kernels->leave) {
+        job->kernels->leave(workspace_of(job, thread));
+    }
 }
 
 static uint64_t unit_cost(const kvspan_work_item *item)

@@ -4,6 +4,7 @@
 #include <kvspan/sized_struct.h>
 #include <stdlib.h>
 
+#include "kernels/cpu/amx_permission.h"
 #include "kernels/cpu/cpu.h"
 #include "kernels/cpu/widen_tile.h"
 #include "kernels/host_device.h"
@@ -22,6 +23,7 @@ static const char *isa_name(uint32_t isa)
     case KVSPAN_ISA_AVX2: return "avx2";
     case KVSPAN_ISA_AVX512: return "avx512";
     case KVSPAN_ISA_AVX512_BF16: return "avx512_bf16";
+    case KVSPAN_ISA_AMX: return "amx";
     }
     return "none of ours";
 }
@@ -52,7 +54,18 @@ static uint32_t machine_isa(void)
         !__builtin_cpu_supports("avx512vnni")) {
         return KVSPAN_ISA_AVX512;
     }
-    return KVSPAN_ISA_AVX512_BF16;
+    return kvspan_amx_is_there() ? KVSPAN_ISA_AMX : KVSPAN_ISA_AVX512_BF16;
+}
+
+/* The highest that this process may use as well. Only who wants AMX asks for it: that changes what
+ * signals of all its threads need. */
+static uint32_t granted_isa(uint32_t wanted)
+{
+    const uint32_t machine = machine_isa();
+    const int is_wanted = wanted == KVSPAN_ISA_BEST || wanted == KVSPAN_ISA_AMX;
+
+    return machine == KVSPAN_ISA_AMX && is_wanted && !kvspan_amx_request() ? KVSPAN_ISA_AVX512_BF16
+                                                                          : machine;
 }
 
 static kvspan_device_description describe(const kvspan_device *device)
@@ -109,8 +122,8 @@ static const kvspan_device_ops cpu_ops = {
 static kvspan_status read_config(const kvspan_cpu_config *given, kvspan_cpu_config *config_out,
                                  kvspan_error *error)
 {
-    const uint32_t machine = machine_isa();
     kvspan_cpu_config config = { .size = sizeof(config) };
+    uint32_t machine;
 
     if (given) {
         const kvspan_status status = kvspan_read_sized(&config, sizeof(config), given,
@@ -124,10 +137,11 @@ static kvspan_status read_config(const kvspan_cpu_config *given, kvspan_cpu_conf
         return kvspan_fail(error, KVSPAN_ERR_ARGUMENT, "thread_count %u is above %d",
                            config.thread_count, KVSPAN_MAX_CPU_THREADS);
     }
-    if (config.isa > KVSPAN_ISA_AVX512_BF16) {
+    if (config.isa > KVSPAN_ISA_AMX) {
         return kvspan_fail(error, KVSPAN_ERR_ARGUMENT, "isa %u is none of kvspan_isa, 0 to %d",
-                           config.isa, KVSPAN_ISA_AVX512_BF16);
+                           config.isa, KVSPAN_ISA_AMX);
     }
+    machine = granted_isa(config.isa);
     if (config.isa > machine || machine == 0) {
         return kvspan_fail(error, KVSPAN_ERR_UNSUPPORTED,
                            "device \"cpu\" needs %s, this machine has %s",
@@ -142,8 +156,12 @@ static void choose_tile_kernels(kvspan_cpu_device *cpu)
 {
     cpu->floats =
         cpu->isa == KVSPAN_ISA_AVX2 ? &kvspan_tile_kernels_avx2 : &kvspan_tile_kernels_avx512;
-    cpu->pairs =
-        cpu->isa == KVSPAN_ISA_AVX512_BF16 ? &kvspan_tile_kernels_avx512_bf16 : cpu->floats;
+    cpu->pairs = cpu->floats;
+    if (cpu->isa == KVSPAN_ISA_AVX512_BF16) {
+        cpu->pairs = &kvspan_tile_kernels_avx512_bf16;
+    } else if (cpu->isa == KVSPAN_ISA_AMX) {
+        cpu->pairs = &kvspan_tile_kernels_amx;
+    }
 }
 
 /* What attention works in, so that it takes no memory later. */

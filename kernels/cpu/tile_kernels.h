@@ -43,12 +43,13 @@ typedef struct kvspan_tile_workspace {
     _Alignas(64) float outputs[KVSPAN_BLOCK_ROWS * KVSPAN_TILE_MAX_DIM]; /* of the current split */
     _Alignas(64) union {
         float chunk_outputs[KVSPAN_BLOCK_ROWS * KVSPAN_TILE_MAX_DIM]; /* in multiples of units */
-        int32_t chunk_sums[KVSPAN_BLOCK_ROWS * KVSPAN_TILE_MAX_DIM];  /* of products of digits */
+        int32_t chunk_sums[2 * KVSPAN_BLOCK_ROWS * KVSPAN_TILE_MAX_DIM]; /* of digits' products */
     };
     _Alignas(64) float rest_outputs[KVSPAN_BLOCK_ROWS * KVSPAN_TILE_MAX_DIM];
     _Alignas(64) float totals[KVSPAN_BLOCK_ROWS * KVSPAN_TILE_MAX_DIM]; /* of all splits so far */
     _Alignas(64) uint16_t keys[2 * KVSPAN_TILE_TOKENS * KVSPAN_TILE_MAX_DIM];
-    _Alignas(64) uint16_t values[KVSPAN_VALUE_TILES * KVSPAN_TILE_TOKENS * KVSPAN_TILE_MAX_DIM];
+    _Alignas(64) uint16_t values[KVSPAN_CHUNK_TILES * KVSPAN_TILE_TOKENS * KVSPAN_TILE_MAX_DIM];
+    _Alignas(64) unsigned char unit_copies[2][2 * KVSPAN_TILE_TOKENS * KVSPAN_TILE_MAX_DIM * 2];
     _Alignas(64) kvspan_query_digits query_digits[KVSPAN_BLOCK_ROWS];
     _Alignas(64) uint8_t
         weight_digits[KVSPAN_BLOCK_ROWS * KVSPAN_CHUNK_TOKENS * 2]; /* [four][high, low][4] */
@@ -60,6 +61,7 @@ typedef struct kvspan_tile_workspace {
     float total_sums[KVSPAN_BLOCK_ROWS];
     uint64_t row_begins[KVSPAN_BLOCK_ROWS]; /* local tokens [begin, end) that a row sees */
     uint64_t row_ends[KVSPAN_BLOCK_ROWS];
+    uint32_t matrix_key; /* how the thread's matrix registers are laid out; 0 = they are not in use */
 } kvspan_tile_workspace;
 
 enum {
@@ -133,6 +135,8 @@ typedef struct kvspan_tile_kernels {
     void (*fold_chunk)(const kvspan_tile_block *block, const kvspan_tile_chunk *chunk);
     /* Behind a split's last chunk: makes outputs what they would be with weights not rounded. */
     void (*finish_split)(const kvspan_tile_block *block);
+    /* When the thread is done with blocks for now; NULL = there is nothing to give back. */
+    void (*leave)(kvspan_tile_workspace *work);
     /* For int8 planes; NULL = they are widened. */
     const struct kvspan_digit_passes *digits;
 } kvspan_tile_kernels;
@@ -140,5 +144,6 @@ typedef struct kvspan_tile_kernels {
 extern const kvspan_tile_kernels kvspan_tile_kernels_avx2;
 extern const kvspan_tile_kernels kvspan_tile_kernels_avx512;
 extern const kvspan_tile_kernels kvspan_tile_kernels_avx512_bf16; /* queries of bf16 only */
+extern const kvspan_tile_kernels kvspan_tile_kernels_amx;         /* of bf16 only, too */
 
 #endif

@@ -36,6 +36,7 @@ static const kernel_column columns[] = {
     CPU_COLUMN("avx2", KVSPAN_ISA_AVX2, 2.0),
     CPU_COLUMN("avx512", KVSPAN_ISA_AVX512, 2.0),
     CPU_COLUMN("avx512_bf16", KVSPAN_ISA_AVX512_BF16, 3.0),
+    CPU_COLUMN("amx", KVSPAN_ISA_AMX, 3.0),
 };
 
 const kernel_column *column_under_test(void)

@@ -8,7 +8,7 @@
 
 START_TEST(a_device_is_what_was_asked_for)
 {
-    static const char *const names[] = { "avx2", "avx512", "avx512_bf16" };
+    static const char *const names[] = { "avx2", "avx512", "avx512_bf16", "amx" };
     static const uint32_t thread_counts[] = { 1, 2, 4 };
     kvspan_device *const device = cpu_device_open(_i);
 
@@ -55,9 +55,9 @@ START_TEST(what_is_no_config_is_refused)
         { { .size = sizeof(kvspan_cpu_config), .thread_count = 1025 },
           KVSPAN_ERR_ARGUMENT,
           "thread_count 1025 is above 1024" },
-        { { .size = sizeof(kvspan_cpu_config), .isa = 4 },
+        { { .size = sizeof(kvspan_cpu_config), .isa = 5 },
           KVSPAN_ERR_ARGUMENT,
-          "isa 4 is none of kvspan_isa, 0 to 3" },
+          "isa 5 is none of kvspan_isa, 0 to 4" },
     };
     kvspan_device *device = NULL;
     kvspan_error error = { 0 };
