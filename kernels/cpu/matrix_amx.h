@@ -149,7 +149,7 @@ MATRIX_INLINED void matrix_fetch_lines(matrix_fetch *fetch, uint32_t lines)
 
 #pragma GCC unroll 4
         for (int j = 0; j < MATRIX_FETCH_LINES; j++) {
-            _mm_prefetch(line + (size_t)j * MATRIX_LINE_BYTES, MATRIX_HINT);
+            MATRIX_PREFETCH(line + (size_t)j * MATRIX_LINE_BYTES);
         }
         fetch->offset += MATRIX_FETCH_LINES * MATRIX_LINE_BYTES;
         if (fetch->offset == fetch->tile_bytes) {

@@ -3,20 +3,27 @@
 
 #include "kernels/cpu/pairs_bf16.h"
 
+#ifndef VSTEP
+#define VSTEP 16
+#endif
 enum {
-    VALUE_STEP_TILES = KVSPAN_CHUNK_TILES,
+    VALUE_STEP_TILES = VSTEP,
     SCORE_TILES = 2
 };
 
 #define FETCH_HINT        _MM_HINT_T1
-#define MATRIX_HINT       FETCH_HINT
+#ifndef MATRIX_PREFETCH
+#define MATRIX_PREFETCH(x) _mm_prefetch(x, _MM_HINT_T1)
+#endif
 #include "kernels/cpu/matrix_body.h"
 #include "kernels/cpu/widen_avx512.h"
 
 #define WIDEN_TILE        widen_tile
-#define DIGIT_PASSES      &kvspan_digit_passes_vnni
+#define DIGIT_PASSES      &kvspan_digit_passes_amx
 #define LEAVE             matrix_release
+#ifndef TILE_KERNELS
 #define TILE_KERNELS      kvspan_tile_kernels_amx
+#endif
 #define TILE_KERNELS_NAME "amx"
 
 #include "kernels/cpu/order_body.h"

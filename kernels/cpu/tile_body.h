@@ -113,12 +113,16 @@ static void ready_value(const kvspan_tile_block *block, const kvspan_tile_chunk 
     ready->next[place] = ready->tiles[place];
 }
 
-static void fold_digits(const kvspan_tile_block *block, uint32_t head, uint32_t first_tile,
-                        const struct ready_tiles *ready, uint32_t tile_count)
+static void fold_digits(const kvspan_tile_block *block, const kvspan_tile_chunk *chunk,
+                        uint32_t head, uint32_t first_tile, const struct ready_tiles *ready,
+                        uint32_t tile_count)
 {
-    const kvspan_digit_tiles values = {
-        .tiles = ready->tiles, .next = ready->next, .count = tile_count, .first = first_tile
-    };
+    const uint64_t tile = chunk->index / KVSPAN_TILE_TOKENS + first_tile;
+    const kvspan_digit_tiles values = { .tiles = ready->tiles,
+                                        .next = ready->next,
+                                        .count = tile_count,
+                                        .first = first_tile,
+                                        .in_page = (uint32_t)(tile % block->page_tiles) };
 
     block->value_digits->fold(block, head * block->head_rows, block->head_rows, &values);
 }
@@ -141,7 +145,7 @@ static void fold_chunk_values(const kvspan_tile_block *block, const kvspan_tile_
                 ready_value(block, chunk, head, i, i - tile, &ready);
             }
             if (block->value_digits) {
-                fold_digits(block, head, tile, &ready, end - tile);
+                fold_digits(block, chunk, head, tile, &ready, end - tile);
                 continue;
             }
             fold_value_tiles(block, chunk, head, tile, &ready, end - tile, work->weights, outputs);
@@ -185,7 +189,8 @@ static void fold_values_in_units(const kvspan_tile_block *block, const kvspan_ti
 {
     const size_t bytes = (size_t)block->row_count * block->value_dim * sizeof(float);
 
-    memset(block->work->chunk_outputs, 0, bytes);
+    memset(block->work->chunk_outputs, 0,
+           block->value_digits ? bytes * block->value_digits->sums_of_row : bytes);
     if (!block->value_digits && !WEIGHTS_ARE_EXACT) {
         memset(block->work->rest_outputs, 0, bytes);
     }
