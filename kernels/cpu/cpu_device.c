@@ -11,7 +11,7 @@
 #include "kernels/host_memory.h"
 
 enum {
-    TILE_TOKENS = 16, /* with 4 q heads to a kv head they fill a block */
+    TILE_GROUP = 4, /* q heads to a kv head with which the tokens of an item fill a block */
     CODE_TYPES = 3,
     PARTIAL_BYTES = 4194304 /* for each thread; untouched until it is needed */
 };
@@ -181,6 +181,7 @@ static kvspan_status create_attention(kvspan_cpu_device *cpu, kvspan_error *erro
         cpu->partial_bytes = (uint64_t)kvspan_pool_thread_count(cpu->pool) * PARTIAL_BYTES;
         status = kvspan_host_memory_allocate(cpu->partial_bytes, &partials, error);
     }
+    cpu->base.tile_tokens = cpu->pairs->block_rows / TILE_GROUP;
     cpu->codes = codes;
     cpu->workspaces = workspaces;
     cpu->partials = partials;
@@ -215,7 +216,6 @@ kvspan_status kvspan_device_open_cpu(const kvspan_cpu_config *config, kvspan_dev
     }
     *cpu = (kvspan_cpu_device){ .base = { .ops = &cpu_ops,
                                           .kernels = &kvspan_kernels_cpu,
-                                          .tile_tokens = TILE_TOKENS,
                                           .host_memory = 1 },
                                 .isa = (kvspan_isa)known.isa,
                                 .pages = kvspan_page_kernels_of((kvspan_isa)known.isa) };

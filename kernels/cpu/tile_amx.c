@@ -3,11 +3,9 @@
 
 #include "kernels/cpu/pairs_bf16.h"
 
-#ifndef VSTEP
-#define VSTEP 16
-#endif
 enum {
-    VALUE_STEP_TILES = VSTEP,
+    BLOCK_ROWS = KVSPAN_BLOCK_ROWS,
+    VALUE_STEP_TILES = KVSPAN_CHUNK_TILES,
     SCORE_TILES = 2
 };
 

@@ -4,6 +4,7 @@
  * it is widened), LEAVE (NULL = nothing to do), TILE_KERNELS and its name; then order_body.h, and
  * score_body.h with value_body.h, or matrix_body.h instead of both.
  *
+ *   BLOCK_ROWS                 queries of a block
  *   VALUE_STEP_TILES           tiles of values that all rows of a head use before the next are read
  *   SCORE_ROWS × SCORE_TILES   queries × tiles whose products are summed in registers at once
  *   VALUE_ROWS × VALUE_LINES   queries × lines of 16 dims whose outputs are
@@ -266,6 +267,7 @@ static void pack_query(kvspan_tile_workspace *work, uint32_t row, kvspan_dtype d
 
 const kvspan_tile_kernels TILE_KERNELS = {
     .name = TILE_KERNELS_NAME,
+    .block_rows = BLOCK_ROWS,
     .pack_query = pack_query,
     .fold_chunk = fold_chunk,
     .finish_split = finish_split,

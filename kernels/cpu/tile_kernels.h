@@ -18,7 +18,7 @@ enum {
     KVSPAN_CHUNK_TILES = 16, /* a chunk begins where the local index is a multiple of its tokens */
     KVSPAN_CHUNK_TOKENS = KVSPAN_CHUNK_TILES * KVSPAN_TILE_TOKENS,
     KVSPAN_VALUE_TILES = 4, /* value tiles that stay in the first cache while all rows use them */
-    KVSPAN_BLOCK_ROWS = 64  /* queries of a block */
+    KVSPAN_BLOCK_ROWS = 128 /* queries of a block at most */
 };
 
 /* A query as digits, see digit_passes.h. The starts of its sums make up for codes that are taken as
@@ -128,6 +128,7 @@ static inline uint32_t kvspan_part_rows(uint32_t left, uint32_t most)
 
 typedef struct kvspan_tile_kernels {
     const char *name;
+    uint32_t block_rows; /* queries that a block has where there are enough */
     /* Writes a query of `dim` elements as the block's row. */
     void (*pack_query)(kvspan_tile_workspace *work, uint32_t row, kvspan_dtype dtype,
                        const void *query, uint32_t dim);
