@@ -12,9 +12,9 @@ extern "C" {
 
 /** Instruction sets of the cpu column, each a superset of the one before. */
 typedef enum kvspan_isa {
-    KVSPAN_ISA_BEST = 0,       /**< the highest that the machine runs */
-    KVSPAN_ISA_AVX2 = 1,       /**< AVX2, FMA, F16C */
-    KVSPAN_ISA_AVX512 = 2,     /**< and AVX-512 F, BW, DQ, VL */
+    KVSPAN_ISA_BEST = 0,        /**< the highest that the machine runs */
+    KVSPAN_ISA_AVX2 = 1,        /**< AVX2, FMA, F16C */
+    KVSPAN_ISA_AVX512 = 2,      /**< and AVX-512 F, BW, DQ, VL */
     KVSPAN_ISA_AVX512_BF16 = 3, /**< and AVX-512 BF16, VBMI, VNNI */
     KVSPAN_ISA_AMX = 4 /**< and AMX-TILE, BF16, INT8, which the operating system must grant: opening
                             a device asks it to, for the whole process. It may refuse where a thread

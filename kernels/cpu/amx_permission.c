@@ -38,8 +38,7 @@ int kvspan_amx_is_there(void)
         (saved_components() & tile_components) != tile_components) {
         return 0;
     }
-    return __get_cpuid_count(7, 0, &eax, &ebx, &ecx, &edx) &&
-           (edx & amx_features) == amx_features;
+    return __get_cpuid_count(7, 0, &eax, &ebx, &ecx, &edx) && (edx & amx_features) == amx_features;
 }
 
 int kvspan_amx_request(void)

@@ -214,7 +214,8 @@ static void clear_total(const kvspan_partial *total, uint32_t value_dim)
     *total->sum = 0.0f;
 }
 
-/* What this thread is likely to read after its unit, to be fetched before; nothing depends on it. */
+/* What this thread is likely to read after its unit, to be fetched before; nothing depends on it.
+ */
 static int find_follower(const struct attend_job *job, uint32_t thread,
                          kvspan_tile_chunk *chunk_out)
 {

@@ -210,9 +210,8 @@ int kvspan_attend_find_first(const kvspan_attend_block *block, kvspan_tile_chunk
 void kvspan_attend_split(const kvspan_attend_block *block, uint64_t number)
 {
     const uint64_t first = number * KVSPAN_SPLIT_TOKENS;
-    const struct split split =
-        make_split(block, later(first, block->index_begin),
-                   earlier(first + KVSPAN_SPLIT_TOKENS, block->index_end));
+    const struct split split = make_split(block, later(first, block->index_begin),
+                                          earlier(first + KVSPAN_SPLIT_TOKENS, block->index_end));
     uint64_t index = split.begin / KVSPAN_CHUNK_TOKENS * KVSPAN_CHUNK_TOKENS;
     kvspan_tile_chunk chunk;
 

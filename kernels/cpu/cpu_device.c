@@ -65,7 +65,7 @@ static uint32_t granted_isa(uint32_t wanted)
     const int is_wanted = wanted == KVSPAN_ISA_BEST || wanted == KVSPAN_ISA_AMX;
 
     return machine == KVSPAN_ISA_AMX && is_wanted && !kvspan_amx_request() ? KVSPAN_ISA_AVX512_BF16
-                                                                          : machine;
+                                                                           : machine;
 }
 
 static kvspan_device_description describe(const kvspan_device *device)
@@ -214,11 +214,11 @@ kvspan_status kvspan_device_open_cpu(const kvspan_cpu_config *config, kvspan_dev
         return kvspan_fail(error, KVSPAN_ERR_MEMORY, "cannot get %zu bytes for a device",
                            sizeof(*cpu));
     }
-    *cpu = (kvspan_cpu_device){ .base = { .ops = &cpu_ops,
-                                          .kernels = &kvspan_kernels_cpu,
-                                          .host_memory = 1 },
-                                .isa = (kvspan_isa)known.isa,
-                                .pages = kvspan_page_kernels_of((kvspan_isa)known.isa) };
+    *cpu = (kvspan_cpu_device){
+        .base = { .ops = &cpu_ops, .kernels = &kvspan_kernels_cpu, .host_memory = 1 },
+        .isa = (kvspan_isa)known.isa,
+        .pages = kvspan_page_kernels_of((kvspan_isa)known.isa)
+    };
     status = kvspan_pool_create(known.thread_count, &cpu->pool, error);
     if (status != KVSPAN_OK) {
         goto err_free_cpu;

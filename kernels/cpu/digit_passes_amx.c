@@ -1,10 +1,6 @@
 #include "kernels/cpu/digit_passes.h"
 
 #include "kernels/cpu/digit_body.h"
-
-#ifndef MATRIX_PREFETCH
-#define MATRIX_PREFETCH(x) _mm_prefetch(x, _MM_HINT_T1)
-#endif
 #include "kernels/cpu/matrix_amx.h"
 
 /* The digits of a query or of weights are two rows of a matrix, the high ones and the low ones, so
@@ -70,8 +66,8 @@ static matrix_fetch fetch_of(const kvspan_digit_tiles *tiles, uint32_t dim)
 INLINED void finish_tile(const kvspan_query_digits *query, const unsigned char *tile,
                          const int32_t *high, const int32_t *low, float *scores)
 {
-    const __m512i sum = _mm512_add_epi32(_mm512_slli_epi32(_mm512_load_si512(high), 8),
-                                         _mm512_load_si512(low));
+    const __m512i sum =
+        _mm512_add_epi32(_mm512_slli_epi32(_mm512_load_si512(high), 8), _mm512_load_si512(low));
 
     _mm512_store_ps(scores,
                     _mm512_mul_ps(add_rests(query, tile, sum), _mm512_set1_ps(query->unit)));
@@ -162,16 +158,16 @@ static void fold(const kvspan_tile_block *block, uint32_t first_row, uint32_t ro
     kvspan_tile_workspace *const work = block->work;
     const uint32_t most = value_unit_tiles(block);
     matrix_fetch fetch = fetch_of(tiles, block->value_dim);
-    matrix_values values = { .rows = weight_numbers_of(work, first_row),
-                             .row_bytes = KVSPAN_CHUNK_TOKENS,
-                             .row_count = row_count * DIGITS,
-                             .unit_lines = most * KVSPAN_TILE_TOKENS / QUAD,
-                             .line_count = block->value_dim / LANES,
-                             .fetch = &fetch,
-                             .sums = (unsigned char *)(work->chunk_sums + (size_t)first_row *
-                                                                              DIGITS *
-                                                                              block->value_dim),
-                             .sum_bytes = block->value_dim * sizeof(int32_t) };
+    matrix_values values = {
+        .rows = weight_numbers_of(work, first_row),
+        .row_bytes = KVSPAN_CHUNK_TOKENS,
+        .row_count = row_count * DIGITS,
+        .unit_lines = most * KVSPAN_TILE_TOKENS / QUAD,
+        .line_count = block->value_dim / LANES,
+        .fetch = &fetch,
+        .sums = (unsigned char *)(work->chunk_sums + (size_t)first_row * DIGITS * block->value_dim),
+        .sum_bytes = block->value_dim * sizeof(int32_t)
+    };
     uint32_t count;
 
     for (uint32_t i = 0; i < tiles->count; i += count) {

@@ -34,15 +34,15 @@ typedef enum matrix_kind {
 } matrix_kind;
 
 /* sums += rows · lines, by register numbers; `kind` is a constant. */
-#define MATRIX_MULTIPLY(kind, sums, rows, lines)    \
-    do {                                            \
-        if ((kind) == MATRIX_BF16) {                \
-            _tile_dpbf16ps(sums, rows, lines);      \
-        } else if ((kind) == MATRIX_SIGNED) {       \
-            _tile_dpbssd(sums, rows, lines);        \
-        } else {                                    \
-            _tile_dpbusd(sums, rows, lines);        \
-        }                                           \
+#define MATRIX_MULTIPLY(kind, sums, rows, lines) \
+    do {                                         \
+        if ((kind) == MATRIX_BF16) {             \
+            _tile_dpbf16ps(sums, rows, lines);   \
+        } else if ((kind) == MATRIX_SIGNED) {    \
+            _tile_dpbssd(sums, rows, lines);     \
+        } else {                                 \
+            _tile_dpbusd(sums, rows, lines);     \
+        }                                        \
     } while (0)
 
 /* The intrinsics do not tell the compiler what memory they read. */
@@ -149,7 +149,7 @@ MATRIX_INLINED void matrix_fetch_lines(matrix_fetch *fetch, uint32_t lines)
 
 #pragma GCC unroll 4
         for (int j = 0; j < MATRIX_FETCH_LINES; j++) {
-            MATRIX_PREFETCH(line + (size_t)j * MATRIX_LINE_BYTES);
+            _mm_prefetch(line + (size_t)j * MATRIX_LINE_BYTES, _MM_HINT_T1);
         }
         fetch->offset += MATRIX_FETCH_LINES * MATRIX_LINE_BYTES;
         if (fetch->offset == fetch->tile_bytes) {
@@ -254,10 +254,9 @@ typedef struct matrix_values {
     size_t sum_bytes;    /* from row to row */
 } matrix_values;
 
-#define MATRIX_LINE(number, values, unit, line)                                            \
-    _tile_loadd(number,                                                                    \
-                (values)->units[unit] + (size_t)(line) * MATRIX_LINE_BYTES,                \
-                (size_t)(values)->line_count * MATRIX_LINE_BYTES);                         \
+#define MATRIX_LINE(number, values, unit, line)                                   \
+    _tile_loadd(number, (values)->units[unit] + (size_t)(line)*MATRIX_LINE_BYTES, \
+                (size_t)(values)->line_count * MATRIX_LINE_BYTES);                \
     matrix_fetch_lines((values)->fetch, (values)->unit_lines)
 
 /* One group of rows, four lines or one. */
@@ -265,8 +264,8 @@ MATRIX_INLINED void matrix_fold_one(const matrix_values *values, uint32_t first_
                                     matrix_kind kind, const int lines)
 {
     const unsigned char *const rows = values->rows + first_row * values->row_bytes;
-    unsigned char *const sums = values->sums + first_row * values->sum_bytes +
-                                (size_t)line * MATRIX_LINE_BYTES;
+    unsigned char *const sums =
+        values->sums + first_row * values->sum_bytes + (size_t)line * MATRIX_LINE_BYTES;
 
     _tile_loadd(0, sums, values->sum_bytes);
     if (lines == 4) {
@@ -302,8 +301,8 @@ MATRIX_INLINED void matrix_fold_two(const matrix_values *values, uint32_t first_
 {
     const unsigned char *const rows = values->rows + first_row * values->row_bytes;
     const unsigned char *const others = rows + group_rows * values->row_bytes;
-    unsigned char *const sums = values->sums + first_row * values->sum_bytes +
-                                (size_t)line * MATRIX_LINE_BYTES;
+    unsigned char *const sums =
+        values->sums + first_row * values->sum_bytes + (size_t)line * MATRIX_LINE_BYTES;
     unsigned char *const other_sums = sums + group_rows * values->sum_bytes;
 
     _tile_loadd(0, sums, values->sum_bytes);

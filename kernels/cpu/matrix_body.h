@@ -38,18 +38,18 @@ static void score_tile_rows(const kvspan_tile_block *block, uint32_t head, uint3
     const size_t first_row = (size_t)head * block->head_rows;
     const uint32_t units = block->key_dim / 2;
     matrix_fetch fetch = fetch_of(ready, tiles, block->key_dim);
-    const matrix_keys keys = { .rows = (const unsigned char *)work->queries +
-                                       first_row * block->key_dim * sizeof(number),
-                               .row_bytes = block->key_dim * sizeof(number),
-                               .row_count = block->head_rows,
-                               .tiles = ready->tiles,
-                               .tile_lines = units,
-                               .unit_lines = matrix_unit_lines(units),
-                               .fetch = &fetch,
-                               .sums = (unsigned char *)(work->scores +
-                                                         first_row * KVSPAN_CHUNK_TOKENS +
-                                                         (size_t)first_tile * KVSPAN_TILE_TOKENS),
-                               .sum_bytes = KVSPAN_CHUNK_TOKENS * sizeof(float) };
+    const matrix_keys keys = {
+        .rows = (const unsigned char *)work->queries + first_row * block->key_dim * sizeof(number),
+        .row_bytes = block->key_dim * sizeof(number),
+        .row_count = block->head_rows,
+        .tiles = ready->tiles,
+        .tile_lines = units,
+        .unit_lines = matrix_unit_lines(units),
+        .fetch = &fetch,
+        .sums = (unsigned char *)(work->scores + first_row * KVSPAN_CHUNK_TOKENS +
+                                  (size_t)first_tile * KVSPAN_TILE_TOKENS),
+        .sum_bytes = KVSPAN_CHUNK_TOKENS * sizeof(float)
+    };
 
     matrix_multiply_keys(work, &keys, tiles, MATRIX_BF16);
 }
@@ -110,8 +110,8 @@ static void fold_value_tiles(const kvspan_tile_block *block, const kvspan_tile_c
     const uint32_t most = value_unit_tiles(block);
     number *const numbers = (number *)(void *)weights;
     matrix_fetch fetch = fetch_of(ready, tile_count, block->value_dim);
-    matrix_values values = { .rows = (const unsigned char *)(numbers +
-                                                             first_row * KVSPAN_CHUNK_TOKENS),
+    matrix_values values = { .rows =
+                                 (const unsigned char *)(numbers + first_row * KVSPAN_CHUNK_TOKENS),
                              .row_bytes = KVSPAN_CHUNK_TOKENS * sizeof(number),
                              .row_count = block->head_rows,
                              .unit_lines = most * TILE_PAIRS,

@@ -15,7 +15,7 @@ enum {
     WIDE_LINES = 8
 };
 
-#define FETCH_HINT        _MM_HINT_T1
+#define FETCH_HINT _MM_HINT_T1
 #include "kernels/cpu/widen_avx512.h"
 
 #define WIDEN_TILE        widen_tile

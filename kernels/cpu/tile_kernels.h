@@ -42,7 +42,7 @@ typedef struct kvspan_tile_workspace {
     _Alignas(64) float queries[KVSPAN_BLOCK_ROWS * KVSPAN_TILE_MAX_DIM];
     _Alignas(64) float outputs[KVSPAN_BLOCK_ROWS * KVSPAN_TILE_MAX_DIM]; /* of the current split */
     _Alignas(64) union {
-        float chunk_outputs[KVSPAN_BLOCK_ROWS * KVSPAN_TILE_MAX_DIM]; /* in multiples of units */
+        float chunk_outputs[KVSPAN_BLOCK_ROWS * KVSPAN_TILE_MAX_DIM];    /* in multiples of units */
         int32_t chunk_sums[2 * KVSPAN_BLOCK_ROWS * KVSPAN_TILE_MAX_DIM]; /* of digits' products */
     };
     _Alignas(64) float rest_outputs[KVSPAN_BLOCK_ROWS * KVSPAN_TILE_MAX_DIM];
@@ -61,7 +61,8 @@ typedef struct kvspan_tile_workspace {
     float total_sums[KVSPAN_BLOCK_ROWS];
     uint64_t row_begins[KVSPAN_BLOCK_ROWS]; /* local tokens [begin, end) that a row sees */
     uint64_t row_ends[KVSPAN_BLOCK_ROWS];
-    uint32_t matrix_key; /* how the thread's matrix registers are laid out; 0 = they are not in use */
+    uint32_t
+        matrix_key; /* how the thread's matrix registers are laid out; 0 = they are not in use */
 } kvspan_tile_workspace;
 
 enum {

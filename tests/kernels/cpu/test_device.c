@@ -85,8 +85,7 @@ START_TEST(what_is_not_granted_is_not_used)
     /* A process that has been granted it already cannot have such a stack. */
     if (kvspan_amx_is_there() && sigaltstack(&stack, NULL) == 0) {
         ck_assert_int_eq(kvspan_device_open_cpu(&config, &device, &error), KVSPAN_ERR_UNSUPPORTED);
-        ck_assert_str_eq(error.message,
-                         "device \"cpu\" needs amx, this machine has avx512_bf16");
+        ck_assert_str_eq(error.message, "device \"cpu\" needs amx, this machine has avx512_bf16");
         ck_assert_ptr_null(device);
         ck_assert_int_eq(kvspan_device_open_cpu(NULL, &device, NULL), KVSPAN_OK);
         ck_assert_str_eq(kvspan_device_describe(device).isa, "avx512_bf16");

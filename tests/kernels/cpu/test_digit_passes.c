@@ -80,10 +80,9 @@ static void lay_tiles(kvspan_element_order order, uint32_t dim, uint32_t first, 
                                           .count = count,
                                           .first = first,
                                           .in_page = first };
-    fixture->block = (kvspan_tile_block){ .work = fixture->work,
-                                          .page_tiles = KVSPAN_CHUNK_TILES,
-                                          .key_dim = dim,
-                                          .value_dim = dim };
+    fixture->block = (kvspan_tile_block){
+        .work = fixture->work, .page_tiles = KVSPAN_CHUNK_TILES, .key_dim = dim, .value_dim = dim
+    };
 }
 
 static void draw_codes(random_source *source)
