@@ -27,14 +27,6 @@ enum {
     WEIGHT_HIGHEST = 1 << 15 /* a power of two, so that the highest is exact */
 };
 
-INLINED __m512i quad_of(const void *digits)
-{
-    int32_t quad;
-
-    memcpy(&quad, digits, sizeof(quad));
-    return _mm512_set1_epi32(quad);
-}
-
 /* ---- queries -------------------------------------------------------------------------------- */
 
 /* The power of two in which a query is counted; NaN where an element is not finite. */
@@ -68,42 +60,6 @@ INLINED __m512i take_digits(__m512i *numbers)
 
     *numbers = _mm512_srai_epi32(_mm512_sub_epi32(*numbers, digits), 8);
     return digits;
-}
-
-/* Keeps those of four quads, from the number-th on, that are not 0. */
-static void keep_rests(kvspan_query_digits *query, uint32_t quad, __m512i rests)
-{
-    int8_t bytes[LANES];
-
-    _mm_storeu_si128((__m128i *)(void *)bytes, _mm512_cvtepi32_epi8(rests));
-    for (uint32_t i = 0; i < LANES / QUAD; i++) {
-        static const int8_t none[QUAD] = { 0 };
-
-        if (memcmp(bytes + (size_t)i * QUAD, none, QUAD) != 0) {
-            memcpy(query->rests + (size_t)query->rest_count * QUAD, bytes + (size_t)i * QUAD, QUAD);
-            query->rest_quads[query->rest_count++] = (uint8_t)(quad + i);
-        }
-    }
-}
-
-/* ---- keys ----------------------------------------------------------------------------------- */
-
-INLINED __m512i load_unsigned(const unsigned char *codes)
-{
-    return _mm512_xor_si512(_mm512_load_si512(codes), _mm512_set1_epi8((char)CODE_BIAS));
-}
-
-INLINED __m512 add_rests(const kvspan_query_digits *query, const unsigned char *tile, __m512i sum)
-{
-    __m512i rests = _mm512_set1_epi32(query->rest_start);
-
-    for (uint32_t i = 0; i < query->rest_count; i++) {
-        rests = _mm512_dpbusd_epi32(rests,
-                                    load_unsigned(tile + (size_t)query->rest_quads[i] * LINE_BYTES),
-                                    quad_of(query->rests + (size_t)i * QUAD));
-    }
-    return _mm512_fmadd_ps(_mm512_cvtepi32_ps(rests), _mm512_set1_ps(1.0f / DIGIT_BASE),
-                           _mm512_cvtepi32_ps(sum));
 }
 
 /* ---- weights -------------------------------------------------------------------------------- */

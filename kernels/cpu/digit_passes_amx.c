@@ -3,28 +3,27 @@
 #include "kernels/cpu/digit_body.h"
 #include "kernels/cpu/matrix_amx.h"
 
-/* The digits of a query or of weights are two rows of a matrix, the high ones and the low ones, so
- * their sums are as well; they become one number when they are whole. Queries' rests, of which
- * there are few, are multiplied by vectors. */
+/* The digits of weights are two rows of a matrix, the high ones and the low ones, those of a query
+ * three, its rests as well: so are their sums, which become one number when they are whole. */
 
 enum {
-    DIGITS = 2,
+    QUERY_DIGITS = 3,
+    WEIGHT_DIGITS = 2,
     SCORE_TILES = 2,
     VALUE_UNIT_TILES = 4 /* the most */
 };
 
 /* ---- queries -------------------------------------------------------------------------------- */
 
-/* [row][high, low][dim] */
+/* [row][high, low, rest][dim] */
 static int8_t *query_numbers(kvspan_tile_workspace *work, uint32_t row, uint32_t dim)
 {
-    return (int8_t *)work->queries + (size_t)row * DIGITS * dim;
+    return (int8_t *)work->queries + (size_t)row * QUERY_DIGITS * dim;
 }
 
-INLINED void store_digits(__m512i high, __m512i low, void *highs, void *lows)
+INLINED void store_digits(__m512i digits, void *target)
 {
-    _mm_storeu_si128((__m128i *)highs, _mm512_cvtepi32_epi8(high));
-    _mm_storeu_si128((__m128i *)lows, _mm512_cvtepi32_epi8(low));
+    _mm_storeu_si128((__m128i *)target, _mm512_cvtepi32_epi8(digits));
 }
 
 static void pack_query(kvspan_tile_workspace *work, uint32_t row, const float *query, uint32_t dim)
@@ -33,20 +32,17 @@ static void pack_query(kvspan_tile_workspace *work, uint32_t row, const float *q
     int8_t *const numbers = query_numbers(work, row, dim);
     const float unit = choose_unit(query, dim);
     const __m512 factor = _mm512_set1_ps(isnan(unit) ? 0.0f : DIGIT_BASE / unit);
-    __m512i rest_sum = _mm512_setzero_si512();
 
     packed->unit = unit;
-    packed->rest_count = 0;
     for (uint32_t i = 0; i < dim; i += LANES) {
         __m512i high = _mm512_cvtps_epi32(_mm512_mul_ps(_mm512_loadu_ps(query + i), factor));
         const __m512i rest = take_digits(&high);
         const __m512i low = take_digits(&high);
 
-        store_digits(high, low, numbers + i, numbers + dim + i);
-        keep_rests(packed, i / QUAD, rest);
-        rest_sum = _mm512_add_epi32(rest_sum, rest);
+        store_digits(high, numbers + i);
+        store_digits(low, numbers + dim + i);
+        store_digits(rest, numbers + (size_t)2 * dim + i);
     }
-    packed->rest_start = -CODE_BIAS * _mm512_reduce_add_epi32(rest_sum);
 }
 
 /* ---- keys ----------------------------------------------------------------------------------- */
@@ -62,28 +58,29 @@ static matrix_fetch fetch_of(const kvspan_digit_tiles *tiles, uint32_t dim)
     return fetch;
 }
 
-/* A row's scores of a tile from the sums of its digits. */
-INLINED void finish_tile(const kvspan_query_digits *query, const unsigned char *tile,
-                         const int32_t *high, const int32_t *low, float *scores)
+/* A row's scores of a tile from the sums of its digits, which lie `stride` apart. */
+INLINED void finish_tile(const int32_t *sums, size_t stride, float unit, float *scores)
 {
-    const __m512i sum =
-        _mm512_add_epi32(_mm512_slli_epi32(_mm512_load_si512(high), 8), _mm512_load_si512(low));
+    const __m512i high = _mm512_slli_epi32(_mm512_load_si512(sums), 8);
+    const __m512i sum = _mm512_add_epi32(high, _mm512_load_si512(sums + stride));
+    const __m512i rest = _mm512_load_si512(sums + 2 * stride);
+    const __m512 score = _mm512_fmadd_ps(
+        _mm512_cvtepi32_ps(rest), _mm512_set1_ps(1.0f / DIGIT_BASE), _mm512_cvtepi32_ps(sum));
 
-    _mm512_store_ps(scores,
-                    _mm512_mul_ps(add_rests(query, tile, sum), _mm512_set1_ps(query->unit)));
+    _mm512_store_ps(scores, _mm512_mul_ps(score, _mm512_set1_ps(unit)));
 }
 
 static void score(const kvspan_tile_block *block, uint32_t first_row, uint32_t row_count,
                   const kvspan_digit_tiles *keys)
 {
-    _Alignas(64) int32_t sums[KVSPAN_BLOCK_ROWS][DIGITS][SCORE_TILES * LANES];
+    _Alignas(64) int32_t sums[KVSPAN_BLOCK_ROWS][QUERY_DIGITS][SCORE_TILES * LANES];
     kvspan_tile_workspace *const work = block->work;
     const uint32_t quads = block->key_dim / QUAD;
     matrix_fetch fetch = fetch_of(keys, block->key_dim);
     const matrix_keys product = { .rows = (const unsigned char *)query_numbers(work, first_row,
                                                                                block->key_dim),
                                   .row_bytes = block->key_dim,
-                                  .row_count = row_count * DIGITS,
+                                  .row_count = row_count * QUERY_DIGITS,
                                   .tiles = keys->tiles,
                                   .tile_lines = quads,
                                   .unit_lines = matrix_unit_lines(quads),
@@ -97,9 +94,8 @@ static void score(const kvspan_tile_block *block, uint32_t first_row, uint32_t r
                               (size_t)keys->first * KVSPAN_TILE_TOKENS;
 
         for (uint32_t i = 0; i < keys->count; i++) {
-            finish_tile(&work->query_digits[first_row + row], keys->tiles[i],
-                        sums[row][0] + (size_t)i * LANES, sums[row][1] + (size_t)i * LANES,
-                        scores + (size_t)i * LANES);
+            finish_tile(sums[row][0] + (size_t)i * LANES, SCORE_TILES * LANES,
+                        work->query_digits[first_row + row].unit, scores + (size_t)i * LANES);
         }
     }
 }
@@ -109,7 +105,7 @@ static void score(const kvspan_tile_block *block, uint32_t first_row, uint32_t r
 /* [row][high, low][KVSPAN_CHUNK_TOKENS] */
 static uint8_t *weight_numbers_of(kvspan_tile_workspace *work, uint32_t row)
 {
-    return work->weight_digits + (size_t)row * DIGITS * KVSPAN_CHUNK_TOKENS;
+    return work->weight_digits + (size_t)row * WEIGHT_DIGITS * KVSPAN_CHUNK_TOKENS;
 }
 
 static void split_weights(kvspan_tile_workspace *work, uint32_t row, uint32_t tokens, float highest)
@@ -121,8 +117,8 @@ static void split_weights(kvspan_tile_workspace *work, uint32_t row, uint32_t to
     for (uint32_t token = 0; token < tokens; token += LANES) {
         const __m512i number = weight_numbers(&scale, weights + token);
 
-        store_digits(_mm512_srli_epi32(number, 8), number, digits + token,
-                     digits + KVSPAN_CHUNK_TOKENS + token);
+        store_digits(_mm512_srli_epi32(number, 8), digits + token);
+        store_digits(number, digits + KVSPAN_CHUNK_TOKENS + token);
     }
     work->units[row] = highest;
 }
@@ -158,16 +154,16 @@ static void fold(const kvspan_tile_block *block, uint32_t first_row, uint32_t ro
     kvspan_tile_workspace *const work = block->work;
     const uint32_t most = value_unit_tiles(block);
     matrix_fetch fetch = fetch_of(tiles, block->value_dim);
-    matrix_values values = {
-        .rows = weight_numbers_of(work, first_row),
-        .row_bytes = KVSPAN_CHUNK_TOKENS,
-        .row_count = row_count * DIGITS,
-        .unit_lines = most * KVSPAN_TILE_TOKENS / QUAD,
-        .line_count = block->value_dim / LANES,
-        .fetch = &fetch,
-        .sums = (unsigned char *)(work->chunk_sums + (size_t)first_row * DIGITS * block->value_dim),
-        .sum_bytes = block->value_dim * sizeof(int32_t)
-    };
+    matrix_values values = { .rows = weight_numbers_of(work, first_row),
+                             .row_bytes = KVSPAN_CHUNK_TOKENS,
+                             .row_count = row_count * WEIGHT_DIGITS,
+                             .unit_lines = most * KVSPAN_TILE_TOKENS / QUAD,
+                             .line_count = block->value_dim / LANES,
+                             .fetch = &fetch,
+                             .sums = (unsigned char *)(work->chunk_sums + (size_t)first_row *
+                                                                              WEIGHT_DIGITS *
+                                                                              block->value_dim),
+                             .sum_bytes = block->value_dim * sizeof(int32_t) };
     uint32_t count;
 
     for (uint32_t i = 0; i < tiles->count; i += count) {
@@ -189,7 +185,7 @@ static void add_sums(const kvspan_tile_block *block, uint32_t row)
 {
     kvspan_tile_workspace *const work = block->work;
     const uint32_t dim = block->value_dim;
-    const int32_t *const highs = work->chunk_sums + (size_t)row * DIGITS * dim;
+    const int32_t *const highs = work->chunk_sums + (size_t)row * WEIGHT_DIGITS * dim;
     const int32_t *const lows = highs + dim;
     float *const outputs = work->outputs + (size_t)row * dim;
     const __m512 unit = _mm512_set1_ps(work->units[row]);
@@ -207,5 +203,5 @@ const kvspan_digit_passes kvspan_digit_passes_amx = {
     .split_weights = split_weights,
     .fold = fold,
     .add_sums = add_sums,
-    .sums_of_row = DIGITS,
+    .sums_of_row = WEIGHT_DIGITS,
 };

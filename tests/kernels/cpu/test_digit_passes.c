@@ -123,7 +123,7 @@ static double packed_element(uint32_t i, uint32_t dim)
     double number = 256.0 * query->numbers[quad * 8 + i % 4] + query->numbers[quad * 8 + 4 + i % 4];
 
     if (is_amx()) {
-        number = 256.0 * rows[i] + rows[dim + i];
+        return (256.0 * rows[i] + rows[dim + i] + rows[2 * dim + i] / 256.0) * (double)query->unit;
     }
 
     for (uint32_t rest = 0; rest < query->rest_count; rest++) {
