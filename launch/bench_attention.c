@@ -37,6 +37,7 @@ static kvspan_status add_calibrators(const kvspan_calibrator *calibrator, double
     static const char *const f32_keys[2] = { "f32_peak_gigaflops_per_second", "ratio_to_f32_peak" };
     static const char *const bf16_keys[2] = { "bf16_peak_gigaflops_per_second",
                                               "ratio_to_bf16_peak" };
+    static const char *const amx_keys[2] = { "amx_peak_gigaflops_per_second", "ratio_to_amx_peak" };
     const kvspan_calibrate_kernels *const kernels = &calibrator->kernels;
     double read = 0.0;
     kvspan_status status = kvspan_calibrate_memory(calibrator, &read, error);
@@ -49,6 +50,10 @@ static kvspan_status add_calibrators(const kvspan_calibrator *calibrator, double
     }
     if (status == KVSPAN_OK) {
         status = add_peak(calibrator, kernels->multiply_bf16, bf16_keys, operations_per_second,
+                          report, error);
+    }
+    if (status == KVSPAN_OK) {
+        status = add_peak(calibrator, kernels->multiply_amx, amx_keys, operations_per_second,
                           report, error);
     }
     return status;

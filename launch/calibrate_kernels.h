@@ -24,6 +24,7 @@ typedef struct kvspan_calibrate_kernels {
     kvspan_calibrate_read reads[2]; /* the first is never NULL; who is faster depends on the CPU */
     kvspan_calibrate_multiply multiply_f32;
     kvspan_calibrate_multiply multiply_bf16; /* pairs of bf16 numbers added to f32 */
+    kvspan_calibrate_multiply multiply_amx;  /* matrices of them */
 } kvspan_calibrate_kernels;
 
 kvspan_calibrate_kernels kvspan_calibrate_kernels_of_cpu(void);

@@ -1,6 +1,9 @@
 #include "launch/calibrate_kernels.h"
 
+#include <cpuid.h>
 #include <immintrin.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 enum {
     CHAINS =
@@ -11,6 +14,7 @@ enum {
 
 #define AVX2   __attribute__((target("avx2,fma")))
 #define AVX512 __attribute__((target("avx512f,avx512bf16")))
+#define AMX    __attribute__((target("amx-tile,amx-bf16")))
 
 /* ---- reading ----------------------------------------------------------------------------------
  */
@@ -144,8 +148,60 @@ AVX512 static uint32_t multiply_bf16(uint64_t repeats, float *sum_out)
     return CHAINS * 32 * 2;
 }
 
+/* Four sums of 16 × 16 numbers, each of 16 × 32 products. */
+AMX static uint32_t multiply_amx(uint64_t repeats, float *sum_out)
+{
+    struct layout {
+        uint8_t palette;
+        uint8_t unused[15];
+        uint16_t row_bytes[16];
+        uint8_t rows[16];
+    } layout = { .palette = 1 };
+    float lanes[16][16];
+
+    for (uint32_t i = 0; i < 6; i++) {
+        layout.rows[i] = 16;
+        layout.row_bytes[i] = 64;
+    }
+    __asm__ volatile("ldtilecfg %0" : : "m"(layout));
+    _tile_zero(0);
+    _tile_zero(1);
+    _tile_zero(2);
+    _tile_zero(3);
+    _tile_zero(4);
+    _tile_zero(5);
+    for (uint64_t i = 0; i < repeats; i++) {
+        _tile_dpbf16ps(0, 4, 5);
+        _tile_dpbf16ps(1, 4, 5);
+        _tile_dpbf16ps(2, 4, 5);
+        _tile_dpbf16ps(3, 4, 5);
+    }
+    _tile_stored(0, lanes, sizeof(lanes[0]));
+    _tile_release();
+    *sum_out += lanes[0][0];
+    return 4 * 16 * 16 * 32 * 2;
+}
+
 /* ---- what there is ----------------------------------------------------------------------------
  */
+
+/* Whether the CPU multiplies matrices of bf16 and the operating system lets this process do so. */
+static int may_use_amx(void)
+{
+    enum {
+        REQUEST_STATE_PERMISSION = 0x1023, /* of arch_prctl(2) */
+        TILE_DATA = 18,
+        HAS_TILES_OF_BF16 = 1 << 22 | 1 << 24
+    };
+    unsigned eax;
+    unsigned ebx;
+    unsigned ecx;
+    unsigned edx;
+
+    return __get_cpuid_count(7, 0, &eax, &ebx, &ecx, &edx) &&
+           (edx & HAS_TILES_OF_BF16) == HAS_TILES_OF_BF16 &&
+           syscall(SYS_arch_prctl, REQUEST_STATE_PERMISSION, TILE_DATA) == 0;
+}
 
 kvspan_calibrate_kernels kvspan_calibrate_kernels_of_cpu(void)
 {
@@ -160,6 +216,9 @@ kvspan_calibrate_kernels kvspan_calibrate_kernels_of_cpu(void)
     if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bf16")) {
         kernels.multiply_f32 = multiply_avx512;
         kernels.multiply_bf16 = multiply_bf16;
+    }
+    if (may_use_amx()) {
+        kernels.multiply_amx = multiply_amx;
     }
     return kernels;
 }

@@ -7,6 +7,7 @@
 static const kvspan_option_word isa_words[] = { { "avx2", KVSPAN_ISA_AVX2 },
                                                 { "avx512", KVSPAN_ISA_AVX512 },
                                                 { "avx512_bf16", KVSPAN_ISA_AVX512_BF16 },
+                                                { "amx", KVSPAN_ISA_AMX },
                                                 { NULL, 0 } };
 static const kvspan_option_word name_words[] = {
     { "cpu", 0 }, { "reference", 0 }, { "cuda", 0 }, { NULL, 0 }

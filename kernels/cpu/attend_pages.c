@@ -105,7 +105,7 @@ static const kvspan_code_table *codes_of(const struct attend_job *job, kvspan_dt
 /* The kv heads of a unit of the item: as many as make a block. */
 static uint32_t unit_heads(const struct attend_job *job, const kvspan_work_item *item)
 {
-    const uint32_t heads = KVSPAN_BLOCK_ROWS / (item->token_count * job->args->group_size);
+    const uint32_t heads = job->kernels->block_rows / (item->token_count * job->args->group_size);
 
     if (heads <= 1) {
         return 1;
@@ -164,6 +164,7 @@ static kvspan_attend_block make_block(const struct attend_job *job, uint64_t uni
  * token_count 0 begins. Returns 0 behind the last. */
 static int next_block(kvspan_attend_block *block, kvspan_range all)
 {
+    const uint32_t most = block->kernels->block_rows;
     const uint32_t head_end = block->heads.first + block->heads.count;
     const uint32_t all_end = all.first + all.count;
     uint32_t first_head = all.first;
@@ -178,10 +179,9 @@ static int next_block(kvspan_attend_block *block, kvspan_range all)
         return 0;
     }
     block->heads.first = first_head;
-    block->heads.count =
-        all_end - first_head < KVSPAN_BLOCK_ROWS ? all_end - first_head : KVSPAN_BLOCK_ROWS;
+    block->heads.count = all_end - first_head < most ? all_end - first_head : most;
     /* Every share of the heads takes the same tokens. */
-    tokens = all.count < KVSPAN_BLOCK_ROWS ? KVSPAN_BLOCK_ROWS / all.count : 1;
+    tokens = all.count < most ? most / all.count : 1;
     block->token_count = block->item->token_count - block->first_token < tokens
                              ? block->item->token_count - block->first_token
                              : tokens;
@@ -214,11 +214,33 @@ static void clear_total(const kvspan_partial *total, uint32_t value_dim)
     *total->sum = 0.0f;
 }
 
+/* What this thread is likely to read after its unit, to be fetched before; nothing depends on it.
+ */
+static int find_follower(const struct attend_job *job, uint32_t thread,
+                         kvspan_tile_chunk *chunk_out)
+{
+    const uint64_t task = atomic_load_explicit(&job->next_task, memory_order_relaxed);
+    uint64_t unit = task - job->shared_task_count;
+    kvspan_attend_block block;
+
+    while (unit < job->unit_count && !is_unit(job, unit)) {
+        unit++;
+    }
+    if (task < job->shared_task_count || unit >= job->unit_count) {
+        return 0;
+    }
+    block = make_block(job, unit, thread);
+    return kvspan_attend_find_first(&block, chunk_out);
+}
+
 static void attend_unit(const struct attend_job *job, uint64_t unit, uint32_t thread)
 {
+    kvspan_tile_chunk follower;
     kvspan_attend_block block = make_block(job, unit, thread);
     const kvspan_range heads = block.heads;
     const kvspan_work_item *const item = block.item;
+
+    block.follower = find_follower(job, thread, &follower) ? &follower : NULL;
 
     while (next_block(&block, heads)) {
         for (uint32_t row = 0; row < block.tile.row_count; row++) {
@@ -347,6 +369,9 @@ static void take_tasks(void *context, uint32_t thread)
         if (is_unit(job, task) && !is_shared(job, task)) {
             attend_unit(job, task, thread);
         }
+    }
+    if (job->kernels->leave) {
+        job->kernels->leave(workspace_of(job, thread));
     }
 }
 

@@ -142,7 +142,7 @@ static void find_tiles(const struct split *split, uint64_t index, kvspan_tile_ch
 }
 
 /* The chunk behind the one at `index`, of the next split too, to be fetched meanwhile; at the end
- * that one itself. */
+ * what follows the block, or that one itself. */
 static void find_next(const struct split *split, uint64_t index, const kvspan_tile_chunk *chunk,
                       kvspan_tile_chunk *next_out)
 {
@@ -152,7 +152,7 @@ static void find_next(const struct split *split, uint64_t index, const kvspan_ti
     if (index + KVSPAN_CHUNK_TOKENS < rest.end) {
         find_tiles(&rest, index + KVSPAN_CHUNK_TOKENS, next_out);
     } else {
-        *next_out = *chunk;
+        *next_out = split->block->follower ? *split->block->follower : *chunk;
     }
 }
 
@@ -180,18 +180,38 @@ static void clear_results(const kvspan_tile_block *tile)
     }
 }
 
-void kvspan_attend_split(const kvspan_attend_block *block, uint64_t number)
+/* Some tokens of the block's item. */
+static struct split make_split(const kvspan_attend_block *block, uint64_t begin, uint64_t end)
 {
     const kvspan_attend_pages_args *const args = block->args;
+
+    return (struct split){ .block = block,
+                           .keys = find_plane(&args->keys, block->kv_head),
+                           .values = find_plane(&args->values, block->kv_head),
+                           .table = args->rows.page_table +
+                                    (uint64_t)block->item->slot * args->rows.page_table_stride,
+                           .page_tokens = args->rows.rule.page_tokens,
+                           .begin = begin,
+                           .end = end };
+}
+
+int kvspan_attend_find_first(const kvspan_attend_block *block, kvspan_tile_chunk *chunk_out)
+{
+    const kvspan_work_item *const item = block->item;
+    const struct split split = make_split(block, item->index_begin, item->index_end);
+
+    if (item->index_begin >= item->index_end) {
+        return 0;
+    }
+    find_tiles(&split, item->index_begin / KVSPAN_CHUNK_TOKENS * KVSPAN_CHUNK_TOKENS, chunk_out);
+    return 1;
+}
+
+void kvspan_attend_split(const kvspan_attend_block *block, uint64_t number)
+{
     const uint64_t first = number * KVSPAN_SPLIT_TOKENS;
-    const struct split split = { .block = block,
-                                 .keys = find_plane(&args->keys, block->kv_head),
-                                 .values = find_plane(&args->values, block->kv_head),
-                                 .table = args->rows.page_table + (uint64_t)block->item->slot *
-                                                                      args->rows.page_table_stride,
-                                 .page_tokens = args->rows.rule.page_tokens,
-                                 .begin = later(first, block->index_begin),
-                                 .end = earlier(first + KVSPAN_SPLIT_TOKENS, block->index_end) };
+    const struct split split = make_split(block, later(first, block->index_begin),
+                                          earlier(first + KVSPAN_SPLIT_TOKENS, block->index_end));
     uint64_t index = split.begin / KVSPAN_CHUNK_TOKENS * KVSPAN_CHUNK_TOKENS;
     kvspan_tile_chunk chunk;
 

@@ -28,6 +28,8 @@ typedef struct kvspan_attend_block {
     kvspan_range heads;   /* of q; row = (kv head · token_count + token) · heads of it + head */
     uint64_t index_begin; /* local tokens that some row sees */
     uint64_t index_end;
+    const kvspan_tile_chunk
+        *follower; /* is fetched at the end; NULL = nothing is known to follow */
 } kvspan_attend_block;
 
 /* Which token and head of q a row is. */
@@ -44,6 +46,10 @@ void kvspan_attend_block_begin(kvspan_attend_block *block);
 
 /* Folds the split of that number into outputs, maxima and sums, which start at none. */
 void kvspan_attend_split(const kvspan_attend_block *block, uint64_t split);
+
+/* Finds the first chunk that the block's item reads, for it to be fetched before: the caller has
+ * set args, item and kv_head. Returns 0 if it reads none. */
+int kvspan_attend_find_first(const kvspan_attend_block *block, kvspan_tile_chunk *chunk_out);
 
 /* The result of a split, or of several. */
 typedef struct kvspan_partial {

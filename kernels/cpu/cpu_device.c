@@ -4,13 +4,14 @@
 #include <kvspan/sized_struct.h>
 #include <stdlib.h>
 
+#include "kernels/cpu/amx_permission.h"
 #include "kernels/cpu/cpu.h"
 #include "kernels/cpu/widen_tile.h"
 #include "kernels/host_device.h"
 #include "kernels/host_memory.h"
 
 enum {
-    TILE_TOKENS = 16, /* with 4 q heads to a kv head they fill a block */
+    TILE_GROUP = 4, /* q heads to a kv head with which the tokens of an item fill a block */
     CODE_TYPES = 3,
     PARTIAL_BYTES = 4194304 /* for each thread; untouched until it is needed */
 };
@@ -22,6 +23,7 @@ static const char *isa_name(uint32_t isa)
     case KVSPAN_ISA_AVX2: return "avx2";
     case KVSPAN_ISA_AVX512: return "avx512";
     case KVSPAN_ISA_AVX512_BF16: return "avx512_bf16";
+    case KVSPAN_ISA_AMX: return "amx";
     }
     return "none of ours";
 }
@@ -52,7 +54,18 @@ static uint32_t machine_isa(void)
         !__builtin_cpu_supports("avx512vnni")) {
         return KVSPAN_ISA_AVX512;
     }
-    return KVSPAN_ISA_AVX512_BF16;
+    return kvspan_amx_is_there() ? KVSPAN_ISA_AMX : KVSPAN_ISA_AVX512_BF16;
+}
+
+/* The highest that this process may use as well. Only who wants AMX asks for it: that changes what
+ * signals of all its threads need. */
+static uint32_t granted_isa(uint32_t wanted)
+{
+    const uint32_t machine = machine_isa();
+    const int is_wanted = wanted == KVSPAN_ISA_BEST || wanted == KVSPAN_ISA_AMX;
+
+    return machine == KVSPAN_ISA_AMX && is_wanted && !kvspan_amx_request() ? KVSPAN_ISA_AVX512_BF16
+                                                                           : machine;
 }
 
 static kvspan_device_description describe(const kvspan_device *device)
@@ -110,8 +123,8 @@ static const kvspan_device_ops cpu_ops = {
 static kvspan_status read_config(const kvspan_cpu_config *given, kvspan_cpu_config *config_out,
                                  kvspan_error *error)
 {
-    const uint32_t machine = machine_isa();
     kvspan_cpu_config config = { .size = sizeof(config) };
+    uint32_t machine;
 
     if (given) {
         const kvspan_status status = kvspan_read_sized(&config, sizeof(config), given,
@@ -125,10 +138,11 @@ static kvspan_status read_config(const kvspan_cpu_config *given, kvspan_cpu_conf
         return kvspan_fail(error, KVSPAN_ERR_ARGUMENT, "thread_count %u is above %d",
                            config.thread_count, KVSPAN_MAX_CPU_THREADS);
     }
-    if (config.isa > KVSPAN_ISA_AVX512_BF16) {
+    if (config.isa > KVSPAN_ISA_AMX) {
         return kvspan_fail(error, KVSPAN_ERR_ARGUMENT, "isa %u is none of kvspan_isa, 0 to %d",
-                           config.isa, KVSPAN_ISA_AVX512_BF16);
+                           config.isa, KVSPAN_ISA_AMX);
     }
+    machine = granted_isa(config.isa);
     if (config.isa > machine || machine == 0) {
         return kvspan_fail(error, KVSPAN_ERR_UNSUPPORTED,
                            "device \"cpu\" needs %s, this machine has %s",
@@ -143,8 +157,12 @@ static void choose_tile_kernels(kvspan_cpu_device *cpu)
 {
     cpu->floats =
         cpu->isa == KVSPAN_ISA_AVX2 ? &kvspan_tile_kernels_avx2 : &kvspan_tile_kernels_avx512;
-    cpu->pairs =
-        cpu->isa == KVSPAN_ISA_AVX512_BF16 ? &kvspan_tile_kernels_avx512_bf16 : cpu->floats;
+    cpu->pairs = cpu->floats;
+    if (cpu->isa == KVSPAN_ISA_AVX512_BF16) {
+        cpu->pairs = &kvspan_tile_kernels_avx512_bf16;
+    } else if (cpu->isa == KVSPAN_ISA_AMX) {
+        cpu->pairs = &kvspan_tile_kernels_amx;
+    }
 }
 
 /* What attention works in, so that it takes no memory later. */
@@ -164,6 +182,7 @@ static kvspan_status create_attention(kvspan_cpu_device *cpu, kvspan_error *erro
         cpu->partial_bytes = (uint64_t)kvspan_pool_thread_count(cpu->pool) * PARTIAL_BYTES;
         status = kvspan_host_memory_allocate(cpu->partial_bytes, &partials, error);
     }
+    cpu->base.tile_tokens = cpu->pairs->block_rows / TILE_GROUP;
     cpu->codes = codes;
     cpu->workspaces = workspaces;
     cpu->partials = partials;
@@ -196,12 +215,11 @@ kvspan_status kvspan_device_open_cpu(const kvspan_cpu_config *config, kvspan_dev
         return kvspan_fail(error, KVSPAN_ERR_MEMORY, "cannot get %zu bytes for a device",
                            sizeof(*cpu));
     }
-    *cpu = (kvspan_cpu_device){ .base = { .ops = &cpu_ops,
-                                          .kernels = &kvspan_kernels_cpu,
-                                          .tile_tokens = TILE_TOKENS,
-                                          .host_memory = 1 },
-                                .isa = (kvspan_isa)known.isa,
-                                .pages = kvspan_page_kernels_of((kvspan_isa)known.isa) };
+    *cpu = (kvspan_cpu_device){
+        .base = { .ops = &cpu_ops, .kernels = &kvspan_kernels_cpu, .host_memory = 1 },
+        .isa = (kvspan_isa)known.isa,
+        .pages = kvspan_page_kernels_of((kvspan_isa)known.isa)
+    };
     status = kvspan_pool_create(known.thread_count, &cpu->pool, error);
     if (status != KVSPAN_OK) {
         goto err_free_cpu;

@@ -19,7 +19,8 @@ typedef struct kvspan_digit_tiles {
     const unsigned char *const *next;  /* as long, to be fetched meanwhile */
     const unsigned char *soon;         /* of keys: what is read next but one, to be fetched again */
     uint32_t count;
-    uint32_t first; /* of the chunk's tiles */
+    uint32_t first;   /* of the chunk's tiles */
+    uint32_t in_page; /* which of its page's tiles the first is */
 } kvspan_digit_tiles;
 
 typedef struct kvspan_digit_passes {
@@ -37,8 +38,10 @@ typedef struct kvspan_digit_passes {
                  const kvspan_digit_tiles *values);
     /* Adds a row's chunk_sums to its outputs. */
     void (*add_sums)(const kvspan_tile_block *block, uint32_t row);
+    uint32_t sums_of_row; /* chunk_sums of a row are so many times the value_dim */
 } kvspan_digit_passes;
 
 extern const kvspan_digit_passes kvspan_digit_passes_vnni; /* AVX-512 VNNI */
+extern const kvspan_digit_passes kvspan_digit_passes_amx;  /* AMX-INT8 */
 
 #endif

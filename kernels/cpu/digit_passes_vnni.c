@@ -1,11 +1,6 @@
 #include "kernels/cpu/digit_passes.h"
 
-#include <assert.h>
-#include <immintrin.h>
-#include <math.h>
-#include <string.h>
-
-#define INLINED static inline __attribute__((always_inline))
+#include "kernels/cpu/digit_body.h"
 
 /* Of 32 registers 16 are sums; with more the compiler keeps some in memory. */
 enum {
@@ -18,16 +13,7 @@ enum {
 };
 
 enum {
-    LINE_BYTES = 64,
-    QUAD = 4, /* codes or digits that are multiplied at once */
-    LANES = 16,
-    TILE_QUADS = KVSPAN_TILE_TOKENS / QUAD,
-    DIGIT_BASE = 256,
-    CODE_BIAS = 128,         /* what makes codes unsigned */
-    QUERY_BITS = 15,         /* of the highest */
-    QUERY_HIGHEST = 32639,   /* digits from −128 to 127 */
-    LEAST_UNIT = -118,       /* its 256th is still a float of full precision */
-    WEIGHT_HIGHEST = 1 << 15 /* a power of two, so that the highest is exact */
+    TILE_QUADS = KVSPAN_TILE_TOKENS / QUAD
 };
 
 INLINED __m512i quad_of(const void *digits)
@@ -46,39 +32,6 @@ INLINED __m512i held(__m512i vector)
 }
 
 /* ---- queries -------------------------------------------------------------------------------- */
-
-/* The power of two in which a query is counted; NaN where an element is not finite. */
-static float choose_unit(const float *query, uint32_t dim)
-{
-    __m512 highest = _mm512_setzero_ps();
-    __m512 check = _mm512_setzero_ps();
-    float top;
-    int exponent;
-
-    for (uint32_t i = 0; i < dim; i += LANES) {
-        const __m512 elements = _mm512_loadu_ps(query + i);
-
-        highest = _mm512_max_ps(_mm512_abs_ps(elements), highest);
-        check = _mm512_fmadd_ps(elements, _mm512_setzero_ps(), check);
-    }
-    if (_mm512_reduce_add_ps(check) != 0.0f) {
-        return NAN;
-    }
-    top = _mm512_reduce_max_ps(highest);
-    (void)frexpf(top, &exponent);
-    exponent -= QUERY_BITS;
-    exponent = exponent < LEAST_UNIT ? LEAST_UNIT : exponent;
-    return ldexpf(1.0f, top <= ldexpf(QUERY_HIGHEST, exponent) ? exponent : exponent + 1);
-}
-
-/* Takes the last digit off each number. */
-INLINED __m512i take_digits(__m512i *numbers)
-{
-    const __m512i digits = _mm512_srai_epi32(_mm512_slli_epi32(*numbers, 24), 24);
-
-    *numbers = _mm512_srai_epi32(_mm512_sub_epi32(*numbers, digits), 8);
-    return digits;
-}
 
 /* Writes digits of 16 numbers, [four][high, low][4]. */
 INLINED void store_digits(__m512i high, __m512i low, void *target)
@@ -263,14 +216,10 @@ static void split_weights(kvspan_tile_workspace *work, uint32_t row, uint32_t to
 {
     const float *const weights = work->scores + (size_t)row * KVSPAN_CHUNK_TOKENS;
     uint8_t *const digits = work->weight_digits + (size_t)row * KVSPAN_CHUNK_TOKENS * 2;
-    /* Lifts the least of floats to where they have a reciprocal. */
-    const float lift = highest < 0x1p-64f ? 0x1p96f : 1.0f;
-    const __m512 factor =
-        _mm512_set1_ps(highest == 0.0f ? 0.0f : WEIGHT_HIGHEST / (highest * lift));
+    const weight_scale scale = choose_weight_scale(highest);
 
     for (uint32_t token = 0; token < tokens; token += LANES) {
-        const __m512 weight = _mm512_mul_ps(_mm512_load_ps(weights + token), _mm512_set1_ps(lift));
-        const __m512i number = _mm512_cvtps_epi32(_mm512_mul_ps(weight, factor));
+        const __m512i number = weight_numbers(&scale, weights + token);
 
         store_digits(_mm512_srli_epi32(number, 8), number, digits + (size_t)token * 2);
     }
@@ -444,10 +393,7 @@ static void add_sums(const kvspan_tile_block *block, uint32_t row)
     const __m512 unit = _mm512_set1_ps(work->units[row]);
 
     for (uint32_t i = 0; i < block->value_dim; i += LANES) {
-        const __m512 sum = _mm512_mul_ps(_mm512_cvtepi32_ps(_mm512_load_si512(sums + i)),
-                                         _mm512_set1_ps(1.0f / WEIGHT_HIGHEST));
-
-        _mm512_store_ps(outputs + i, _mm512_fmadd_ps(sum, unit, _mm512_load_ps(outputs + i)));
+        add_weighted(_mm512_load_si512(sums + i), unit, outputs + i);
     }
 }
 
@@ -457,4 +403,5 @@ const kvspan_digit_passes kvspan_digit_passes_vnni = {
     .split_weights = split_weights,
     .fold = fold,
     .add_sums = add_sums,
+    .sums_of_row = 1,
 };

@@ -62,14 +62,14 @@ static const unsigned char *soon_key(const kvspan_tile_block *block, const kvspa
     return chunk->keys[tile] + head * block->key_head_stride;
 }
 
-/* Values are read in steps of KVSPAN_VALUE_TILES of each head; as many keys have been fetched. */
+/* Values are read in steps of VALUE_STEP_TILES of each head; as many keys have been fetched. */
 static const unsigned char *next_key_in_order(const kvspan_tile_block *block,
                                               const kvspan_tile_chunk *chunk, uint32_t head,
                                               uint32_t tile)
 {
-    const uint32_t first = tile / KVSPAN_VALUE_TILES * KVSPAN_VALUE_TILES;
+    const uint32_t first = tile / VALUE_STEP_TILES * VALUE_STEP_TILES;
     const uint32_t left = chunk->tile_count - first;
-    const uint32_t count = left < KVSPAN_VALUE_TILES ? left : KVSPAN_VALUE_TILES;
+    const uint32_t count = left < VALUE_STEP_TILES ? left : VALUE_STEP_TILES;
     const uint32_t read = first * block->head_count + head * count + tile - first;
     const uint32_t page_read = read % (block->head_count * block->page_tiles);
 

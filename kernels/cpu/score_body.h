@@ -8,15 +8,7 @@
 
 #include <assert.h>
 
-enum {
-    LINE_BYTES = 64,
-    LINE_VECTORS = KVSPAN_TILE_DIMS / VECTOR_FLOATS, /* vectors of floats that a line makes */
-    TILE_PAIRS = KVSPAN_TILE_TOKENS / 2
-};
-
-/* Loops over rows, tiles and vectors have constant bounds once inlined, so that the sums live in
- * registers. */
-#define INLINED static inline __attribute__((always_inline))
+#include "kernels/cpu/line_body.h"
 
 /* A block of queries against some tiles of keys. */
 struct score_pass {
@@ -76,7 +68,6 @@ INLINED void score_tiles(const struct score_pass *pass, const int rows, const in
     }
 }
 
-/* Queries in nearly equal parts of at most SCORE_ROWS. */
 static void score_rows(const struct score_pass *pass, uint32_t rows, uint32_t tiles)
 {
     assert(rows <= SCORE_ROWS);
@@ -103,6 +94,33 @@ case n:                                                                       \
         SCORE_CASE(12);
     }
 #undef SCORE_CASE
+}
+
+/* At most SCORE_TILES tiles for the rows of one head, in nearly equal parts of at most SCORE_ROWS.
+ */
+static void score_tile_rows(const kvspan_tile_block *block, uint32_t head, uint32_t first_tile,
+                            const struct ready_tiles *ready, uint32_t tiles)
+{
+    const uint32_t dim = block->key_dim;
+    const uint32_t first_row = head * block->head_rows;
+    const uint32_t end = first_row + block->head_rows;
+    struct score_pass pass = { .dim = dim, .tiles = ready->tiles, .next_tiles = ready->next };
+    uint32_t rows;
+
+    for (uint32_t row = first_row; row < end; row += rows) {
+        rows = kvspan_part_rows(end - row, SCORE_ROWS);
+        pass.queries = (const number *)block->work->queries + (size_t)row * dim;
+        pass.scores = block->work->scores + (size_t)row * KVSPAN_CHUNK_TOKENS +
+                      (size_t)first_tile * KVSPAN_TILE_TOKENS;
+        score_rows(&pass, rows, tiles);
+    }
+}
+
+/* Tiles that are scored at once. A tile at a time is memory in order; two make use of each query
+ * that is loaded, and of one or two rows sums enough to hide the latency of adding. Measured. */
+static uint32_t choose_tiles(uint32_t head_rows)
+{
+    return head_rows >= 3 && head_rows <= 7 ? 1 : SCORE_TILES;
 }
 
 #endif

@@ -6,6 +6,8 @@
 
 /* Of 32 registers: 20 sums, 4 vectors of what is stored and 2 of a pair; 16, 8 and 2. */
 enum {
+    BLOCK_ROWS = 64,
+    VALUE_STEP_TILES = KVSPAN_VALUE_TILES,
     SCORE_ROWS = 10,
     SCORE_TILES = 2,
     VALUE_ROWS = 4,
@@ -19,5 +21,10 @@ enum {
 #define TILE_KERNELS_NAME "avx512"
 #define WIDEN_TILE        kvspan_widen_tile
 #define DIGIT_PASSES      NULL
+#define LEAVE             NULL
+
+#include "kernels/cpu/order_body.h"
+#include "kernels/cpu/score_body.h"
+#include "kernels/cpu/value_body.h"
 
 #include "kernels/cpu/tile_body.h"

@@ -1,8 +1,11 @@
 /** @file
  * The loops of tile_kernels.h, written once over what the including file chose before: a
  * vector_….h, a pairs_….h, the sizes below, FETCH_HINT, WIDEN_TILE, DIGIT_PASSES (for int8, NULL =
- * it is widened), TILE_KERNELS and its name.
+ * it is widened), LEAVE (NULL = nothing to do), TILE_KERNELS and its name; then order_body.h, and
+ * score_body.h with value_body.h, or matrix_body.h instead of both.
  *
+ *   BLOCK_ROWS                 queries of a block
+ *   VALUE_STEP_TILES           tiles of values that all rows of a head use before the next are read
  *   SCORE_ROWS × SCORE_TILES   queries × tiles whose products are summed in registers at once
  *   VALUE_ROWS × VALUE_LINES   queries × lines of 16 dims whose outputs are
  *   WIDE_ROWS × WIDE_LINES     the same, for heads that have so many lines
@@ -14,16 +17,7 @@
 
 #include "kernels/cpu/digit_passes.h"
 #include "kernels/cpu/order_body.h"
-#include "kernels/cpu/score_body.h"
-#include "kernels/cpu/value_body.h"
 #include "kernels/cpu/weight_body.h"
-
-/* Tiles in the form that passes read: bf16, and finite where nobody looks. What is copied needs no
- * fetching ahead any more: its next tile is itself. */
-struct ready_tiles {
-    const unsigned char *tiles[KVSPAN_VALUE_TILES];
-    const unsigned char *next[KVSPAN_VALUE_TILES];
-};
 
 static void ready_key(const kvspan_tile_block *block, const kvspan_tile_chunk *chunk, uint32_t head,
                       uint32_t tile, uint32_t place, struct ready_tiles *ready)
@@ -45,12 +39,7 @@ static void ready_key(const kvspan_tile_block *block, const kvspan_tile_chunk *c
 static void score_step(const kvspan_tile_block *block, const kvspan_tile_chunk *chunk,
                        uint32_t head, uint32_t first_tile, uint32_t tiles)
 {
-    const uint32_t dim = block->key_dim;
-    const uint32_t first_row = head * block->head_rows;
-    const uint32_t end = first_row + block->head_rows;
-    uint32_t rows;
     struct ready_tiles ready;
-    struct score_pass pass = { .dim = dim, .tiles = ready.tiles, .next_tiles = ready.next };
 
     for (uint32_t i = 0; i < tiles; i++) {
         ready_key(block, chunk, head, first_tile + i, i, &ready);
@@ -62,23 +51,10 @@ static void score_step(const kvspan_tile_block *block, const kvspan_tile_chunk *
                                           .count = tiles,
                                           .first = first_tile };
 
-        block->key_digits->score(block, first_row, block->head_rows, &keys);
+        block->key_digits->score(block, head * block->head_rows, block->head_rows, &keys);
         return;
     }
-    for (uint32_t row = first_row; row < end; row += rows) {
-        rows = kvspan_part_rows(end - row, SCORE_ROWS);
-        pass.queries = (const number *)block->work->queries + (size_t)row * dim;
-        pass.scores = block->work->scores + (size_t)row * KVSPAN_CHUNK_TOKENS +
-                      (size_t)first_tile * KVSPAN_TILE_TOKENS;
-        score_rows(&pass, rows, tiles);
-    }
-}
-
-/* Tiles that are scored at once. A tile at a time is memory in order; two make use of each query
- * that is loaded, and of one or two rows sums enough to hide the latency of adding. Measured. */
-static uint32_t choose_tiles(uint32_t head_rows)
-{
-    return head_rows >= 3 && head_rows <= 7 ? 1 : SCORE_TILES;
+    score_tile_rows(block, head, first_tile, &ready, tiles);
 }
 
 /* Brings the scales of some tiles closer. */
@@ -114,7 +90,7 @@ static void ready_value(const kvspan_tile_block *block, const kvspan_tile_chunk 
     const uint32_t dim = block->value_dim;
     const int32_t first = (int32_t)chunk->first - (int32_t)(tile * KVSPAN_TILE_TOKENS);
     const int32_t last = (int32_t)chunk->last - (int32_t)(tile * KVSPAN_TILE_TOKENS);
-    const int is_whole = first <= 0 && last >= KVSPAN_TILE_TOKENS;
+    const int is_whole = is_whole_value(block, chunk, tile);
     const unsigned char *const value = chunk->values[tile] + head * block->value_head_stride;
     const unsigned char *const next = after_value(block, chunk, head, tile);
     uint16_t *const copy = block->work->values + (size_t)place * KVSPAN_TILE_TOKENS * dim;
@@ -138,42 +114,16 @@ static void ready_value(const kvspan_tile_block *block, const kvspan_tile_chunk 
     ready->next[place] = ready->tiles[place];
 }
 
-/* Some tiles for all rows of one head and all dims. */
-static void fold_value_tiles(const kvspan_tile_block *block, uint32_t head, uint32_t first_tile,
-                             const struct ready_tiles *ready, uint32_t tile_count,
-                             const float *weights, float *outputs)
+static void fold_digits(const kvspan_tile_block *block, const kvspan_tile_chunk *chunk,
+                        uint32_t head, uint32_t first_tile, const struct ready_tiles *ready,
+                        uint32_t tile_count)
 {
-    const uint32_t line_count = block->value_dim / KVSPAN_TILE_DIMS;
-    const uint32_t first_row = head * block->head_rows;
-    const uint32_t end = first_row + block->head_rows;
-    uint32_t lines;
-    uint32_t rows;
-
-    for (uint32_t line = 0; line < line_count; line += lines) {
-        lines = choose_lines(line_count - line, block->head_rows);
-        for (uint32_t row = first_row; row < end; row += rows) {
-            const struct value_pass pass = { .weights = (const number *)(const void *)weights +
-                                                        (size_t)row * KVSPAN_CHUNK_TOKENS +
-                                                        (size_t)first_tile * KVSPAN_TILE_TOKENS,
-                                             .tiles = ready->tiles,
-                                             .next_tiles = ready->next,
-                                             .tile_count = tile_count,
-                                             .dim = block->value_dim,
-                                             .first_line = line,
-                                             .outputs = outputs + (size_t)row * block->value_dim };
-
-            rows = kvspan_part_rows(end - row, most_rows(lines));
-            fold_value_rows(&pass, rows, lines);
-        }
-    }
-}
-
-static void fold_digits(const kvspan_tile_block *block, uint32_t head, uint32_t first_tile,
-                        const struct ready_tiles *ready, uint32_t tile_count)
-{
-    const kvspan_digit_tiles values = {
-        .tiles = ready->tiles, .next = ready->next, .count = tile_count, .first = first_tile
-    };
+    const uint64_t tile = chunk->index / KVSPAN_TILE_TOKENS + first_tile;
+    const kvspan_digit_tiles values = { .tiles = ready->tiles,
+                                        .next = ready->next,
+                                        .count = tile_count,
+                                        .first = first_tile,
+                                        .in_page = (uint32_t)(tile % block->page_tiles) };
 
     block->value_digits->fold(block, head * block->head_rows, block->head_rows, &values);
 }
@@ -185,7 +135,7 @@ static void fold_chunk_values(const kvspan_tile_block *block, const kvspan_tile_
     uint32_t end;
 
     for (uint32_t tile = 0; tile < chunk->tile_count; tile = end) {
-        end = step_end(block, chunk, tile, KVSPAN_VALUE_TILES);
+        end = step_end(block, chunk, tile, VALUE_STEP_TILES);
         for (uint32_t head = 0; head < block->head_count; head++) {
             struct ready_tiles ready;
 
@@ -196,12 +146,12 @@ static void fold_chunk_values(const kvspan_tile_block *block, const kvspan_tile_
                 ready_value(block, chunk, head, i, i - tile, &ready);
             }
             if (block->value_digits) {
-                fold_digits(block, head, tile, &ready, end - tile);
+                fold_digits(block, chunk, head, tile, &ready, end - tile);
                 continue;
             }
-            fold_value_tiles(block, head, tile, &ready, end - tile, work->weights, outputs);
+            fold_value_tiles(block, chunk, head, tile, &ready, end - tile, work->weights, outputs);
             if (block->has_value_scales && !WEIGHTS_ARE_EXACT) {
-                fold_value_tiles(block, head, tile, &ready, end - tile, work->rests,
+                fold_value_tiles(block, chunk, head, tile, &ready, end - tile, work->rests,
                                  work->rest_outputs);
             }
         }
@@ -240,7 +190,8 @@ static void fold_values_in_units(const kvspan_tile_block *block, const kvspan_ti
 {
     const size_t bytes = (size_t)block->row_count * block->value_dim * sizeof(float);
 
-    memset(block->work->chunk_outputs, 0, bytes);
+    memset(block->work->chunk_outputs, 0,
+           block->value_digits ? bytes * block->value_digits->sums_of_row : bytes);
     if (!block->value_digits && !WEIGHTS_ARE_EXACT) {
         memset(block->work->rest_outputs, 0, bytes);
     }
@@ -316,9 +267,11 @@ static void pack_query(kvspan_tile_workspace *work, uint32_t row, kvspan_dtype d
 
 const kvspan_tile_kernels TILE_KERNELS = {
     .name = TILE_KERNELS_NAME,
+    .block_rows = BLOCK_ROWS,
     .pack_query = pack_query,
     .fold_chunk = fold_chunk,
     .finish_split = finish_split,
+    .leave = LEAVE,
     .digits = DIGIT_PASSES,
 };
 

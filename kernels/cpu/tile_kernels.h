@@ -18,7 +18,7 @@ enum {
     KVSPAN_CHUNK_TILES = 16, /* a chunk begins where the local index is a multiple of its tokens */
     KVSPAN_CHUNK_TOKENS = KVSPAN_CHUNK_TILES * KVSPAN_TILE_TOKENS,
     KVSPAN_VALUE_TILES = 4, /* value tiles that stay in the first cache while all rows use them */
-    KVSPAN_BLOCK_ROWS = 64  /* queries of a block */
+    KVSPAN_BLOCK_ROWS = 128 /* queries of a block at most */
 };
 
 /* A query as digits, see digit_passes.h. The starts of its sums make up for codes that are taken as
@@ -42,13 +42,14 @@ typedef struct kvspan_tile_workspace {
     _Alignas(64) float queries[KVSPAN_BLOCK_ROWS * KVSPAN_TILE_MAX_DIM];
     _Alignas(64) float outputs[KVSPAN_BLOCK_ROWS * KVSPAN_TILE_MAX_DIM]; /* of the current split */
     _Alignas(64) union {
-        float chunk_outputs[KVSPAN_BLOCK_ROWS * KVSPAN_TILE_MAX_DIM]; /* in multiples of units */
-        int32_t chunk_sums[KVSPAN_BLOCK_ROWS * KVSPAN_TILE_MAX_DIM];  /* of products of digits */
+        float chunk_outputs[KVSPAN_BLOCK_ROWS * KVSPAN_TILE_MAX_DIM];    /* in multiples of units */
+        int32_t chunk_sums[2 * KVSPAN_BLOCK_ROWS * KVSPAN_TILE_MAX_DIM]; /* of digits' products */
     };
     _Alignas(64) float rest_outputs[KVSPAN_BLOCK_ROWS * KVSPAN_TILE_MAX_DIM];
     _Alignas(64) float totals[KVSPAN_BLOCK_ROWS * KVSPAN_TILE_MAX_DIM]; /* of all splits so far */
     _Alignas(64) uint16_t keys[2 * KVSPAN_TILE_TOKENS * KVSPAN_TILE_MAX_DIM];
-    _Alignas(64) uint16_t values[KVSPAN_VALUE_TILES * KVSPAN_TILE_TOKENS * KVSPAN_TILE_MAX_DIM];
+    _Alignas(64) uint16_t values[KVSPAN_CHUNK_TILES * KVSPAN_TILE_TOKENS * KVSPAN_TILE_MAX_DIM];
+    _Alignas(64) unsigned char unit_copies[2][2 * KVSPAN_TILE_TOKENS * KVSPAN_TILE_MAX_DIM * 2];
     _Alignas(64) kvspan_query_digits query_digits[KVSPAN_BLOCK_ROWS];
     _Alignas(64) uint8_t
         weight_digits[KVSPAN_BLOCK_ROWS * KVSPAN_CHUNK_TOKENS * 2]; /* [four][high, low][4] */
@@ -60,6 +61,8 @@ typedef struct kvspan_tile_workspace {
     float total_sums[KVSPAN_BLOCK_ROWS];
     uint64_t row_begins[KVSPAN_BLOCK_ROWS]; /* local tokens [begin, end) that a row sees */
     uint64_t row_ends[KVSPAN_BLOCK_ROWS];
+    uint32_t
+        matrix_key; /* how the thread's matrix registers are laid out; 0 = they are not in use */
 } kvspan_tile_workspace;
 
 enum {
@@ -126,6 +129,7 @@ static inline uint32_t kvspan_part_rows(uint32_t left, uint32_t most)
 
 typedef struct kvspan_tile_kernels {
     const char *name;
+    uint32_t block_rows; /* queries that a block has where there are enough */
     /* Writes a query of `dim` elements as the block's row. */
     void (*pack_query)(kvspan_tile_workspace *work, uint32_t row, kvspan_dtype dtype,
                        const void *query, uint32_t dim);
@@ -133,6 +137,8 @@ typedef struct kvspan_tile_kernels {
     void (*fold_chunk)(const kvspan_tile_block *block, const kvspan_tile_chunk *chunk);
     /* Behind a split's last chunk: makes outputs what they would be with weights not rounded. */
     void (*finish_split)(const kvspan_tile_block *block);
+    /* When the thread is done with blocks for now; NULL = there is nothing to give back. */
+    void (*leave)(kvspan_tile_workspace *work);
     /* For int8 planes; NULL = they are widened. */
     const struct kvspan_digit_passes *digits;
 } kvspan_tile_kernels;
@@ -140,5 +146,6 @@ typedef struct kvspan_tile_kernels {
 extern const kvspan_tile_kernels kvspan_tile_kernels_avx2;
 extern const kvspan_tile_kernels kvspan_tile_kernels_avx512;
 extern const kvspan_tile_kernels kvspan_tile_kernels_avx512_bf16; /* queries of bf16 only */
+extern const kvspan_tile_kernels kvspan_tile_kernels_amx;         /* of bf16 only, too */
 
 #endif

@@ -6,7 +6,7 @@
 #ifndef KVSPAN_KERNELS_CPU_VALUE_BODY_H
 #define KVSPAN_KERNELS_CPU_VALUE_BODY_H
 
-#include "kernels/cpu/score_body.h"
+#include "kernels/cpu/line_body.h"
 
 /* Some rows' weights times lines of values. */
 struct value_pass {
@@ -140,6 +140,46 @@ case n: fold_value_lines(pass, (n) <= VALUE_ROWS ? (n) : VALUE_ROWS, lines); ret
         VALUE_CASE(6);
     }
 #undef VALUE_CASE
+}
+
+/* Whether all tokens of the tile are read. */
+static int is_whole_value(const kvspan_tile_block *block, const kvspan_tile_chunk *chunk,
+                          uint32_t tile)
+{
+    (void)block;
+    return chunk->first <= tile * KVSPAN_TILE_TOKENS &&
+           chunk->last >= (tile + 1) * KVSPAN_TILE_TOKENS;
+}
+
+/* Some tiles for all rows of one head and all dims. */
+static void fold_value_tiles(const kvspan_tile_block *block, const kvspan_tile_chunk *chunk,
+                             uint32_t head, uint32_t first_tile, const struct ready_tiles *ready,
+                             uint32_t tile_count, const float *weights, float *outputs)
+{
+    const uint32_t line_count = block->value_dim / KVSPAN_TILE_DIMS;
+    const uint32_t first_row = head * block->head_rows;
+    const uint32_t end = first_row + block->head_rows;
+    uint32_t lines;
+    uint32_t rows;
+
+    (void)chunk;
+    for (uint32_t line = 0; line < line_count; line += lines) {
+        lines = choose_lines(line_count - line, block->head_rows);
+        for (uint32_t row = first_row; row < end; row += rows) {
+            const struct value_pass pass = { .weights = (const number *)(const void *)weights +
+                                                        (size_t)row * KVSPAN_CHUNK_TOKENS +
+                                                        (size_t)first_tile * KVSPAN_TILE_TOKENS,
+                                             .tiles = ready->tiles,
+                                             .next_tiles = ready->next,
+                                             .tile_count = tile_count,
+                                             .dim = block->value_dim,
+                                             .first_line = line,
+                                             .outputs = outputs + (size_t)row * block->value_dim };
+
+            rows = kvspan_part_rows(end - row, most_rows(lines));
+            fold_value_rows(&pass, rows, lines);
+        }
+    }
 }
 
 #endif

@@ -8,7 +8,7 @@
 
 #include <math.h>
 
-#include "kernels/cpu/score_body.h"
+#include "kernels/cpu/line_body.h"
 
 /* e^x to about 1 ulp; 0 far below, infinity far above, NaN for NaN. 2^f is its Taylor series. */
 INLINED vector exponential(vector x)

@@ -42,6 +42,7 @@ static const kernel_column columns[] = {
       .ulp_factor = 2.0,
       .lse_absolute = 2e-6,
       .lse_relative = 1e-5 },
+    CPU_COLUMN("amx", KVSPAN_ISA_AMX, 3.0),
 };
 
 const kernel_column *column_under_test(void)

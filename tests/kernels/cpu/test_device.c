@@ -1,14 +1,17 @@
 #include "support/suite.h"
 
+#include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 
+#include "kernels/cpu/amx_permission.h"
 #include "kernels/cpu/cpu_devices.h"
 #include "kernels/page_format.h"
 
 START_TEST(a_device_is_what_was_asked_for)
 {
-    static const char *const names[] = { "avx2", "avx512", "avx512_bf16" };
+    static const char *const names[] = { "avx2", "avx512", "avx512_bf16", "amx" };
     static const uint32_t thread_counts[] = { 1, 2, 4 };
     kvspan_device *const device = cpu_device_open(_i);
 
@@ -55,9 +58,9 @@ START_TEST(what_is_no_config_is_refused)
         { { .size = sizeof(kvspan_cpu_config), .thread_count = 1025 },
           KVSPAN_ERR_ARGUMENT,
           "thread_count 1025 is above 1024" },
-        { { .size = sizeof(kvspan_cpu_config), .isa = 4 },
+        { { .size = sizeof(kvspan_cpu_config), .isa = 5 },
           KVSPAN_ERR_ARGUMENT,
-          "isa 4 is none of kvspan_isa, 0 to 3" },
+          "isa 5 is none of kvspan_isa, 0 to 4" },
     };
     kvspan_device *device = NULL;
     kvspan_error error = { 0 };
@@ -66,6 +69,30 @@ START_TEST(what_is_no_config_is_refused)
     ck_assert_str_eq(error.message, cases[_i].message);
     ck_assert_ptr_null(device);
     ck_assert_int_eq(kvspan_device_open_cpu(NULL, NULL, &error), KVSPAN_ERR_ARGUMENT);
+}
+END_TEST
+
+/* The operating system refuses AMX where a signal's stack has no room for its registers. */
+START_TEST(what_is_not_granted_is_not_used)
+{
+    const size_t small_bytes = 8192;
+    const stack_t stack = { .ss_sp = malloc(small_bytes), .ss_size = small_bytes };
+    const kvspan_cpu_config config = { .size = sizeof(config), .isa = KVSPAN_ISA_AMX };
+    kvspan_device *device = NULL;
+    kvspan_error error = { 0 };
+
+    ck_assert_ptr_nonnull(stack.ss_sp);
+    /* A process that has been granted it already cannot have such a stack. */
+    if (kvspan_amx_is_there() && sigaltstack(&stack, NULL) == 0) {
+        ck_assert_int_eq(kvspan_device_open_cpu(&config, &device, &error), KVSPAN_ERR_UNSUPPORTED);
+        ck_assert_str_eq(error.message, "device \"cpu\" needs amx, this machine has avx512_bf16");
+        ck_assert_ptr_null(device);
+        ck_assert_int_eq(kvspan_device_open_cpu(NULL, &device, NULL), KVSPAN_OK);
+        ck_assert_str_eq(kvspan_device_describe(device).isa, "avx512_bf16");
+        kvspan_device_close(device);
+        ck_assert_int_eq(sigaltstack(&(stack_t){ .ss_flags = SS_DISABLE }, NULL), 0);
+    }
+    free(stack.ss_sp);
 }
 END_TEST
 
@@ -148,6 +175,7 @@ int main(void)
     tcase_add_loop_test(device, a_device_is_what_was_asked_for, 0, CPU_DEVICE_COUNT);
     tcase_add_test(device, defaults_are_the_best_there_is);
     tcase_add_loop_test(device, what_is_no_config_is_refused, 0, 3);
+    tcase_add_test(device, what_is_not_granted_is_not_used);
     tcase_add_loop_test(device, large_memory_is_zeroed_and_aligned, 0, 3);
     tcase_add_loop_test(device, large_memory_is_not_there_before_it_is_written, 0, 3);
     tcase_add_loop_test(device, pages_are_tiled_where_the_planes_allow, 0, 8);

@@ -5,18 +5,19 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "kernels/cpu/amx_permission.h"
 #include "kernels/cpu/digit_passes.h"
 #include "kernels/number_formats.h"
 #include "support/random.h"
 
 enum {
-    MAX_ROWS = 9, /* more than any pass takes at once */
+    MAX_ROWS = 17, /* more than any pass takes at once */
     MAX_DIM = KVSPAN_TILE_MAX_DIM,
     HIGHEST_CODE = 127,
     HIGHEST_WEIGHT = 32768
 };
 
-static const kvspan_digit_passes *const passes = &kvspan_digit_passes_vnni;
+static const kvspan_digit_passes *passes; /* those under test */
 static const uint32_t dims[] = { 16, 64, 80, 128, 192, 256 };
 
 /* What passes work on: rows of one head and the tiles of a chunk, in rows of tokens and in the
@@ -42,6 +43,18 @@ static void setup(void)
     memset(fixture->work, 0xff, KVSPAN_TILE_WORKSPACE_BYTES);
 }
 
+static void setup_vnni(void)
+{
+    setup();
+    passes = &kvspan_digit_passes_vnni;
+}
+
+static void setup_amx(void)
+{
+    setup();
+    passes = &kvspan_digit_passes_amx;
+}
+
 static void teardown(void)
 {
     free(fixture->tiles);
@@ -65,8 +78,11 @@ static void lay_tiles(kvspan_element_order order, uint32_t dim, uint32_t first, 
                                           .next = fixture->addresses,
                                           .soon = fixture->addresses[0],
                                           .count = count,
-                                          .first = first };
-    fixture->block = (kvspan_tile_block){ .work = fixture->work, .key_dim = dim, .value_dim = dim };
+                                          .first = first,
+                                          .in_page = first };
+    fixture->block = (kvspan_tile_block){
+        .work = fixture->work, .page_tiles = KVSPAN_CHUNK_TILES, .key_dim = dim, .value_dim = dim
+    };
 }
 
 static void draw_codes(random_source *source)
@@ -93,11 +109,22 @@ static float draw_bf16(random_source *source, int first, int last)
     return ldexpf(random_below(source, 2) ? mantissa : -mantissa, exponent);
 }
 
-/* What a row's digits stand for. */
-static double packed_element(const kvspan_query_digits *query, uint32_t i)
+static int is_amx(void)
 {
+    return passes == &kvspan_digit_passes_amx;
+}
+
+/* What the first row's digits stand for. */
+static double packed_element(uint32_t i, uint32_t dim)
+{
+    const kvspan_query_digits *const query = fixture->work->query_digits;
+    const int8_t *const rows = (const int8_t *)fixture->work->queries;
     const uint32_t quad = i / 4;
     double number = 256.0 * query->numbers[quad * 8 + i % 4] + query->numbers[quad * 8 + 4 + i % 4];
+
+    if (is_amx()) {
+        return (256.0 * rows[i] + rows[dim + i] + rows[2 * dim + i] / 256.0) * (double)query->unit;
+    }
 
     for (uint32_t rest = 0; rest < query->rest_count; rest++) {
         if (query->rest_quads[rest] == quad) {
@@ -125,8 +152,7 @@ static void check_packed(const float *query, uint32_t dim)
 
     passes->pack_query(fixture->work, 0, query, dim);
     for (uint32_t i = 0; i < dim; i++) {
-        const double error =
-            fabs(packed_element(fixture->work->query_digits, i) - (double)query[i]);
+        const double error = fabs(packed_element(i, dim) - (double)query[i]);
         const double magnitude = fabs((double)query[i]);
         const int is_exact = magnitude >= highest * 0x1p-14 && magnitude >= 0x1p-119;
         const double bound = is_exact ? 0.0 : highest * 0x1p-22 + 0x1p-126;
@@ -300,10 +326,27 @@ static float *weights_of(uint32_t row)
 
 static int32_t weight_number(uint32_t row, uint32_t token)
 {
+    const uint8_t *const highs =
+        fixture->work->weight_digits + (size_t)row * 2 * KVSPAN_CHUNK_TOKENS;
     const uint8_t *const quad = fixture->work->weight_digits +
                                 ((size_t)row * KVSPAN_CHUNK_TOKENS + (size_t)(token / 4) * 4) * 2;
 
+    if (is_amx()) {
+        return highs[token] * 256 + highs[KVSPAN_CHUNK_TOKENS + token];
+    }
     return quad[token % 4] * 256 + quad[4 + token % 4];
+}
+
+/* The row's sum of a dim. */
+static int32_t *sum_of(uint32_t row, uint32_t i, uint32_t dim, uint32_t digit)
+{
+    return fixture->work->chunk_sums + (size_t)(row * passes->sums_of_row + digit) * dim + i;
+}
+
+static int32_t whole_sum(uint32_t row, uint32_t i, uint32_t dim)
+{
+    return is_amx() ? *sum_of(row, i, dim, 0) * 256 + *sum_of(row, i, dim, 1)
+                    : *sum_of(row, i, dim, 0);
 }
 
 /* Splits a row's weights and compares each with its share of the highest. */
@@ -329,8 +372,13 @@ static void check_fold(uint32_t rows, uint32_t dim, uint32_t first, uint32_t til
 {
     lay_tiles(KVSPAN_ORDER_VALUE_TILES, dim, first, tiles);
     for (size_t i = 0; i < (size_t)rows * dim; i++) {
-        fixture->work->chunk_sums[i] = 5; /* what came before */
         fixture->work->outputs[i] = 0.0f;
+    }
+    for (uint32_t row = 0; row < rows; row++) {
+        for (uint32_t i = 0; i < dim; i++) {
+            *sum_of(row, i, dim, 0) = 0;
+            *sum_of(row, i, dim, passes->sums_of_row - 1) = 5; /* what came before */
+        }
     }
     passes->fold(&fixture->block, 0, rows, &fixture->view);
     for (uint32_t row = 0; row < rows; row++) {
@@ -341,9 +389,9 @@ static void check_fold(uint32_t rows, uint32_t dim, uint32_t first, uint32_t til
                 sum += (int64_t)weight_number(row, first * KVSPAN_TILE_TOKENS + token) *
                        fixture->codes[token][i];
             }
-            ck_assert_msg(fixture->work->chunk_sums[row * dim + i] == sum,
+            ck_assert_msg(whole_sum(row, i, dim) == sum,
                           "row %u of %u, dim %u of %u, %u tiles: %d is not %lld", row, rows, i, dim,
-                          tiles, fixture->work->chunk_sums[row * dim + i], (long long)sum);
+                          tiles, whole_sum(row, i, dim), (long long)sum);
         }
     }
 }
@@ -407,7 +455,7 @@ START_TEST(one_weight_gives_its_value)
         weights_of(0)[token] = highest;
         check_weights(0, KVSPAN_CHUNK_TOKENS, highest);
         lay_tiles(KVSPAN_ORDER_VALUE_TILES, 64, 0, KVSPAN_CHUNK_TILES);
-        memset(fixture->work->chunk_sums, 0, 64 * sizeof(int32_t));
+        memset(fixture->work->chunk_sums, 0, 64 * passes->sums_of_row * sizeof(int32_t));
         memset(fixture->work->outputs, 0, 64 * sizeof(float));
         passes->fold(&fixture->block, 0, 1, &fixture->view);
         passes->add_sums(&fixture->block, 0);
@@ -419,28 +467,36 @@ START_TEST(one_weight_gives_its_value)
 }
 END_TEST
 
+static void add_cases(Suite *suite, const char *name, SFun begin)
+{
+    TCase *const cases = tcase_create(name);
+
+    tcase_add_checked_fixture(cases, begin, teardown);
+    tcase_add_test(cases, digits_stand_for_their_query);
+    tcase_add_test(cases, highest_and_lowest_digits_fit);
+    tcase_add_test(cases, scores_are_the_exact_products_rounded);
+    tcase_add_test(cases, scores_hold_at_the_extremes);
+    tcase_add_test(cases, a_query_that_is_not_finite_scores_nan);
+    tcase_add_test(cases, a_row_has_the_same_bits_alone);
+    tcase_add_test(cases, sums_of_values_are_exact);
+    tcase_add_test(cases, sums_of_values_hold_at_the_extremes);
+    tcase_add_test(cases, one_weight_gives_its_value);
+    suite_add_tcase(suite, cases);
+}
+
 int main(void)
 {
     Suite *suite = suite_create("digit_passes");
-    TCase *queries = tcase_create("queries");
-    TCase *weights = tcase_create("weights");
 
     if (!__builtin_cpu_supports("avx512vnni") || !__builtin_cpu_supports("avx512bw")) {
         (void)printf("no AVX-512 VNNI\n");
         return TEST_SKIPPED;
     }
-    tcase_add_checked_fixture(queries, setup, teardown);
-    tcase_add_test(queries, digits_stand_for_their_query);
-    tcase_add_test(queries, highest_and_lowest_digits_fit);
-    tcase_add_test(queries, scores_are_the_exact_products_rounded);
-    tcase_add_test(queries, scores_hold_at_the_extremes);
-    tcase_add_test(queries, a_query_that_is_not_finite_scores_nan);
-    tcase_add_test(queries, a_row_has_the_same_bits_alone);
-    suite_add_tcase(suite, queries);
-    tcase_add_checked_fixture(weights, setup, teardown);
-    tcase_add_test(weights, sums_of_values_are_exact);
-    tcase_add_test(weights, sums_of_values_hold_at_the_extremes);
-    tcase_add_test(weights, one_weight_gives_its_value);
-    suite_add_tcase(suite, weights);
+    add_cases(suite, "vnni", setup_vnni);
+    if (kvspan_amx_is_there() && kvspan_amx_request()) {
+        add_cases(suite, "amx", setup_amx);
+    } else {
+        (void)printf("no AMX\n");
+    }
     return suite_run(suite);
 }
