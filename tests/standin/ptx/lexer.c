@@ -81,7 +81,11 @@ static void token_take(lexer *l)
         } while (*l->at && *l->at != '"' && *l->at != '\n');
         l->at += *l->at == '"';
     } else if (is_word(*begin)) {
-        while (is_word(*l->at) || (l->at[0] == ':' && l->at[1] == ':' && is_word(l->at[2]))) {
+        const bool is_directive = *begin == '.'; /* ends at the next one: .reg.b32 */
+
+        l->at += is_directive;
+        while ((is_word(*l->at) && !(is_directive && *l->at == '.')) ||
+               (l->at[0] == ':' && l->at[1] == ':' && is_word(l->at[2]))) {
             l->at += l->at[0] == ':' ? 2 : 1;
         }
     } else {

@@ -76,7 +76,8 @@ typedef struct ptx_schedule {
 bool ptx_schedule_from_environment(ptx_schedule *schedule_out, char text_out[PTX_TEXT_BYTES]);
 
 /* Whether global memory may be accessed; `context` is the owner's. false: text_out says why.
- * Called for every access of every lane, so it has to be quick. */
+ * Called for every access, so it has to be quick: for lanes side by side once with all their bytes,
+ * else, or if that is refused, for each lane. NULL: all may be accessed. */
 typedef struct ptx_memory {
     void *context;
     bool (*may_access)(void *context, uint64_t address, uint32_t bytes, bool is_write,

@@ -238,7 +238,7 @@ START_TEST(lanes_part_and_meet)
                 by_case);
     /* Labels and registers belong to their scope. */
     check_lanes("mov.u32 %r9, 0;\n"
-                "{ .reg .u32 t; mov.u32 t, 5; bra L; mov.u32 %r9, 7; L: }\n"
+                "{ .reg.u32 t; mov.u32 t, 5; bra L; mov.u32 %r9, 7; L: }\n"
                 "{ .reg .u32 t; mov.u32 t, 1; bra L; mov.u32 %r9, 7; L: add.u32 %r9, %r9, t; }",
                 one);
     /* Some have left: the others shuffle among themselves. */
