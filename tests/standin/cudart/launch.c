@@ -13,6 +13,10 @@
 #include "standin/cudart/state.h"
 #include "standin/cudart/zeroed.h"
 
+enum {
+    ACCESS_RANGES = 4
+};
+
 typedef struct launch {
     ptx_launch what;
     const void **parameters;
@@ -20,11 +24,12 @@ typedef struct launch {
     size_t byte_count;
 } launch;
 
-/* The allocation that was accessed last: nearly every access is within it. */
+/* The allocations that were accessed last: nearly every access is within one of them. */
 typedef struct access {
     uint32_t device;
-    uint64_t begin;
-    uint64_t end;
+    uint32_t oldest;
+    uint64_t begins[ACCESS_RANGES];
+    uint64_t ends[ACCESS_RANGES];
     bool is_refused;
 } access;
 
@@ -59,8 +64,11 @@ static bool may_access(void *context, uint64_t address, uint32_t bytes, bool is_
     memory_range range;
 
     (void)is_write;
-    if (address >= last->begin && address < last->end && bytes <= last->end - address) {
-        return true;
+    for (uint32_t i = 0; i < ACCESS_RANGES; i++) {
+        if (address >= last->begins[i] && address < last->ends[i] &&
+            bytes <= last->ends[i] - address) {
+            return true;
+        }
     }
     range = memory_find(address, bytes);
     if (range.place == MEMORY_NOWHERE || range.place == MEMORY_PAGEABLE) {
@@ -69,8 +77,9 @@ static bool may_access(void *context, uint64_t address, uint32_t bytes, bool is_
     if (range.place == MEMORY_DEVICE && range.device != last->device) {
         return access_refuse(last, address, true, text_out);
     }
-    last->begin = range.begin;
-    last->end = range.end;
+    last->begins[last->oldest] = range.begin;
+    last->ends[last->oldest] = range.end;
+    last->oldest = (last->oldest + 1) % ACCESS_RANGES;
     return true;
 }
 
