@@ -26,6 +26,7 @@ BEGIN {
     library["immintrin.h"] = "^kernels/cpu/.*$"
     library["cpuid.h"] = "^kernels/cpu/cpu_device\\.c$"
     library["cuda_runtime_api.h"] = "^(kernels/cuda/.*|comm/nccl[^/]*\\.[ch]|tests/.*)$"
+    library["nccl.h"] = "^(comm/nccl[^/]*\\.[ch]|tests/.*)$"
     library["check.h"] = "^tests/.*$"
     library["argp.h"] = "^launch/.*$"
     library["cuda_occupancy.h"] = "^tests/gates/test_occupancy_calculator\\.c$"
