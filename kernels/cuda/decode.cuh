@@ -176,7 +176,7 @@ __device__ inline void decode_unit(const kvspan_attend_params &params,
     if (is_part && !fold_parts<Shape>(total, params, unit, kv_head, shared)) {
         return;
     }
-    store_total<Shape>(total, params, unit, kv_head);
+    store_total<Shape>(total, params, unit, kv_head, shared);
 }
 
 template <class Shape>
@@ -188,9 +188,8 @@ __global__ void __launch_bounds__(Shape::THREADS, 2)
     const kvspan_attend_unit *const units = (const kvspan_attend_unit *)(params.plan + 1);
 
     if (number < params.plan->decode_count) {
-        const kvspan_attend_unit unit = units[number];
-
-        decode_unit<Shape>(params, unit, blockIdx.x - number * params.kv_heads.value, shared);
+        decode_unit<Shape>(params, units[number], blockIdx.x - number * params.kv_heads.value,
+                           shared);
     }
 }
 

@@ -39,7 +39,6 @@ template <class PAIR> struct decode_shape {
 struct row_total {
     float maximum; /* in powers of two */
     float sum;
-    float *outputs; /* float4 i of the thread at outputs + 4 · ROW_THREADS · i */
 };
 
 template <class Shape> __device__ inline uint32_t total_row()
@@ -53,17 +52,22 @@ template <class Shape> __device__ inline uint32_t total_element()
     return threadIdx.x % Shape::ROW_THREADS * 4;
 }
 
+/* The thread's outputs: four elements, and so on every 4 · ROW_THREADS. */
+template <class Shape> __device__ inline float *total_outputs(unsigned char *shared)
+{
+    return (float *)(shared + Shape::TOTAL_OFFSET) + total_row<Shape>() * Shape::Pair::VALUE_DIM +
+           total_element<Shape>();
+}
+
 template <class Shape> __device__ inline void begin_total(row_total &total, unsigned char *shared)
 {
     using Pair = typename Shape::Pair;
 
     total.maximum = minus_infinity();
     total.sum = 0.0f;
-    total.outputs = (float *)(shared + Shape::TOTAL_OFFSET) + total_row<Shape>() * Pair::VALUE_DIM +
-                    total_element<Shape>();
 #pragma unroll
     for (int i = 0; i < Pair::VALUE_DIM; i += 4 * Shape::ROW_THREADS) {
-        *(float4 *)(total.outputs + i) = make_float4(0.0f, 0.0f, 0.0f, 0.0f);
+        *(float4 *)(total_outputs<Shape>(shared) + i) = make_float4(0.0f, 0.0f, 0.0f, 0.0f);
     }
 }
 
@@ -149,8 +153,8 @@ __device__ inline void merge_warps(row_total &total, const typename Shape::Rows 
             merged =
                 fold_outputs(merged, 1.0f, *(const float4 *)(row + j * 16 * pitch), weights[j]);
         }
-        *(float4 *)(total.outputs + i) =
-            fold_outputs(*(const float4 *)(total.outputs + i), fold.total, merged, fold.part);
+        *(float4 *)(total_outputs<Shape>(shared) + i) = fold_outputs(
+            *(const float4 *)(total_outputs<Shape>(shared) + i), fold.total, merged, fold.part);
     }
     __syncthreads();
 }
@@ -175,7 +179,7 @@ __device__ inline bool fold_parts(row_total &total, const kvspan_attend_params &
             params.partial_outputs + row * Pair::VALUE_DIM + total_element<Shape>();
 
         for (int i = 0; i < Pair::VALUE_DIM; i += 4 * Shape::ROW_THREADS) {
-            __stcg((float4 *)(target + i), *(const float4 *)(total.outputs + i));
+            __stcg((float4 *)(target + i), *(const float4 *)(total_outputs<Shape>(shared) + i));
         }
         if (total_element<Shape>() == 0) {
             __stcg(&sums[row], make_float2(total.maximum, total.sum));
@@ -207,7 +211,7 @@ __device__ inline bool fold_parts(row_total &total, const kvspan_attend_params &
 
 #pragma unroll
         for (int i = 0; i < Pair::VALUE_DIM; i += 4 * Shape::ROW_THREADS) {
-            float4 *const target = (float4 *)(total.outputs + i);
+            float4 *const target = (float4 *)(total_outputs<Shape>(shared) + i);
             const float4 before = split == 0 ? make_float4(0.0f, 0.0f, 0.0f, 0.0f) : *target;
 
             *target =
@@ -220,7 +224,8 @@ __device__ inline bool fold_parts(row_total &total, const kvspan_attend_params &
 
 template <class Shape>
 __device__ inline void store_total(const row_total &total, const kvspan_attend_params &params,
-                                   const kvspan_attend_unit &unit, uint32_t kv_head)
+                                   const kvspan_attend_unit &unit, uint32_t kv_head,
+                                   unsigned char *shared)
 {
     const query_row query = find_query(params, unit, kv_head, total_row<Shape>());
     const float factor = total.sum == 0.0f ? 0.0f : 1.0f / total.sum;
@@ -230,7 +235,7 @@ __device__ inline void store_total(const row_total &total, const kvspan_attend_p
     }
 #pragma unroll
     for (int i = 0; i < Shape::Pair::VALUE_DIM; i += 4 * Shape::ROW_THREADS) {
-        const float4 value = *(const float4 *)(total.outputs + i);
+        const float4 value = *(const float4 *)(total_outputs<Shape>(shared) + i);
 
         store_elements(
             params, query, total_element<Shape>() + i,

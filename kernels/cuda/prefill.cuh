@@ -213,9 +213,8 @@ __global__ void __launch_bounds__(Shape::THREADS, Shape::BLOCKS)
         (const kvspan_attend_unit *)(params.plan + 1) + params.plan->decode_count;
 
     if (number < params.plan->prefill_count) {
-        const kvspan_attend_unit unit = units[number];
-
-        prefill_unit<Shape>(params, unit, blockIdx.x - number * params.kv_heads.value, shared);
+        prefill_unit<Shape>(params, units[number], blockIdx.x - number * params.kv_heads.value,
+                            shared);
     }
 }
 

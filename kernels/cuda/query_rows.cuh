@@ -44,48 +44,39 @@ __device__ inline const uint16_t *query_address(const kvspan_attend_params &para
            query.head * params.q.head_stride;
 }
 
-/* COUNT elements of 16 bits (2 or 4) as words. */
-template <int COUNT>
-__device__ inline void load_elements(uint32_t (&words)[COUNT / 2], const uint16_t *source,
-                                     bool is_there, bool is_aligned)
+/* Two elements of 16 bits as a word. */
+__device__ inline void load_elements(uint32_t &word, const uint16_t *source, bool is_there,
+                                     bool is_aligned)
 {
-#pragma unroll
-    for (int i = 0; i < COUNT / 2; i++) {
-        words[i] = 0;
-        if (is_there && is_aligned) {
-            words[i] = ((const uint32_t *)source)[i];
-        } else if (is_there) {
-            words[i] = source[2 * i] | (uint32_t)source[2 * i + 1] << 16;
-        }
+    word = 0;
+    if (is_there && is_aligned) {
+        word = *(const uint32_t *)source;
+    } else if (is_there) {
+        word = source[0] | (uint32_t)source[1] << 16;
     }
 }
 
-/* Rows `row` and `row` + 8 of A. 16 bits: as they are. */
-template <class Plane, int DIM>
-__device__ inline void load_queries(uint32_t (&queries)[DIM / 16][4],
-                                    const kvspan_attend_params &params, const query_row &query,
-                                    int half)
+/* Operand k of rows quad and quad + 8, as its elements lie: of 16 bits in order of the products, of
+ * 8 bits { dims 4·pair …, + 1 } and { dims + 2, + 3 }. */
+template <class Plane>
+__device__ inline void load_operand(uint32_t (&operand)[4], int k,
+                                    const kvspan_attend_params &params,
+                                    const query_row (&queries)[2])
 {
     constexpr int COUNT = Plane::BYTES == 2 ? 2 : 4;
-    const uint16_t *const source = query_address(params, query) + threadIdx.x % 4 * COUNT;
 
 #pragma unroll
-    for (int k = 0; k < DIM / 16; k++) {
+    for (int half = 0; half < 2; half++) {
+        const uint16_t *const source =
+            query_address(params, queries[half]) + threadIdx.x % 4 * COUNT + 16 * k;
+        const bool is_there = queries[half].is_there;
+
         if constexpr (Plane::BYTES == 2) {
-#pragma unroll
-            for (int part = 0; part < 2; part++) {
-                uint32_t word[1];
-
-                load_elements<2>(word, source + 16 * k + 8 * part, query.is_there,
-                                 params.q.is_aligned);
-                queries[k][2 * part + half] = word[0];
-            }
+            load_elements(operand[half], source, is_there, params.q.is_aligned);
+            load_elements(operand[2 + half], source + 8, is_there, params.q.is_aligned);
         } else {
-            uint32_t words[2];
-
-            load_elements<4>(words, source + 16 * k, query.is_there, params.q.is_aligned);
-            queries[k][half] = words[0];
-            queries[k][2 + half] = words[1];
+            load_elements(operand[half], source, is_there, params.q.is_aligned);
+            load_elements(operand[2 + half], source + 2, is_there, params.q.is_aligned);
         }
     }
 }
@@ -95,41 +86,85 @@ __device__ inline float element_value(uint32_t bits, bool is_bf16)
     return is_bf16 ? bf16_value(bits) : f16_value(bits);
 }
 
-/* For planes of 8 bits, products are of f16, whose range is less than bf16's: a row is scaled by a
- * power of two so that its largest number is in [1, 2), and sorted as tile.cuh says. Returns what
- * scores of the row are to be multiplied by. */
-template <int DIM>
-__device__ inline float normalise_queries(uint32_t (&queries)[DIM / 16][4], int half, bool is_bf16)
+/* The largest of a row's elements in an operand. */
+__device__ inline float largest_element(const uint32_t (&operand)[4], int half, bool is_bf16)
 {
     float largest = 0.0f;
-    uint32_t exponent;
-    float factor;
 
 #pragma unroll
-    for (int k = 0; k < DIM / 16; k++) {
-#pragma unroll
-        for (int part = 0; part < 2; part++) {
-            const uint32_t word = queries[k][2 * part + half];
-
-            largest = fmaxf(largest, fabsf(element_value(word & 0xffffU, is_bf16)));
-            largest = fmaxf(largest, fabsf(element_value(word >> 16, is_bf16)));
-        }
+    for (int part = half; part < 4; part += 2) {
+        largest = fmaxf(largest, fabsf(element_value(operand[part] & 0xffffU, is_bf16)));
+        largest = fmaxf(largest, fabsf(element_value(operand[part] >> 16, is_bf16)));
     }
+    return largest;
+}
+
+/* For planes of 8 bits, products are of f16, whose range is less than bf16's: a row is scaled by a
+ * power of two, so that its largest number is in [1, 2), and its elements are sorted as tile.cuh
+ * says. */
+__device__ inline void sort_operand(uint32_t (&operand)[4], const float (&factors)[2], bool is_bf16)
+{
+#pragma unroll
+    for (int half = 0; half < 2; half++) {
+        const uint32_t low = operand[half];
+        const uint32_t high = operand[2 + half];
+        const float factor = factors[half];
+
+        operand[half] = pack_f16(factor * element_value(low & 0xffffU, is_bf16),
+                                 factor * element_value(high & 0xffffU, is_bf16));
+        operand[2 + half] = pack_f16(factor * element_value(low >> 16, is_bf16),
+                                     factor * element_value(high >> 16, is_bf16));
+    }
+}
+
+/* The exponent bits of a row whose threads' largest elements are given. */
+__device__ inline uint32_t row_exponent(float largest)
+{
     largest = fmaxf(largest, __shfl_xor_sync(0xffffffffU, largest, 1));
     largest = fmaxf(largest, __shfl_xor_sync(0xffffffffU, largest, 2));
-    exponent = min(max(__float_as_uint(largest) >> 23, 1U), 253U);
-    factor = __uint_as_float((254 - exponent) << 23);
-#pragma unroll
-    for (int k = 0; k < DIM / 16; k++) {
-        const uint32_t low = queries[k][half];
-        const uint32_t high = queries[k][2 + half];
+    return min(max(__float_as_uint(largest) >> 23, 1U), 253U);
+}
 
-        queries[k][half] = pack_f16(factor * element_value(low & 0xffffU, is_bf16),
-                                    factor * element_value(high & 0xffffU, is_bf16));
-        queries[k][2 + half] = pack_f16(factor * element_value(low >> 16, is_bf16),
-                                        factor * element_value(high >> 16, is_bf16));
+/* Loads a warp's queries. units: what scores of rows quad and quad + 8 are to be multiplied by. */
+template <class Plane, int STEPS, bool IS_SHARED>
+__device__ inline void load_queries(query_operands<STEPS, IS_SHARED> &operands,
+                                    const kvspan_attend_params &params,
+                                    const query_row (&queries)[2], float (&units)[2])
+{
+    constexpr int UNROLL = IS_SHARED ? 2 : STEPS;
+    const bool is_bf16 = params.q.dtype == KVSPAN_BF16;
+    float largest[2] = { 0.0f, 0.0f };
+    float factors[2];
+
+#pragma unroll UNROLL
+    for (int k = 0; k < STEPS; k++) {
+        uint32_t operand[4];
+
+        load_operand<Plane>(operand, k, params, queries);
+        operands.put(k, operand);
+        if constexpr (Plane::BYTES == 1) {
+            largest[0] = fmaxf(largest[0], largest_element(operand, 0, is_bf16));
+            largest[1] = fmaxf(largest[1], largest_element(operand, 1, is_bf16));
+        }
     }
-    return __uint_as_float(exponent << 23);
+    units[0] = units[1] = 1.0f;
+    if constexpr (Plane::BYTES == 1) {
+#pragma unroll
+        for (int half = 0; half < 2; half++) {
+            const uint32_t exponent = row_exponent(largest[half]);
+
+            factors[half] = __uint_as_float((254 - exponent) << 23);
+            units[half] = __uint_as_float(exponent << 23) * Plane::unit();
+        }
+#pragma unroll UNROLL
+        for (int k = 0; k < STEPS; k++) {
+            uint32_t operand[4];
+
+            operands.take(k, operand);
+            sort_operand(operand, factors, is_bf16);
+            operands.put(k, operand);
+        }
+    }
 }
 
 /* Writes four neighbouring elements of a row of out. */

@@ -149,14 +149,11 @@ template <class Plane, int ROW_BYTES> __device__ inline uint32_t value_place(uin
 template <int STEPS, bool IS_SHARED> struct query_operands {
     uint32_t words[STEPS][4];
 
-    __device__ inline void keep(const uint32_t (&queries)[STEPS][4])
+    __device__ inline void put(int k, const uint32_t (&operand)[4])
     {
 #pragma unroll
-        for (int k = 0; k < STEPS; k++) {
-#pragma unroll
-            for (int i = 0; i < 4; i++) {
-                words[k][i] = queries[k][i];
-            }
+        for (int i = 0; i < 4; i++) {
+            words[k][i] = operand[i];
         }
     }
 
@@ -172,12 +169,9 @@ template <int STEPS, bool IS_SHARED> struct query_operands {
 template <int STEPS> struct query_operands<STEPS, true> {
     uint4 *words; /* of step k at words[k · 32] */
 
-    __device__ inline void keep(const uint32_t (&queries)[STEPS][4])
+    __device__ inline void put(int k, const uint32_t (&operand)[4])
     {
-#pragma unroll
-        for (int k = 0; k < STEPS; k++) {
-            words[32 * k] = make_uint4(queries[k][0], queries[k][1], queries[k][2], queries[k][3]);
-        }
+        words[32 * k] = make_uint4(operand[0], operand[1], operand[2], operand[3]);
     }
 
     __device__ inline void take(int k, uint32_t (&operand)[4]) const

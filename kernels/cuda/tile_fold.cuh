@@ -140,30 +140,23 @@ __device__ inline void begin_rows(warp_rows<Pair, HAS_SHARED_QUERIES> &rows,
                                   const kvspan_attend_unit &unit, uint32_t kv_head,
                                   uint32_t first_row, unsigned char *query_memory)
 {
-    using Plane = typename Pair::Plane;
-    uint32_t queries[Pair::KEY_DIM / 16][4];
+    query_row queries[2];
+    float units[2];
 
 #pragma unroll
     for (int half = 0; half < 2; half++) {
-        const query_row query =
+        queries[half] =
             find_query(params, unit, kv_head, first_row + threadIdx.x % 32 / 4 + 8 * half);
-        float factor = 1.0f;
-
-        rows.seen[half] = query.seen;
-        load_queries<Plane, Pair::KEY_DIM>(queries, params, query, half);
-        if constexpr (Pair::HAS_SCALES) {
-            factor =
-                normalise_queries<Pair::KEY_DIM>(queries, half, params.q.dtype == KVSPAN_BF16) *
-                Plane::unit();
-        }
-        rows.rule.unit[half] = params.scale * factor * log2e();
+        rows.seen[half] = queries[half].seen;
     }
     if constexpr (HAS_SHARED_QUERIES) {
         rows.queries.words =
             (uint4 *)(query_memory + threadIdx.x / 32 * shared_query_bytes<Pair>()) +
             threadIdx.x % 32;
     }
-    rows.queries.keep(queries);
+    load_queries<typename Pair::Plane>(rows.queries, params, queries, units);
+    rows.rule.unit[0] = params.scale * units[0] * log2e();
+    rows.rule.unit[1] = params.scale * units[1] * log2e();
 }
 
 template <class Pair, bool HAS_SHARED_QUERIES>
