@@ -29,7 +29,8 @@ kvspan_status kvspan_device_open(const char *name, uint32_t index, kvspan_device
         return kvspan_fail(error, KVSPAN_ERR_ARGUMENT, "device_out is NULL");
     }
     if (name && strcmp(name, "cuda") == 0) {
-        return kvspan_fail(error, KVSPAN_ERR_UNSUPPORTED, "device \"cuda\" is opened by kvspan_device_open_cuda()");
+        return kvspan_fail(error, KVSPAN_ERR_UNSUPPORTED,
+                           "device \"cuda\" is opened by kvspan_device_open_cuda()");
     }
     if (name && !is_reference && !is_cpu) {
         return kvspan_fail(error, KVSPAN_ERR_ARGUMENT,
