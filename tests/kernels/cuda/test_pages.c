@@ -322,7 +322,7 @@ START_TEST(conversions_are_those_of_the_reference)
         const uint32_t has_scales =
             kvspan_dtype_bytes(plane_dtype) == 1 && (plane_dtype == KVSPAN_I8 || i % 2);
         const uint64_t token_bytes = (uint64_t)dim * kvspan_dtype_bytes(plane_dtype);
-        const uint64_t head_bytes = PAGE_TOKENS * (token_bytes + 4 * has_scales);
+        const uint64_t head_bytes = PAGE_TOKENS * (token_bytes + (uint64_t)4 * has_scales);
         twin arena = twin_create((uint64_t)PAGES * HEADS * head_bytes, &source);
         twin tokens =
             twin_create((uint64_t)TOKENS * HEADS * dim * kvspan_dtype_bytes(tensor), &source);
