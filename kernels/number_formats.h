@@ -51,8 +51,8 @@ KVSPAN_DEVICE_CODE static inline uint16_t kvspan_bf16_from_f32(float value)
 /* The code of an f32's magnitude (no sign, no NaN) in a float of fewer bits, as if its exponent had
  * no upper end: a caller caps it. Rounding up carries from subnormal to normal and from one
  * exponent to the next by itself. */
-KVSPAN_DEVICE_CODE static inline uint32_t kvspan_narrow_magnitude(uint32_t magnitude, uint32_t mantissa_bits,
-                                               uint32_t bias)
+KVSPAN_DEVICE_CODE static inline uint32_t
+kvspan_narrow_magnitude(uint32_t magnitude, uint32_t mantissa_bits, uint32_t bias)
 {
     const uint32_t exponent = magnitude >> 23;
     const uint32_t lowest = 128 - bias; /* the f32 exponent of the smallest normal number */
@@ -71,7 +71,8 @@ KVSPAN_DEVICE_CODE static inline uint32_t kvspan_narrow_magnitude(uint32_t magni
 }
 
 /* Exact; `code` without its sign, neither infinity nor NaN. */
-KVSPAN_DEVICE_CODE static inline float kvspan_widen_magnitude(uint32_t code, uint32_t mantissa_bits, uint32_t bias)
+KVSPAN_DEVICE_CODE static inline float kvspan_widen_magnitude(uint32_t code, uint32_t mantissa_bits,
+                                                              uint32_t bias)
 {
     const uint32_t exponent = code >> mantissa_bits;
     const uint32_t mantissa = code & ((1u << mantissa_bits) - 1);

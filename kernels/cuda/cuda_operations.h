@@ -28,7 +28,7 @@ uint64_t kvspan_cuda_attend_scratch_bytes(const kvspan_plan_limits *limits);
 
 /* Lists of pages and pairs travel as arguments of the launch: they are the caller's again when the
  * call returns. Pairs that need an order (a source that is an earlier target) get it: a launch each
- * time. */
+ * time. Pages to fill or to scatter to are different. */
 kvspan_status kvspan_cuda_copy_pages(kvspan_device *device, const kvspan_copy_pages_args *args,
                                      kvspan_stream stream, kvspan_error *error);
 kvspan_status kvspan_cuda_fill_pages(kvspan_device *device, const kvspan_fill_pages_args *args,

@@ -59,7 +59,7 @@ cmake --build "$scratch/consumer" >"$scratch/log" || {
 
 PKG_CONFIG_PATH=$(dirname "$(find "$prefix" -name kvspan.pc)")
 export PKG_CONFIG_PATH
-LD_LIBRARY_PATH=$(pkg-config --variable=libdir kvspan)
+library_path=$(pkg-config --variable=libdir kvspan)
 # shellcheck disable=SC2046 # lists of options
 {
     "$cc" -std=c11 "$consumer/consumer.c" -o "$scratch/by_pkgconfig_c" \
@@ -69,14 +69,15 @@ LD_LIBRARY_PATH=$(pkg-config --variable=libdir kvspan)
 }
 [ "$(pkg-config --modversion kvspan)" = "$(sed -n 's/.*VERSION_TEXT *"\([^"]*\)".*/\1/p' \
     "$source/include/kvspan/export.h")" ] || fail "the version of kvspan.pc is not the header's"
-LD_LIBRARY_PATH=$LD_LIBRARY_PATH "$scratch/by_pkgconfig_c"
-LD_LIBRARY_PATH=$LD_LIBRARY_PATH "$scratch/by_pkgconfig_cpp"
+LD_LIBRARY_PATH=$library_path "$scratch/by_pkgconfig_c"
+LD_LIBRARY_PATH=$library_path "$scratch/by_pkgconfig_cpp"
 
 if [ -n "$mpiexec" ]; then
     on_two_ranks "$scratch/consumer/consumer_mpi"
     # shellcheck disable=SC2046 # lists of options
     "$cc" -std=c11 "$consumer/consumer_mpi.c" -o "$scratch/by_pkgconfig_mpi" \
         $(pkg-config --cflags --libs kvspan_mpi)
+    LD_LIBRARY_PATH=$library_path
     export LD_LIBRARY_PATH
     on_two_ranks "$scratch/by_pkgconfig_mpi"
     unset LD_LIBRARY_PATH
@@ -96,7 +97,7 @@ if [ "$has_cuda" = ON ]; then
     # shellcheck disable=SC2046 # lists of options
     "$cc" -std=c11 "$consumer/consumer_cuda.c" -o "$scratch/by_pkgconfig_cuda" \
         $(pkg-config --cflags --libs kvspan_cuda)
-    LD_LIBRARY_PATH=$LD_LIBRARY_PATH "$scratch/by_pkgconfig_cuda"
+    LD_LIBRARY_PATH=$library_path "$scratch/by_pkgconfig_cuda"
     # A library path goes before what was built in, so that a stand-in can be used.
     mkdir "$scratch/standin"
     printf 'int planted;\n' | "$cc" -shared -fPIC -x c - -Wl,-soname,libcudart.so.13 \

@@ -131,7 +131,7 @@ void column_place_heads(const kvspan_place_heads_args *args)
 {
     mirror shadow = mirror_begin(column_device_open());
     kvspan_place_heads_args seen = *args;
-    const uint64_t row_bytes = args->out.dim * kvspan_dtype_bytes(args->out.dtype);
+    const uint64_t row_bytes = (uint64_t)args->out.dim * kvspan_dtype_bytes(args->out.dtype);
     uint64_t bytes = 0;
 
     for (uint32_t i = 0; i < args->block_count; i++) {

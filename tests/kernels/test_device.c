@@ -55,7 +55,8 @@ START_TEST(what_cannot_be_opened_is_named)
     } cases[] = {
         { "cpu", 1, KVSPAN_ERR_ARGUMENT, "device \"cpu\" has index 0 only, not 1" },
         { NULL, 2, KVSPAN_ERR_ARGUMENT, "device NULL has index 0 only, not 2" },
-        { "cuda", 3, KVSPAN_ERR_UNSUPPORTED, "device \"cuda\" is opened by kvspan_device_open_cuda()" },
+        { "cuda", 3, KVSPAN_ERR_UNSUPPORTED,
+          "device \"cuda\" is opened by kvspan_device_open_cuda()" },
         { "tpu", 0, KVSPAN_ERR_ARGUMENT,
           "device \"tpu\" is none of \"reference\", \"cpu\", \"cuda\"" },
         { "", 0, KVSPAN_ERR_ARGUMENT, "device \"\" is none of \"reference\", \"cpu\", \"cuda\"" },

@@ -10,7 +10,8 @@
 
 enum {
     SKIPPED = 77, /* exit code of a test that this machine cannot run */
-    WORDS = 1000
+    WORDS = 1000,
+    WORDS_BYTES = 4 * WORDS
 };
 
 static void expect(kvspan_status status, const kvspan_error *error)
@@ -52,6 +53,15 @@ static void copy(kvspan_device *device, void *target, const void *source, uint64
 
     expect(device->ops->copy(device, target, source, bytes, stream, &error), &error);
     mirror_wait(device, stream);
+}
+
+static void check_zeros(const unsigned char *host, uint64_t bytes)
+{
+    for (uint64_t byte = 0; byte < bytes; byte++) {
+        if (host[byte] != 0) { /* every ck_assert is a system call */
+            ck_abort_msg("byte %llu is %u", (unsigned long long)byte, host[byte]);
+        }
+    }
 }
 
 /* Runs first, and skips them all where there is no GPU. */
@@ -103,11 +113,7 @@ START_TEST(memory_is_zeroed_and_aligned)
             ck_assert_uint_eq((uintptr_t)held[i] % cases[_i].alignment, 0);
             memset(host, 1, cases[_i].bytes);
             copy(device, host, held[i], cases[_i].bytes, NULL);
-            for (uint64_t byte = 0; byte < cases[_i].bytes; byte++) {
-                if (host[byte] != 0) { /* every ck_assert is a system call */
-                    ck_abort_msg("byte %llu is %u", (unsigned long long)byte, host[byte]);
-                }
-            }
+            check_zeros(host, cases[_i].bytes);
             memset(host, i + 1, cases[_i].bytes);
             copy(device, held[i], host, cases[_i].bytes, NULL);
         }
@@ -191,25 +197,25 @@ START_TEST(a_stream_keeps_its_order)
 {
     kvspan_device *const device = open_cuda();
     kvspan_error error = { .status = KVSPAN_OK };
-    uint32_t *const source = take(device, WORDS * sizeof(*source), true);
-    uint32_t *const target = take(device, WORDS * sizeof(*target), true);
-    void *const first = take(device, WORDS * sizeof(*source), false);
-    void *const second = take(device, WORDS * sizeof(*source), false);
+    uint32_t *const source = take(device, WORDS_BYTES, true);
+    uint32_t *const target = take(device, WORDS_BYTES, true);
+    void *const first = take(device, WORDS_BYTES, false);
+    void *const second = take(device, WORDS_BYTES, false);
     kvspan_stream stream = NULL;
 
     for (uint32_t i = 0; i < WORDS; i++) {
         source[i] = i * 2654435761u;
     }
     expect(device->ops->create_stream(device, &stream, &error), &error);
-    expect(device->ops->copy(device, first, source, WORDS * 4, stream, &error), &error);
-    expect(device->ops->copy(device, second, first, WORDS * 4, stream, &error), &error);
-    copy(device, target, second, WORDS * 4, stream);
-    ck_assert_int_eq(memcmp(target, source, WORDS * 4), 0);
+    expect(device->ops->copy(device, first, source, WORDS_BYTES, stream, &error), &error);
+    expect(device->ops->copy(device, second, first, WORDS_BYTES, stream, &error), &error);
+    copy(device, target, second, WORDS_BYTES, stream);
+    ck_assert_int_eq(memcmp(target, source, WORDS_BYTES), 0);
     device->ops->destroy_stream(device, stream);
-    device->ops->release_pinned(device, source, WORDS * 4);
-    device->ops->release_pinned(device, target, WORDS * 4);
-    device->ops->release(device, first, WORDS * 4);
-    device->ops->release(device, second, WORDS * 4);
+    device->ops->release_pinned(device, source, WORDS_BYTES);
+    device->ops->release_pinned(device, target, WORDS_BYTES);
+    device->ops->release(device, first, WORDS_BYTES);
+    device->ops->release(device, second, WORDS_BYTES);
     kvspan_device_close(device);
 }
 END_TEST
@@ -219,9 +225,9 @@ START_TEST(events_order_streams)
 {
     kvspan_device *const device = open_cuda();
     kvspan_error error = { .status = KVSPAN_OK };
-    uint32_t *const source = take(device, WORDS * sizeof(*source), true);
-    uint32_t *const target = take(device, WORDS * sizeof(*target), true);
-    void *const between = take(device, WORDS * sizeof(*source), false);
+    uint32_t *const source = take(device, WORDS_BYTES, true);
+    uint32_t *const target = take(device, WORDS_BYTES, true);
+    void *const between = take(device, WORDS_BYTES, false);
     kvspan_stream streams[2] = { NULL, NULL };
     kvspan_event *events[2] = { NULL, NULL };
     int is_done = 0;
@@ -238,23 +244,23 @@ START_TEST(events_order_streams)
             source[i] = i + round;
         }
         expect(device->ops->await_event(device, streams[0], events[1], &error), &error);
-        expect(device->ops->copy(device, between, source, WORDS * 4, streams[0], &error), &error);
+        expect(device->ops->copy(device, between, source, WORDS_BYTES, streams[0], &error), &error);
         expect(device->ops->record_event(device, events[0], streams[0], &error), &error);
         expect(device->ops->await_event(device, streams[1], events[0], &error), &error);
-        expect(device->ops->copy(device, target, between, WORDS * 4, streams[1], &error), &error);
+        expect(device->ops->copy(device, target, between, WORDS_BYTES, streams[1], &error), &error);
         expect(device->ops->record_event(device, events[1], streams[1], &error), &error);
         do {
             expect(device->ops->query_event(device, events[1], &is_done, &error), &error);
         } while (!is_done);
-        ck_assert_int_eq(memcmp(target, source, WORDS * 4), 0);
+        ck_assert_int_eq(memcmp(target, source, WORDS_BYTES), 0);
     }
     for (int i = 0; i < 2; i++) {
         device->ops->destroy_event(device, events[i]);
         device->ops->destroy_stream(device, streams[i]);
     }
-    device->ops->release_pinned(device, source, WORDS * 4);
-    device->ops->release_pinned(device, target, WORDS * 4);
-    device->ops->release(device, between, WORDS * 4);
+    device->ops->release_pinned(device, source, WORDS_BYTES);
+    device->ops->release_pinned(device, target, WORDS_BYTES);
+    device->ops->release(device, between, WORDS_BYTES);
     kvspan_device_close(device);
 }
 END_TEST

@@ -87,9 +87,10 @@ START_TEST(copies_are_those_of_the_reference)
         args.pair_count = random_below(&source, 9);
         for (uint32_t i = 0; i < args.pair_count; i++) {
             /* Chains and repeated targets: the order counts. */
-            pairs[2 * i] = random_below(&source, page_count_of(form));
-            pairs[2 * i + 1] = (pairs[2 * i] + 1 + random_below(&source, page_count_of(form) - 1)) %
-                               page_count_of(form);
+            pairs[(size_t)2 * i] = random_below(&source, page_count_of(form));
+            pairs[(size_t)2 * i + 1] =
+                (pairs[(size_t)2 * i] + 1 + random_below(&source, page_count_of(form) - 1)) %
+                page_count_of(form);
         }
         args.data = arena.ours + form->shift;
         COLUMN_RUN(copy_pages, &args);
@@ -105,6 +106,7 @@ START_TEST(fills_are_those_of_the_reference)
 {
     const layout *const form = &layouts[_i];
     random_source source = random_start("fill pages", 1);
+    const uint32_t first = random_below(&source, page_count_of(form));
     twin arena = twin_create(arena_bytes_of(form), &source);
     uint32_t pages[4];
     kvspan_fill_pages_args args = { .page_stride = form->page_stride,
@@ -116,7 +118,7 @@ START_TEST(fills_are_those_of_the_reference)
                                     .value = 0x9c };
 
     for (int i = 0; i < 4; i++) {
-        pages[i] = random_below(&source, page_count_of(form));
+        pages[i] = (first + 3 * (uint32_t)i) % page_count_of(form); /* none of them twice */
     }
     args.data = arena.ours + form->shift;
     COLUMN_RUN(fill_pages, &args);
@@ -187,8 +189,8 @@ START_TEST(long_lists_are_done_to_their_end)
 
     for (uint32_t i = 0; i < MOST_PAGES; i++) {
         pages[i] = 2 * i;
-        pairs[2 * i] = 2 * i;
-        pairs[2 * i + 1] = 2 * i + 1;
+        pairs[(size_t)2 * i] = 2 * i;
+        pairs[(size_t)2 * i + 1] = 2 * i + 1;
     }
     COLUMN_RUN(fill_pages, &fills);
     COLUMN_RUN(copy_pages, &copies);
@@ -219,13 +221,13 @@ START_TEST(planes_go_to_rows_and_come_back)
         kvspan_dtype dtype;
         uint32_t dim, page_tokens;
     } cases[] = { { KVSPAN_BF16, 64, 16 }, { KVSPAN_I8, 32, 16 }, { KVSPAN_I8, 13, 3 } };
-    const uint64_t token_bytes = cases[_i].dim * kvspan_dtype_bytes(cases[_i].dtype);
+    const uint64_t token_bytes = (uint64_t)cases[_i].dim * kvspan_dtype_bytes(cases[_i].dtype);
     const uint64_t scale_bytes = cases[_i].dtype == KVSPAN_I8 ? 4 : 0;
     const uint64_t head_bytes = cases[_i].page_tokens * (token_bytes + scale_bytes);
     const uint64_t page_stride = HEADS * head_bytes + 32;
     random_source source = random_start("transcode", 1);
     twin arena = twin_create(PAGES * page_stride, &source);
-    twin rows = twin_create(LISTED * HEADS * head_bytes, &source);
+    twin rows = twin_create((uint64_t)LISTED * HEADS * head_bytes, &source);
     const uint32_t from[LISTED] = { 7, 0, 8, 3 };
     const uint32_t to[LISTED] = { 1, 2, 5, 4 };
     kvspan_transcode_pages_args args = {
@@ -267,7 +269,7 @@ START_TEST(the_last_patch_of_a_cell_wins)
         PATCHES = 3000
     };
     random_source source = random_start("patch table", 1);
-    twin table = twin_create(SLOTS * COLUMNS * sizeof(uint32_t), &source);
+    twin table = twin_create((uint64_t)SLOTS * COLUMNS * sizeof(uint32_t), &source);
     kvspan_table_patch *const patches = malloc(PATCHES * sizeof(*patches));
     kvspan_patch_table_args args = { .table = (uint32_t *)table.ours,
                                      .stride = COLUMNS,
@@ -319,9 +321,9 @@ START_TEST(conversions_are_those_of_the_reference)
         const kvspan_dtype tensor = tensors[i % 3];
         const uint32_t has_scales =
             kvspan_dtype_bytes(plane_dtype) == 1 && (plane_dtype == KVSPAN_I8 || i % 2);
-        const uint64_t token_bytes = dim * kvspan_dtype_bytes(plane_dtype);
-        const uint64_t head_bytes = PAGE_TOKENS * (token_bytes + 4 * has_scales);
-        twin arena = twin_create(PAGES * HEADS * head_bytes, &source);
+        const uint64_t token_bytes = (uint64_t)dim * kvspan_dtype_bytes(plane_dtype);
+        const uint64_t head_bytes = PAGE_TOKENS * (token_bytes + (uint64_t)4 * has_scales);
+        twin arena = twin_create((uint64_t)PAGES * HEADS * head_bytes, &source);
         twin tokens =
             twin_create((uint64_t)TOKENS * HEADS * dim * kvspan_dtype_bytes(tensor), &source);
         kvspan_append_tokens_args args = {
