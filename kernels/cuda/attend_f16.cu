@@ -3,10 +3,8 @@
 using namespace kvspan;
 
 extern "C" const kvspan_attend_instance kvspan_attend_f16[KVSPAN_ATTEND_DIMS] = {
-#ifndef ONLY_128
     make_instance<f16_plane, 64, 64>(),
+    make_instance<f16_plane, 128, 128>(),
     make_instance<f16_plane, 256, 256>(),
     make_instance<f16_plane, 192, 128>(),
-#endif
-    make_instance<f16_plane, 128, 128>(),
 };

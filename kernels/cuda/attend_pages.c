@@ -157,7 +157,8 @@ static kvspan_status run_kernel(kvspan_device *device, const kvspan_attend_kerne
 {
     const kvspan_cuda_launch launch = { .kernel = kernel->function,
                                         .name = kernel->name,
-                                        .block_count = unit_count * params->kv_heads.value,
+                                        .block_count =
+                                            (uint64_t)unit_count * params->kv_heads.value,
                                         .thread_count = kernel->thread_count,
                                         .shared_bytes = kernel->shared_bytes };
 

@@ -84,7 +84,7 @@ enum {
     KVSPAN_ATTEND_DIMS = 4
 };
 
-/* Of dims (64, 64), (128, 128), (256, 256) and (192, 128). */
+/* Of dims (64, 64), (128, 128), (192, 128) and, of 16 bits, (256, 256). */
 extern const kvspan_attend_instance kvspan_attend_bf16[KVSPAN_ATTEND_DIMS];
 extern const kvspan_attend_instance kvspan_attend_f16[KVSPAN_ATTEND_DIMS];
 extern const kvspan_attend_instance kvspan_attend_int8[KVSPAN_ATTEND_DIMS];

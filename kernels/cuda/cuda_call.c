@@ -7,7 +7,8 @@
 enum {
     WAIT_SECONDS = 60,
     LONGEST_NAP_NS = 100000,
-    MOST_BLOCKS = 2147483647
+    MOST_BLOCKS = 2147483647,
+    FREE_SHARED_BYTES = 48 * 1024 /* that a kernel may have without asking */
 };
 
 kvspan_status kvspan_cuda_fail(kvspan_error *error, kvspan_status status, cudaError_t code,
@@ -57,6 +58,13 @@ kvspan_status kvspan_cuda_launch_run(kvspan_device *device, const kvspan_cuda_la
     status = kvspan_cuda_select(device, error);
     if (status != KVSPAN_OK) {
         return status;
+    }
+    if (launch->shared_bytes > FREE_SHARED_BYTES) {
+        code = cudaFuncSetAttribute(launch->kernel, cudaFuncAttributeMaxDynamicSharedMemorySize,
+                                    (int)launch->shared_bytes);
+        if (code != cudaSuccess) {
+            return kvspan_cuda_fail(error, KVSPAN_ERR_CUDA, code, "cudaFuncSetAttribute");
+        }
     }
     memcpy(arguments, &argument, sizeof(argument)); /* read only, though the type does not say so */
     code = cudaLaunchKernel(launch->kernel, (dim3){ (unsigned)launch->block_count, 1, 1 }, threads,

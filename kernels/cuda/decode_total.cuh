@@ -29,7 +29,7 @@ template <class PAIR> struct decode_shape {
         TOTAL_OFFSET =
             RING_BYTES > OUTPUT_BYTES + 128 * WARPS ? RING_BYTES : OUTPUT_BYTES + 128 * WARPS,
         QUERY_OFFSET = TOTAL_OFFSET + 16 * PAIR::VALUE_DIM * 4,
-        HAS_SHARED_QUERIES = PAIR::KEY_DIM > 192 && PAIR::HAS_SCALES,
+        HAS_SHARED_QUERIES = PAIR::KEY_DIM > 192,
         SHARED_BYTES = QUERY_OFFSET + (HAS_SHARED_QUERIES ? WARPS * shared_query_bytes<PAIR>() : 0),
         ROW_THREADS = THREADS / 16
     };

@@ -3,8 +3,9 @@
  * products with them.
  *
  * A row is cut into chunks of 16 bytes; chunk c of row r lies at place c ^ (r % 8) of its row, so
- * that the eight rows of a matrix lie in different banks. Rows of 64 bytes, of which two share
- * the banks' 128 bytes, take c ^ (r / 2 % 4). A tile begins at a multiple of 128 bytes.
+ * that the eight rows of a matrix lie in different banks. Rows of 64 or 192 bytes, of
+ * which two begin in different halves of the banks' 128 bytes, take c ^ (r / 2 % 4). A tile begins
+ * at a multiple of 128 bytes.
  *
  * Elements of 16 bits are multiplied as ldmatrix gives them. Of 8 bits, a thread gets four bytes
  * where it would get two elements. Keys: row quad, dims 4·pair … + 3 of a chunk. As the order of
@@ -91,13 +92,14 @@ template <class Plane> __device__ inline uint32_t pack(float first, float second
 /* The bits of `row` that its chunks are exchanged by. */
 template <int ROW_BYTES> __device__ inline uint32_t chunk_exchange(uint32_t row)
 {
-    return ROW_BYTES == 64 ? row / 2 % 4 : row % 8;
+    return ROW_BYTES % 128 != 0 ? row / 2 % 4 : row % 8;
 }
 
-/* From the place of a chunk number below 8, already exchanged, to the place of chunk + `chunks`. */
-__device__ inline uint32_t skip_chunks(uint32_t place, uint32_t chunks)
+/* From the place of one of a row's first chunks, exchanged, to that of chunk + `chunks`. */
+template <int ROW_BYTES> __device__ inline uint32_t skip_chunks(uint32_t place, uint32_t chunks)
 {
-    return (place ^ (chunks % 8 * 16)) + chunks / 8 * 128;
+    return ROW_BYTES % 128 != 0 ? (place ^ (chunks % 4 * 16)) + chunks / 4 * 64
+                                : (place ^ (chunks % 8 * 16)) + chunks / 8 * 128;
 }
 
 /* Where a thread copies: four neighbouring threads take 64 bytes of a row, and those that write at
@@ -123,7 +125,8 @@ __device__ inline void copy_row(uint32_t place, uint32_t rows, const unsigned ch
 {
 #pragma unroll
     for (uint32_t i = 0; i < ROW_BYTES / 64; i++) {
-        copy_16_bytes(skip_chunks(place, 4 * i) + rows * ROW_BYTES, source + i * 64, is_there);
+        copy_16_bytes(skip_chunks<ROW_BYTES>(place, 4 * i) + rows * ROW_BYTES, source + i * 64,
+                      is_there);
     }
 }
 
@@ -207,8 +210,8 @@ __device__ inline void score_tile(float (&scores)[TOKENS / 8][4],
         for (int step = 0; step < TOKENS / STEP_TOKENS; step++) {
             uint32_t words[4];
 
-            load_matrices(words,
-                          skip_chunks(place, k * Plane::BYTES) + step * STEP_TOKENS * ROW_BYTES);
+            load_matrices(words, skip_chunks<ROW_BYTES>(place, k * Plane::BYTES) +
+                                     step * STEP_TOKENS * ROW_BYTES);
             if constexpr (Plane::BYTES == 2) {
                 multiply<Plane>(scores[2 * step], operand, words[0], words[1]);
                 multiply<Plane>(scores[2 * step + 1], operand, words[2], words[3]);
@@ -238,7 +241,7 @@ __device__ inline void weigh_tile(float (&outputs)[DIM / 8][4],
         for (int n = 0; n < DIM / 16; n++) {
             uint32_t words[4];
 
-            load_matrices_transposed(words, skip_chunks(place, n * Plane::BYTES) +
+            load_matrices_transposed(words, skip_chunks<ROW_BYTES>(place, n * Plane::BYTES) +
                                                 step * STEP_TOKENS * ROW_BYTES);
             if constexpr (Plane::BYTES == 2) {
                 multiply<Plane>(outputs[2 * n], weights[step], words[0], words[1]);
