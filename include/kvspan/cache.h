@@ -6,6 +6,10 @@
  * every rank of the group; per layer each rank appends its own heads and attends; kvspan_step_end()
  * closes the epoch. One thread per handle.
  *
+ * On devices of other memory than the host's every call of a step can also answer CUDA and NCCL,
+ * with the handle spent. Their tensors are the device's, and q, out and planes are used in the
+ * order of the stream; a step may go on on another stream than the one before.
+ *
  * "Handle spent" says that a failure has set the ranks apart: from then on every call of a step
  * answers that same status and text, and kvspan_cache_destroy() is all that is left to do.
  */

@@ -63,6 +63,9 @@ cp "$source"/include/kvspan/*.h "$scratch/include/kvspan"
 if ! finds mpi.h "$@"; then
     rm -f "$scratch/include/kvspan/mpi.h"
 fi
+if ! finds nccl.h "$@"; then
+    rm -f "$scratch/include/kvspan/nccl.h"
+fi
 has_cuda=0
 if finds cuda_runtime_api.h "$@"; then
     has_cuda=1
@@ -79,9 +82,17 @@ is_part() {
     return 1
 }
 
+# needs_cuda HEADER: it includes what only a CUDA toolkit has.
+needs_cuda() {
+    case $1 in
+    kernels/cuda/* | comm/nccl*) return 0 ;;
+    esac
+    return 1
+}
+
 for header in $(cd "$source" && find sharding kernels comm runtime launch -name '*.h'); do
     is_part "$header" && continue
-    if [ $has_cuda -eq 0 ] && [ "${header#kernels/cuda/}" != "$header" ]; then
+    if [ $has_cuda -eq 0 ] && needs_cuda "$header"; then
         continue
     fi
     alone c "$header" "$cc" -std=c11 -D_POSIX_C_SOURCE=200809L -I "$source/include" -I "$source" \

@@ -38,8 +38,8 @@ for header in "$source"/include/kvspan/*.h; do
     installed=$prefix/include/kvspan/${header##*/}
     if [ "${header##*/}" = mpi.h ] && [ -z "$mpiexec" ]; then
         [ ! -e "$installed" ] || fail "mpi.h was installed by a build without MPI"
-    elif [ "${header##*/}" = cuda.h ] && [ "$has_cuda" = OFF ]; then
-        [ ! -e "$installed" ] || fail "cuda.h was installed by a build without CUDA"
+    elif { [ "${header##*/}" = cuda.h ] || [ "${header##*/}" = nccl.h ]; } && [ "$has_cuda" = OFF ]; then
+        [ ! -e "$installed" ] || fail "${header##*/} was installed by a build without CUDA"
     else
         cmp "$header" "$installed"
     fi

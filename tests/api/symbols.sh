@@ -37,7 +37,7 @@ declared() {
 declared_in_core() {
     for path in "$1"/kvspan/*.h; do
         case ${path##*/} in
-        mpi.h | cuda.h) ;;
+        mpi.h | cuda.h | nccl.h) ;;
         *) declared "$1" "${path##*/}" ;;
         esac
     done | sort -u

@@ -141,7 +141,8 @@ START_TEST(the_json_says_what_was_counted)
         "\"output_digest\":\"0000000000000abc0000000000000001\",\"verify_rows\":32,"
         "\"verify_max_error\":0.125,\"verify_bound\":0.25,\"verify_worst\":\"request 1\","
         "\"compare_rows\":33,\"compare_max_difference\":0.375,\"compare_worst\":\"request 2\","
-        "\"mesh\":\"tp:4\",\"ranks\":4,\"device\":\"cpu\",\"device_isa\":\"avx2\",\"exchanges\":\"host\",\"version\":\"" KVSPAN_VERSION_TEXT "\"}\n");
+        "\"mesh\":\"tp:4\",\"ranks\":4,\"device\":\"cpu\",\"device_isa\":\"avx2\",\"exchanges\":\"host\",\"version\":\"" KVSPAN_VERSION_TEXT
+        "\"}\n");
     free(text);
 }
 END_TEST

@@ -32,6 +32,49 @@ static kvspan_status open_with_nccl(kvspan_comm *comm, kvspan_device **device_ou
     return status == KVSPAN_OK ? kvspan_comm_use_nccl(comm, NULL, NULL, error) : status;
 }
 
+/* A communicator of the caller's, of all ranks; made once, and still good at the end. */
+static ncclComm_t adopted;
+
+static kvspan_status settle(ncclComm_t handle, ncclResult_t result, kvspan_error *error)
+{
+    while (result == ncclInProgress) {
+        if (ncclCommGetAsyncError(handle, &result) != ncclSuccess) {
+            break;
+        }
+    }
+    return result == ncclSuccess ? KVSPAN_OK
+                                 : kvspan_fail(error, KVSPAN_ERR_NCCL, "the test's own");
+}
+
+static kvspan_status make_adopted(kvspan_comm *comm, kvspan_error *error)
+{
+    ncclUniqueId ids[8] = { { { 0 } } };
+    ncclUniqueId mine;
+    kvspan_status status;
+
+    if (ncclGetUniqueId(&mine) != ncclSuccess) {
+        return kvspan_fail(error, KVSPAN_ERR_NCCL, "no id");
+    }
+    status = kvspan_comm_all_gather(comm, &mine, sizeof(mine), ids, GATHER_MS, error);
+    return status == KVSPAN_OK
+               ? settle(adopted,
+                        ncclCommInitRank(&adopted, (int)kvspan_comm_rank_count(comm), ids[0],
+                                         (int)kvspan_comm_rank(comm)),
+                        error)
+               : status;
+}
+
+static kvspan_status open_with_adopted(kvspan_comm *comm, kvspan_device **device_out,
+                                       kvspan_error *error)
+{
+    kvspan_status status = open_gpu(comm, device_out, error);
+
+    if (status == KVSPAN_OK) {
+        status = make_adopted(comm, error);
+    }
+    return status == KVSPAN_OK ? kvspan_comm_use_nccl(comm, NULL, adopted, error) : status;
+}
+
 /* The GPUs that this process sees; 0: there is none. */
 static uint32_t count_gpus(void)
 {
@@ -119,6 +162,34 @@ START_TEST(rows_are_right_with_exchanges_by_nccl)
 }
 END_TEST
 
+START_TEST(rows_are_right_with_a_communicator_of_the_callers)
+{
+    mesh_open open = open_with_adopted;
+    ncclResult_t state = ncclInternalError;
+
+    ranks_run_mpi(run_rank, &open);
+    ck_assert_int_eq(ncclCommGetAsyncError(adopted, &state), ncclSuccess);
+    ck_assert_int_eq(state, ncclSuccess);
+    ck_assert_int_eq(ncclCommDestroy(adopted), ncclSuccess);
+}
+END_TEST
+
+static void call_wrongly(ranks_self *self)
+{
+    kvspan_error error = { .status = KVSPAN_OK };
+
+    ranks_check_status(self, kvspan_comm_use_nccl(NULL, NULL, NULL, &error), KVSPAN_ERR_ARGUMENT,
+                       &error);
+    ranks_check_status(self, kvspan_comm_use_nccl(self->comm, "tp", NULL, &error),
+                       KVSPAN_ERR_ARGUMENT, &error);
+}
+
+START_TEST(wrong_arguments_are_refused)
+{
+    ranks_run_mpi(call_wrongly, NULL);
+}
+END_TEST
+
 int main(int argc, char **argv)
 {
     Suite *suite = suite_create("runtime/cache_mesh_cuda");
@@ -131,6 +202,8 @@ int main(int argc, char **argv)
     tcase_set_timeout(mpi, 0);
     tcase_add_test(mpi, rows_are_right_with_exchanges_through_the_host);
     tcase_add_test(mpi, rows_are_right_with_exchanges_by_nccl);
+    tcase_add_test(mpi, rows_are_right_with_a_communicator_of_the_callers);
+    tcase_add_test(mpi, wrong_arguments_are_refused);
     suite_add_tcase(suite, mpi);
     return suite_run_mpi(suite, &argc, &argv);
 }

@@ -87,6 +87,7 @@ START_TEST(what_cannot_be_opened_is_named)
     kvspan_device *device = untouched;
     kvspan_error error = { 0 };
 
+    ck_assert_int_eq(kvspan_cuda_count(NULL, &error), KVSPAN_ERR_ARGUMENT);
     ck_assert_int_eq(kvspan_device_open_cuda(0, NULL, &error), KVSPAN_ERR_ARGUMENT);
     ck_assert_str_eq(error.message, "device_out is NULL");
     ck_assert_int_eq(kvspan_device_open_cuda(4096, &device, &error), KVSPAN_ERR_ARGUMENT);
