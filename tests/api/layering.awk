@@ -23,7 +23,7 @@ BEGIN {
     library["jansson.h"] = "^runtime/json\\.c$"
     library["xxhash.h"] = "^runtime/(digest|prefix_key)\\.c$"
     library["immintrin.h"] = "^kernels/cpu/.*$"
-    library["cpuid.h"] = "^kernels/cpu/cpu_device\\.c$"
+    library["cpuid.h"] = "^(kernels/cpu/(cpu_device|amx_permission)|launch/calibrate_x86)\\.c$"
     library["check.h"] = "^tests/.*$"
     library["argp.h"] = "^launch/.*$"
     library["immintrin.h"] = "^(kernels/cpu/.*|launch/calibrate_x86\\.c)$"
@@ -32,7 +32,7 @@ BEGIN {
     names = "assert complex ctype errno fenv float inttypes limits locale math setjmp signal" \
         " stdalign stdarg stdatomic stdbool stddef stdint stdio stdlib stdnoreturn string tgmath" \
         " threads time wchar wctype dirent fcntl poll pthread sched semaphore strings unistd" \
-        " sys/mman sys/resource sys/stat sys/time sys/types sys/wait"
+        " sys/mman sys/resource sys/stat sys/syscall sys/time sys/types sys/wait"
     count = split(names, list, " ")
     for (i = 1; i <= count; i++) {
         library[list[i] ".h"] = "."
