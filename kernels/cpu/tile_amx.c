@@ -12,7 +12,7 @@ enum {
 
 #define FETCH_HINT _MM_HINT_T1
 #include "kernels/cpu/matrix_body.h"
-#include "kernels/cpu/widen_avx512.h"
+#include "kernels/cpu/widen_body.h"
 
 #define WIDEN_TILE        widen_tile
 #define DIGIT_PASSES      &kvspan_digit_passes_amx

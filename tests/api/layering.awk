@@ -24,9 +24,9 @@ BEGIN {
     library["jansson.h"] = "^runtime/json\\.c$"
     library["xxhash.h"] = "^runtime/(digest|prefix_key)\\.c$"
     library["immintrin.h"] = "^kernels/cpu/.*$"
-    library["cpuid.h"] = "^kernels/cpu/cpu_device\\.c$"
     library["cuda_runtime_api.h"] = "^(kernels/cuda/.*|comm/nccl[^/]*\\.[ch]|tests/.*)$"
     library["nccl.h"] = "^(comm/nccl[^/]*\\.[ch]|tests/.*)$"
+    library["cpuid.h"] = "^(kernels/cpu/(cpu_device|amx_permission)|launch/calibrate_x86)\\.c$"
     library["check.h"] = "^tests/.*$"
     library["argp.h"] = "^launch/.*$"
     library["cuda_occupancy.h"] = "^tests/gates/test_occupancy_calculator\\.c$"
@@ -37,7 +37,7 @@ BEGIN {
     names = "assert complex ctype errno fenv float inttypes limits locale math setjmp signal" \
         " stdalign stdarg stdatomic stdbool stddef stdint stdio stdlib stdnoreturn string tgmath" \
         " threads time wchar wctype dirent fcntl fnmatch poll pthread sched semaphore strings" \
-        " unistd sys/mman sys/resource sys/stat sys/time sys/types sys/wait"
+        " unistd sys/mman sys/resource sys/stat sys/syscall sys/time sys/types sys/wait"
     count = split(names, list, " ")
     for (i = 1; i <= count; i++) {
         library[list[i] ".h"] = "."

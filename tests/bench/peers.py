@@ -177,7 +177,9 @@ class Vllm:
     def __init__(self, case, block_tokens=32):
         ops = load_vllm()
         self.ops, self.case = ops, case
-        self.isa = "vec" if block_tokens % 32 == 0 else "vec16"
+        self.isa = "vec16"
+        if block_tokens % 32 == 0:
+            self.isa = "amx" if torch.cpu._is_amx_tile_supported() else "vec"
         self.threads = torch.get_num_threads()
         blocks = [(n + block_tokens - 1) // block_tokens for n in case.lengths]
         first = starts(blocks)

@@ -3,8 +3,8 @@
  *
  * A part of the file of one instruction set, which has chosen FETCH_HINT before.
  */
-#ifndef KVSPAN_KERNELS_CPU_WIDEN_AVX512_H
-#define KVSPAN_KERNELS_CPU_WIDEN_AVX512_H
+#ifndef KVSPAN_KERNELS_CPU_WIDEN_BODY_H
+#define KVSPAN_KERNELS_CPU_WIDEN_BODY_H
 
 #include <immintrin.h>
 
