@@ -8,16 +8,18 @@ target_link_libraries(kvspan_cuda_static PRIVATE kvspan_nccl)
 # Where the stand-ins of libcudart and libnccl are built.
 set(KVSPAN_STANDIN_LIB ${CMAKE_BINARY_DIR}/tests/standin/lib)
 
-# What a GPU may do in any order (threads, asynchronous copies, streams), and which PTX is taken.
+# What a GPU may do in any order (threads, asynchronous copies, streams), which PTX is taken, and
+# which of the many alike cases of a suite: together the schedules try half of them.
 set(cuda_schedules sequential reversed random races)
 set(cuda_schedule_sequential KVSPAN_PTX_ORDER=sequential KVSPAN_PTX_COPIES=late
-    KVSPAN_STANDIN_STREAMS=eager KVSPAN_STANDIN_ARCH=80 KVSPAN_STANDIN_LEAKS=1)
+    KVSPAN_STANDIN_STREAMS=eager KVSPAN_STANDIN_ARCH=80 KVSPAN_STANDIN_LEAKS=1
+    KVSPAN_TEST_PART=0/8)
 set(cuda_schedule_reversed KVSPAN_PTX_ORDER=reversed KVSPAN_PTX_COPIES=early
-    KVSPAN_STANDIN_STREAMS=lazy KVSPAN_STANDIN_ARCH=90)
+    KVSPAN_STANDIN_STREAMS=lazy KVSPAN_STANDIN_ARCH=90 KVSPAN_TEST_PART=1/8)
 set(cuda_schedule_random KVSPAN_PTX_ORDER=random:1 KVSPAN_PTX_COPIES=random
-    KVSPAN_STANDIN_STREAMS=random:1 KVSPAN_STANDIN_ARCH=90)
+    KVSPAN_STANDIN_STREAMS=random:1 KVSPAN_STANDIN_ARCH=90 KVSPAN_TEST_PART=3/8)
 set(cuda_schedule_races KVSPAN_PTX_ORDER=random:2 KVSPAN_PTX_COPIES=early KVSPAN_PTX_RACES=1
-    KVSPAN_STANDIN_STREAMS=random:2 KVSPAN_STANDIN_ARCH=80)
+    KVSPAN_STANDIN_STREAMS=random:2 KVSPAN_STANDIN_ARCH=80 KVSPAN_TEST_PART=5/8)
 
 # kvspan_cuda_test(FOLDER NAME [SOURCES file …]): a suite on device "cuda": FOLDER.NAME.cuda.SCHEDULE
 # on the stand-ins, FOLDER.NAME.gpu on the machine's GPU.

@@ -1,5 +1,6 @@
 #include "column.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -38,12 +39,25 @@ static const kernel_column columns[] = {
     CPU_COLUMN("avx512_bf16", KVSPAN_ISA_AVX512_BF16, 3.0),
     { .name = "cuda",
       .device = "cuda",
+      .fast_dim = 64,
       .naive_factor = 3.0,
       .ulp_factor = 2.0,
       .lse_absolute = 2e-6,
       .lse_relative = 1e-5 },
     CPU_COLUMN("amx", KVSPAN_ISA_AMX, 3.0),
 };
+
+bool column_tries(uint32_t number)
+{
+    const char *const text = getenv("KVSPAN_TEST_PART");
+    uint32_t part = 0;
+    uint32_t parts = 1;
+
+    if (text && (sscanf(text, "%" SCNu32 "/%" SCNu32, &part, &parts) != 2 || part >= parts)) {
+        ck_abort_msg("KVSPAN_TEST_PART is \"%s\", not I/N with I below N", text);
+    }
+    return number % parts == part;
+}
 
 const kernel_column *column_under_test(void)
 {

@@ -17,6 +17,8 @@ typedef struct kernel_column {
     /* Neither chunks nor the tokens of a page change a bit. Page ids, slots, neighbours, layout and
      * local heads may in no column. */
     bool chunks_change_no_bit;
+    uint32_t
+        fast_dim; /* a dim of keys and values with kernels of its own; 0 = none in particular */
     /* A row is good if its error ≤ naive_factor · the naive evaluation's + ulp_factor · ulp. */
     double naive_factor;
     double ulp_factor;
@@ -28,6 +30,10 @@ typedef struct kernel_column {
 /* The one that the environment variable KVSPAN_TEST_COLUMN names; without it the reference. Fails
  * the test if there is none of that name. */
 const kernel_column *column_under_test(void);
+
+/* Of many alike cases, whether to try this one: all, but for KVSPAN_TEST_PART=I/N, which asks for
+ * the I-th of each N (where kernels are interpreted, and schedules share the cases). */
+bool column_tries(uint32_t number);
 
 /* Its device, closed with kvspan_device_close(). */
 kvspan_device *column_device_open(void);
