@@ -94,7 +94,7 @@ static void score(const kvspan_tile_block *block, uint32_t first_row, uint32_t r
                               (size_t)keys->first * KVSPAN_TILE_TOKENS;
 
         for (uint32_t i = 0; i < keys->count; i++) {
-            finish_tile(sums[row][0] + (size_t)i * LANES, SCORE_TILES * LANES,
+            finish_tile(sums[row][0] + (size_t)i * LANES, (size_t)SCORE_TILES * LANES,
                         work->query_digits[first_row + row].unit, scores + (size_t)i * LANES);
         }
     }

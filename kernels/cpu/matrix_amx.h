@@ -172,6 +172,7 @@ typedef struct matrix_keys {
     size_t sum_bytes;    /* from row to row */
 } matrix_keys;
 
+/* Instructions on tiles are macros that nest. NOLINTNEXTLINE(readability-function-size) */
 MATRIX_INLINED void matrix_score(const matrix_keys *keys, uint32_t first_row, uint32_t group_rows,
                                  matrix_kind kind, const int groups, const int tiles)
 {
@@ -260,6 +261,7 @@ typedef struct matrix_values {
     matrix_fetch_lines((values)->fetch, (values)->unit_lines)
 
 /* One group of rows, four lines or one. */
+/* Instructions on tiles are macros that nest. NOLINTNEXTLINE(readability-function-size) */
 MATRIX_INLINED void matrix_fold_one(const matrix_values *values, uint32_t first_row, uint32_t line,
                                     matrix_kind kind, const int lines)
 {
@@ -270,8 +272,8 @@ MATRIX_INLINED void matrix_fold_one(const matrix_values *values, uint32_t first_
     _tile_loadd(0, sums, values->sum_bytes);
     if (lines == 4) {
         _tile_loadd(1, sums + MATRIX_LINE_BYTES, values->sum_bytes);
-        _tile_loadd(2, sums + 2 * MATRIX_LINE_BYTES, values->sum_bytes);
-        _tile_loadd(3, sums + 3 * MATRIX_LINE_BYTES, values->sum_bytes);
+        _tile_loadd(2, sums + (size_t)2 * MATRIX_LINE_BYTES, values->sum_bytes);
+        _tile_loadd(3, sums + (size_t)3 * MATRIX_LINE_BYTES, values->sum_bytes);
     }
     for (uint32_t unit = 0; unit < values->unit_count; unit++) {
         _tile_loadd(4, rows + values->offsets[unit], values->row_bytes);
@@ -289,12 +291,13 @@ MATRIX_INLINED void matrix_fold_one(const matrix_values *values, uint32_t first_
     _tile_stored(0, sums, values->sum_bytes);
     if (lines == 4) {
         _tile_stored(1, sums + MATRIX_LINE_BYTES, values->sum_bytes);
-        _tile_stored(2, sums + 2 * MATRIX_LINE_BYTES, values->sum_bytes);
-        _tile_stored(3, sums + 3 * MATRIX_LINE_BYTES, values->sum_bytes);
+        _tile_stored(2, sums + (size_t)2 * MATRIX_LINE_BYTES, values->sum_bytes);
+        _tile_stored(3, sums + (size_t)3 * MATRIX_LINE_BYTES, values->sum_bytes);
     }
 }
 
 /* One group of rows or two, two lines or one. */
+/* Instructions on tiles are macros that nest. NOLINTNEXTLINE(readability-function-size) */
 MATRIX_INLINED void matrix_fold_two(const matrix_values *values, uint32_t first_row,
                                     uint32_t group_rows, uint32_t line, matrix_kind kind,
                                     const int groups, const int lines)

@@ -20,7 +20,7 @@ static uint32_t choose_tiles(uint32_t head_rows)
 /* What is to be fetched: tiles that are not in a copy. */
 static matrix_fetch fetch_of(const struct ready_tiles *ready, uint32_t tiles, uint32_t dim)
 {
-    matrix_fetch fetch = { .tile_bytes = dim * KVSPAN_TILE_TOKENS * sizeof(number) };
+    matrix_fetch fetch = { .tile_bytes = (size_t)dim * KVSPAN_TILE_TOKENS * sizeof(number) };
 
     for (uint32_t i = 0; i < tiles; i++) {
         if (ready->next[i] != ready->tiles[i]) {
@@ -84,7 +84,7 @@ static int is_whole_value(const kvspan_tile_block *block, const kvspan_tile_chun
 static const unsigned char *fill_unit(const kvspan_tile_block *block, const unsigned char *tiles,
                                       uint32_t count, unsigned char *unit)
 {
-    const size_t tile_bytes = KVSPAN_TILE_TOKENS * block->value_dim * sizeof(number);
+    const size_t tile_bytes = (size_t)KVSPAN_TILE_TOKENS * block->value_dim * sizeof(number);
 
     memcpy(unit, tiles, count * tile_bytes);
     memset(unit + count * tile_bytes, 0, (value_unit_tiles(block) - count) * tile_bytes);

@@ -35,7 +35,7 @@ static uint64_t aligned(uint64_t bytes)
 /* O and LSE of the widest block have room in every block. */
 void kvspan_attend_lay_out_blocks(kvspan_attend_call *call)
 {
-    const uint64_t vector_bytes = call->value_dim * kvspan_dtype_bytes(call->out->dtype);
+    const uint64_t vector_bytes = (uint64_t)call->value_dim * kvspan_dtype_bytes(call->out->dtype);
     uint64_t offset = 0;
 
     for (uint32_t pass = 0; call->placement.gathers && pass < call->passes.count; pass++) {
@@ -62,7 +62,7 @@ static uint64_t block_bytes(const kvspan_attend_call *call, const kvspan_block_l
                             const kvspan_head_block *place)
 {
     const uint64_t vectors = place->token_count * place->head_count;
-    const uint64_t vector_bytes = call->value_dim * kvspan_dtype_bytes(call->out->dtype);
+    const uint64_t vector_bytes = (uint64_t)call->value_dim * kvspan_dtype_bytes(call->out->dtype);
 
     if (vectors == 0) {
         return 0;
