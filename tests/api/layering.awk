@@ -25,7 +25,6 @@ BEGIN {
     library["xxhash.h"] = "^runtime/(digest|prefix_key)\\.c$"
     library["immintrin.h"] = "^kernels/cpu/.*$"
     library["cuda_runtime_api.h"] = "^(kernels/cuda/.*|comm/nccl[^/]*\\.[ch]|tests/.*)$"
-    library["nccl.h"] = "^(comm/nccl[^/]*\\.[ch]|tests/.*)$"
     library["cpuid.h"] = "^(kernels/cpu/(cpu_device|amx_permission)|launch/calibrate_x86)\\.c$"
     library["check.h"] = "^tests/.*$"
     library["dlfcn.h"] = "^tests/standin/.*$"

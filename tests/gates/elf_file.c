@@ -110,7 +110,7 @@ static bool read_symbols(elf_file *file, gate_error *error)
 bool elf_file_open(elf_file *file, const uint8_t *bytes, size_t byte_count, gate_error *error)
 {
     const byte_span whole = { bytes, byte_count };
-    Elf64_Ehdr header;
+    Elf64_Ehdr header = { 0 };
 
     *file = (elf_file){ 0 };
     if (!read_header(whole, &header, error)) {
@@ -141,7 +141,9 @@ void elf_file_close(elf_file *file)
 const elf_section *elf_file_section(const elf_file *file, const char *name)
 {
     for (uint32_t index = 0; index < file->section_count; index++) {
-        if (strcmp(file->sections[index].name, name) == 0) {
+        const char *const own = file->sections[index].name;
+
+        if (own != NULL && strcmp(own, name) == 0) {
             return &file->sections[index];
         }
     }

@@ -125,7 +125,7 @@ bool fat_binary_read_file(const char *path, kernel_list *list, gate_error *error
     size_t byte_count;
     uint8_t *bytes = read_whole(file, &byte_count);
     const bool is_broken = ferror(file) != 0;
-    fclose(file);
+    (void)fclose(file);
     if (bytes == NULL || is_broken) {
         free(bytes);
         return gate_fail(error, "%s: cannot be read", path);

@@ -8,7 +8,7 @@ bool gate_fail(gate_error *error, const char *format, ...)
     va_list arguments;
 
     va_start(arguments, format);
-    vsnprintf(error->text, sizeof(error->text), format, arguments);
+    (void)vsnprintf(error->text, sizeof(error->text), format, arguments);
     va_end(arguments);
     return false;
 }

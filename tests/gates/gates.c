@@ -22,7 +22,7 @@ typedef struct gate_options {
 
 static int complain(const gate_error *error)
 {
-    fprintf(stderr, "gates: %s\n", error->text);
+    (void)fprintf(stderr, "gates: %s\n", error->text);
     return EXIT_UNREADABLE;
 }
 
@@ -35,7 +35,7 @@ static bool read_limits(const char *path, limit_list *limits, gate_error *error)
     }
     gate_error cause;
     const bool is_read = limit_list_read(limits, file, &cause);
-    fclose(file);
+    (void)fclose(file);
     return is_read || gate_fail(error, "%s: %.400s", path, cause.text);
 }
 

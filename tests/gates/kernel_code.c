@@ -32,7 +32,7 @@ kernel_code *kernel_list_add(kernel_list *list, const char *name, uint32_t word_
         free(kernel->words);
         return NULL;
     }
-    strcpy(kernel->name, name);
+    memcpy(kernel->name, name, strlen(name) + 1);
     list->count++;
     return kernel;
 }

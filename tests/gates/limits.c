@@ -54,9 +54,10 @@ static bool read_field(limit_line *line, char *text, gate_error *error)
 
 static char *copy_text(const char *text)
 {
-    char *copy = malloc(strlen(text) + 1);
+    const size_t bytes = strlen(text) + 1;
+    char *const copy = malloc(bytes);
 
-    return copy == NULL ? NULL : strcpy(copy, text);
+    return copy == NULL ? NULL : memcpy(copy, text, bytes);
 }
 
 static bool read_line(limit_list *list, char *text, uint32_t number, gate_error *error)
@@ -143,7 +144,7 @@ limit_set limit_list_for(limit_list *list, const kernel_code *kernel)
     limit_set set = { 0 };
     char arch[16];
 
-    snprintf(arch, sizeof(arch), "sm_%u", kernel->arch);
+    (void)snprintf(arch, sizeof(arch), "sm_%u", kernel->arch);
     for (uint32_t index = 0; index < list->count; index++) {
         limit_line *line = &list->lines[index];
         if (fnmatch(line->kernel, kernel->name, 0) == 0 && fnmatch(line->arch, arch, 0) == 0) {
@@ -220,7 +221,7 @@ uint32_t limit_set_check(const limit_set *set, const kernel_figures *figures, FI
     uint32_t failures = 0;
 
     if (!set->is_named) {
-        fprintf(out, "%s sm_%u: no line of limits names it\n", kernel->name, kernel->arch);
+        (void)fprintf(out, "%s sm_%u: no line of limits names it\n", kernel->name, kernel->arch);
         failures++;
     }
     for (uint32_t index = 0; index < LIMIT_FIELD_COUNT; index++) {
@@ -228,8 +229,8 @@ uint32_t limit_set_check(const limit_set *set, const kernel_figures *figures, FI
         const double figure = figure_of(figures, field);
         const char *complaint = complaint_of(set, field, figure);
         if (complaint != NULL) {
-            fprintf(out, "%s sm_%u: %s %.6g %s %.6g\n", kernel->name, kernel->arch,
-                    field_names[field], figure, complaint, set->value[field]);
+            (void)fprintf(out, "%s sm_%u: %s %.6g %s %.6g\n", kernel->name, kernel->arch,
+                          field_names[field], figure, complaint, set->value[field]);
             failures++;
         }
     }
@@ -243,8 +244,8 @@ uint32_t limit_list_check_matched(const limit_list *list, FILE *out)
     for (uint32_t index = 0; index < list->count; index++) {
         const limit_line *line = &list->lines[index];
         if (!line->is_matched) {
-            fprintf(out, "limits line %u: no kernel is %s %s\n", line->number, line->kernel,
-                    line->arch);
+            (void)fprintf(out, "limits line %u: no kernel is %s %s\n", line->number, line->kernel,
+                          line->arch);
             failures++;
         }
     }

@@ -2,6 +2,7 @@
 
 #include "gates/loop_path.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
 static code_loop *loop_at(loop_list *list, const flow_graph *graph, uint32_t head)
@@ -26,6 +27,19 @@ static code_loop *loop_at(loop_list *list, const flow_graph *graph, uint32_t hea
     return loop;
 }
 
+/* Whether the block goes on to one of the loop's without passing the head. */
+static bool leads_into(const code_loop *loop, const flow_graph *graph, uint32_t block)
+{
+    for (uint32_t side = 0; side < graph->blocks[block].edge_count; side++) {
+        const uint32_t next = flow_graph_next(graph, block, side);
+
+        if (next != FLOW_NONE && next != loop->head && loop->has_block[next]) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* All blocks from which @p tail is reached without passing the head: until nothing is added. */
 static void loop_fill(code_loop *loop, const flow_graph *graph, uint32_t tail)
 {
@@ -36,15 +50,10 @@ static void loop_fill(code_loop *loop, const flow_graph *graph, uint32_t tail)
         is_changed = false;
         for (uint32_t order = graph->reached_count; order-- > 0;) {
             const uint32_t block = graph->sequence[order];
-            if (loop->has_block[block]) {
-                continue;
-            }
-            for (uint32_t side = 0; side < graph->blocks[block].edge_count; side++) {
-                const uint32_t next = flow_graph_next(graph, block, side);
-                if (next != FLOW_NONE && next != loop->head && loop->has_block[next]) {
-                    loop->has_block[block] = true;
-                    is_changed = true;
-                }
+
+            if (!loop->has_block[block] && leads_into(loop, graph, block)) {
+                loop->has_block[block] = true;
+                is_changed = true;
             }
         }
     }
@@ -197,6 +206,7 @@ const code_loop *loop_list_main(const loop_list *list)
 {
     const code_loop *best = NULL;
 
+    assert(list->count == 0 || list->loops != NULL);
     for (uint32_t index = 0; index < list->count; index++) {
         const code_loop *loop = &list->loops[index];
         if (census_mma(&loop->all) == 0 && wide_accesses(&loop->all) == 0) {

@@ -12,7 +12,7 @@ static bool read_text(const char *text, limit_list *list, gate_error *error)
 
     ck_assert_ptr_nonnull(file);
     const bool is_read = limit_list_read(list, file, error);
-    fclose(file);
+    (void)fclose(file);
     return is_read;
 }
 
@@ -79,7 +79,7 @@ static char *check_text(const char *limits, const kernel_figures *figures, uint3
     ck_assert(read_text(limits, &list, &error));
     const limit_set set = limit_list_for(&list, figures->kernel);
     *failures_out = limit_set_check(&set, figures, out) + limit_list_check_matched(&list, out);
-    fclose(out);
+    (void)fclose(out);
     limit_list_fini(&list);
     return text;
 }

@@ -28,7 +28,7 @@ static int calculated(const processor_case *processor, int block_threads, int re
         .regsPerBlock = 65536,
         .regsPerMultiprocessor = 65536,
         .warpSize = 32,
-        .sharedMemPerBlock = 48 * 1024,
+        .sharedMemPerBlock = (size_t)48 * 1024,
         .sharedMemPerMultiprocessor = (size_t)processor->shared_kib * 1024,
         .numSms = 1,
         .sharedMemPerBlockOptin = most_shared_bytes,

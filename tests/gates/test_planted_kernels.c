@@ -46,8 +46,8 @@ START_TEST(a_spill_is_a_stack_and_local_memory_in_the_loop)
 
     ck_assert_uint_eq(figures.kernel->block_threads, 1024);
     ck_assert_uint_le(figures.kernel->registers, 64);
-    ck_assert_uint_gt(figures.kernel->stack_bytes, 4 * (96 - 64));
-    ck_assert_uint_gt(census_bytes(&figures.all, OPCODE_STL), 4 * (96 - 64));
+    ck_assert_uint_gt(figures.kernel->stack_bytes, 4U * (96 - 64));
+    ck_assert_uint_gt(census_bytes(&figures.all, OPCODE_STL), 4U * (96 - 64));
     ck_assert_uint_gt(figures.loops.in_any.kinds[OPCODE_LDL], 96 - 64);
     kernel_figures_fini(&figures);
 }
@@ -57,7 +57,7 @@ START_TEST(an_array_under_an_index_is_a_stack_of_its_size)
 {
     kernel_figures figures = figures_of("planted_local_array", archs[_i], 0);
 
-    ck_assert_uint_eq(figures.kernel->stack_bytes, 32 * 4);
+    ck_assert_uint_eq(figures.kernel->stack_bytes, 32U * 4);
     ck_assert_uint_gt(figures.loops.in_any.kinds[OPCODE_LDL], 0);
     ck_assert_uint_eq(figures.loops.in_any.kinds[OPCODE_LDL],
                       figures.loops.in_any.kinds[OPCODE_STL]);
@@ -183,13 +183,13 @@ static uint8_t *read_object(size_t *byte_count_out)
     FILE *file = fopen(object_path, "rb");
 
     ck_assert_ptr_nonnull(file);
-    fseek(file, 0, SEEK_END);
+    (void)fseek(file, 0, SEEK_END);
     *byte_count_out = (size_t)ftell(file);
     rewind(file);
     uint8_t *bytes = malloc(*byte_count_out);
     ck_assert_ptr_nonnull(bytes);
     ck_assert_uint_eq(fread(bytes, 1, *byte_count_out, file), *byte_count_out);
-    fclose(file);
+    (void)fclose(file);
     return bytes;
 }
 
@@ -245,7 +245,7 @@ int main(void)
         return TEST_SKIPPED;
     }
     if (!fat_binary_read_file(object_path, &kernels, &error)) {
-        fprintf(stderr, "%s\n", error.text);
+        (void)fprintf(stderr, "%s\n", error.text);
         return EXIT_FAILURE;
     }
     tcase_add_loop_test(planted_case, a_spill_is_a_stack_and_local_memory_in_the_loop, 0, ARCHS);

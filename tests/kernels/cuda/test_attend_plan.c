@@ -101,7 +101,7 @@ START_TEST(a_long_item_is_shared_at_absolute_borders)
         ck_assert_uint_eq(packed.units[i].split_tokens, KVSPAN_SPLIT_TOKENS);
         ck_assert_uint_eq(packed.units[i].partial_row, 0);
     }
-    ck_assert_uint_eq(packed.plan->partial_row_count, 9 * 4);
+    ck_assert_uint_eq(packed.plan->partial_row_count, 9U * 4);
     ck_assert_uint_eq(packed.plan->counter_count, 1);
     free(packed.plan);
 }
@@ -111,7 +111,7 @@ END_TEST
 START_TEST(splits_depend_on_the_sequence_alone)
 {
     ck_assert_uint_eq(kvspan_attend_split_tokens(1), 512);
-    ck_assert_uint_eq(kvspan_attend_split_tokens(512 * 256), 512);
+    ck_assert_uint_eq(kvspan_attend_split_tokens((uint64_t)512 * 256), 512);
     ck_assert_uint_eq(kvspan_attend_split_tokens(512 * 256 + 1), 1024);
     ck_assert_uint_eq(kvspan_attend_split_tokens(2147483647), 8388608);
 }
