@@ -120,7 +120,7 @@ bool elf_file_open(elf_file *file, const uint8_t *bytes, size_t byte_count, gate
     file->abi_version = header.e_ident[EI_ABIVERSION];
     file->flags = header.e_flags;
     file->section_count = header.e_shnum;
-    file->sections = calloc(header.e_shnum, sizeof(file->sections[0]));
+    file->sections = calloc((size_t)header.e_shnum + 1, sizeof(file->sections[0]));
     if (file->sections == NULL) {
         return gate_fail(error, "out of memory");
     }

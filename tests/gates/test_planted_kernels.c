@@ -46,8 +46,8 @@ START_TEST(a_spill_is_a_stack_and_local_memory_in_the_loop)
 
     ck_assert_uint_eq(figures.kernel->block_threads, 1024);
     ck_assert_uint_le(figures.kernel->registers, 64);
-    ck_assert_uint_gt(figures.kernel->stack_bytes, 4U * (96 - 64));
-    ck_assert_uint_gt(census_bytes(&figures.all, OPCODE_STL), 4U * (96 - 64));
+    ck_assert_uint_gt(figures.kernel->stack_bytes, (size_t)4 * (96 - 64));
+    ck_assert_uint_gt(census_bytes(&figures.all, OPCODE_STL), (size_t)4 * (96 - 64));
     ck_assert_uint_gt(figures.loops.in_any.kinds[OPCODE_LDL], 96 - 64);
     kernel_figures_fini(&figures);
 }
@@ -57,7 +57,7 @@ START_TEST(an_array_under_an_index_is_a_stack_of_its_size)
 {
     kernel_figures figures = figures_of("planted_local_array", archs[_i], 0);
 
-    ck_assert_uint_eq(figures.kernel->stack_bytes, 32U * 4);
+    ck_assert_uint_eq(figures.kernel->stack_bytes, (size_t)32 * 4);
     ck_assert_uint_gt(figures.loops.in_any.kinds[OPCODE_LDL], 0);
     ck_assert_uint_eq(figures.loops.in_any.kinds[OPCODE_LDL],
                       figures.loops.in_any.kinds[OPCODE_STL]);

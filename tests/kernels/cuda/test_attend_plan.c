@@ -101,7 +101,7 @@ START_TEST(a_long_item_is_shared_at_absolute_borders)
         ck_assert_uint_eq(packed.units[i].split_tokens, KVSPAN_SPLIT_TOKENS);
         ck_assert_uint_eq(packed.units[i].partial_row, 0);
     }
-    ck_assert_uint_eq(packed.plan->partial_row_count, 9U * 4);
+    ck_assert_uint_eq(packed.plan->partial_row_count, (size_t)9 * 4);
     ck_assert_uint_eq(packed.plan->counter_count, 1);
     free(packed.plan);
 }
