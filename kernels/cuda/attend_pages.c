@@ -80,8 +80,8 @@ static kvspan_attend_params make_params(const kvspan_attend_pages_args *args)
     const uint64_t stretch = (uint64_t)rule->page_tokens * rule->member_count;
     const uint32_t kv_heads = (uint32_t)(group_of(args, args->q.heads - 1) - first_group) + 1;
     const uint64_t partial_rows = (uint64_t)plan->partial_row_count * kv_heads;
-    float *const partials =
-        (float *)((unsigned char *)args->scratch + KVSPAN_SPLIT_COUNTERS * sizeof(uint32_t));
+    float *const partials = (float *)(void *)((unsigned char *)args->scratch +
+                                              KVSPAN_SPLIT_COUNTERS * sizeof(uint32_t));
 
     return (kvspan_attend_params){
         .keys = make_plane(&args->keys, first_group - args->kv_first),

@@ -201,6 +201,12 @@ static bool is_cost_per_work(limit_field field)
     return field >= LIMIT_INSTRUCTIONS_512 && field <= LIMIT_PATH_MMA_RATIO;
 }
 
+/* Of the others more is worse. */
+static bool is_least(limit_field field)
+{
+    return field >= LIMIT_BLOCKS && field <= LIMIT_MMA;
+}
+
 static const char *complaint_of(const limit_set *set, limit_field field, double figure)
 {
     if (field < LIMIT_REGISTERS || !set->is_set[field]) {
@@ -209,7 +215,7 @@ static const char *complaint_of(const limit_set *set, limit_field field, double 
     if (is_cost_per_work(field) && figure == 0.0) {
         return "cannot be told: no loop with copies or products; limit";
     }
-    if (field >= LIMIT_BLOCKS) {
+    if (is_least(field)) {
         return figure < set->value[field] ? "is less than" : NULL;
     }
     return figure > set->value[field] ? "is more than" : NULL;

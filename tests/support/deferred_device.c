@@ -272,6 +272,7 @@ static void close_device(kvspan_device *device)
 
 /* ---- the column ----------------------------------------------------------------------------- */
 
+/* A member has no parentheses. NOLINTBEGIN(bugprone-macro-parentheses) */
 #define DEFERRED(name, type, operation_kind, member)                                         \
     static kvspan_status name(kvspan_device *device, const type *args, kvspan_stream stream, \
                               kvspan_error *error)                                           \
@@ -284,6 +285,8 @@ static void close_device(kvspan_device *device)
         }                                                                                    \
         return status;                                                                       \
     }
+
+/* NOLINTEND(bugprone-macro-parentheses) */
 
 DEFERRED(append_tokens, kvspan_append_tokens_args, APPEND, append)
 DEFERRED(attend_pages, kvspan_attend_pages_args, ATTEND, attend)

@@ -43,7 +43,9 @@ static inline char *ptx_text_copy(const char *text, size_t length)
 {
     char *copy = ptx_allocate(length + 1, 1);
 
-    memcpy(copy, text, length);
+    if (length > 0) {
+        memcpy(copy, text, length);
+    }
     return copy;
 }
 

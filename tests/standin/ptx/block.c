@@ -107,6 +107,9 @@ static void deadlock_report(ptx_block *block)
                                        block->barriers[warp->barrier].expected);
         }
     }
+    if (!first) {
+        return; /* nobody waits */
+    }
     const ptx_group *group = &first->groups[0];
     const ptx_instruction *i = &first->frames[group->frame].function->instructions[group->pc];
 

@@ -230,7 +230,7 @@ static void scope_parse(ptx_parser *parser)
     };
     struct {
         uint32_t range_count, name_count, next_register, scope;
-    } outer[DEEPEST];
+    } outer[DEEPEST] = { { 0 } };
     uint32_t depth = 0;
 
     do {

@@ -83,8 +83,7 @@ void ptx_count_shared(ptx_counts *counts, uint32_t lanes, const uint64_t *offset
     counts->shared_requests += 1;
     for (uint32_t turn = 0; turn < turns; ++turn) {
         const uint32_t first = turn * turn_lanes;
-        const uint32_t own =
-            lanes & (turns == 1 ? PTX_ALL_LANES : ((1u << turn_lanes) - 1) << first);
+        const uint32_t own = lanes & ((uint32_t)(((uint64_t)1 << turn_lanes) - 1) << first);
 
         if (own) {
             counts->shared_wavefronts += 1;

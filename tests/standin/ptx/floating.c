@@ -5,6 +5,7 @@
 #include "standin/ptx/rounding.h"
 
 #include <math.h>
+#include <string.h>
 
 typedef enum operation {
     ADD,
@@ -63,6 +64,7 @@ static float flushed(float value, bool flushes)
 static void floats_read(float values[3], const ptx_instruction *i, const uint64_t *const sources[3],
                         uint32_t lane)
 {
+    memset(values, 0, 3 * sizeof(values[0]));
     for (uint32_t k = 0; k < i->source_count; ++k) {
         values[k] = flushed(ptx_float_of(sources[k][lane]), i->flags & PTX_FLAG_FLUSH);
     }

@@ -69,7 +69,7 @@ static char *file_read(const char *path)
         length += got;
     } while (got);
     text[length] = '\0';
-    fclose(file);
+    (void)fclose(file);
     return text;
 }
 
@@ -86,9 +86,9 @@ static uint32_t kernel_compare(const ptx_module *module, void *library, uint32_t
     ptx_report report;
     uint32_t differences = 0;
 
-    snprintf(name, sizeof name, "host_%u", index);
+    (void)snprintf(name, sizeof name, "host_%u", index);
     *(void **)&host = dlsym(library, name);
-    snprintf(name, sizeof name, "kernel_%u", index);
+    (void)snprintf(name, sizeof name, "kernel_%u", index);
     const ptx_launch launch = {
         .module = module,
         .kernel = ptx_module_kernel(module, name),
@@ -119,7 +119,7 @@ int main(int argc, char **argv)
     uint32_t differences = 0;
 
     if (argc != 5) {
-        fprintf(stderr, "usage: fuzz_compare PTX LIBRARY COUNT SEED\n");
+        (void)fprintf(stderr, "usage: fuzz_compare PTX LIBRARY COUNT SEED\n");
         return EXIT_FAILURE;
     }
     char *ptx = file_read(argv[1]);
@@ -128,7 +128,7 @@ int main(int argc, char **argv)
     const uint32_t count = (uint32_t)strtoul(argv[3], NULL, 10);
 
     if (!module || !library) {
-        fprintf(stderr, "%s\n", !library ? dlerror() : ptx ? text : argv[1]);
+        (void)fprintf(stderr, "%s\n", !library ? dlerror() : ptx ? text : argv[1]);
         return EXIT_FAILURE;
     }
     state = strtoull(argv[4], NULL, 10);

@@ -176,7 +176,7 @@ static void print_function(uint32_t index)
 int main(int argc, char **argv)
 {
     if (argc != 3) {
-        fprintf(stderr, "usage: fuzz_generate SEED COUNT\n");
+        (void)fprintf(stderr, "usage: fuzz_generate SEED COUNT\n");
         return EXIT_FAILURE;
     }
     const uint32_t count = (uint32_t)strtoul(argv[2], NULL, 10);

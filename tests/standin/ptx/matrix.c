@@ -117,8 +117,8 @@ static void sums_gather(const ptx_warp *warp, const ptx_instruction *i, fragment
 static void sums_scatter(const ptx_warp *warp, const ptx_instruction *i, fragments *f)
 {
     for (uint32_t lane = 0; lane < PTX_LANES; ++lane) {
-        const float *low = &f->c[lane / 4][2 * (lane % 4)];
-        const float *high = &f->c[lane / 4 + 8][2 * (lane % 4)];
+        const float *low = &f->c[lane / 4][(size_t)2 * (lane % 4)];
+        const float *high = &f->c[lane / 4 + 8][(size_t)2 * (lane % 4)];
 
         if (i->variant == PTX_F32) {
             ptx_destination(warp, i, 0)[lane] = ptx_bits_of_float(low[0]);

@@ -198,6 +198,7 @@ static void lanes_sort(uint32_t lanes, ptx_space space, const uint64_t *base, in
     }
 }
 
+/* Loops over lanes are macros that nest. NOLINTNEXTLINE(readability-function-size) */
 void ptx_memory_places(ptx_warp *warp, const ptx_instruction *i, uint32_t lanes, ptx_space space,
                        const uint64_t *base, int64_t offset, uint32_t bytes, ptx_access access,
                        uint8_t *places[PTX_LANES])

@@ -57,6 +57,33 @@ ptx_value ptx_module_constant(ptx_module *module, uint64_t bits)
     return ptx_value_in(PTX_BANK_CONSTANTS, module->constant_slots[slot] - 1);
 }
 
+static bool may_call(const ptx_module *module, const ptx_function *function, uint32_t callee)
+{
+    if (function->calls_by_address && !module->functions[callee]->is_entry) {
+        return true;
+    }
+    for (uint32_t c = 0; c < function->callee_count; ++c) {
+        if (function->callees[c] == callee) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Marks what a function may call; whether there is anything new. */
+static bool callees_reach(const ptx_module *module, const ptx_function *function, bool *reached)
+{
+    bool is_growing = false;
+
+    for (uint32_t k = 0; k < module->function_count; ++k) {
+        if (!reached[k] && may_call(module, function, k)) {
+            is_growing = true;
+            reached[k] = true;
+        }
+    }
+    return is_growing;
+}
+
 void ptx_kernel_reach(const ptx_module *module, const ptx_function *kernel, bool *reached)
 {
     bool is_growing = true;
@@ -65,16 +92,8 @@ void ptx_kernel_reach(const ptx_module *module, const ptx_function *kernel, bool
     while (is_growing) {
         is_growing = false;
         for (uint32_t i = 0; i < module->function_count; ++i) {
-            const ptx_function *function = module->functions[i];
-
-            for (uint32_t k = 0; reached[i] && k < module->function_count; ++k) {
-                bool is_called = function->calls_by_address && !module->functions[k]->is_entry;
-
-                for (uint32_t c = 0; c < function->callee_count; ++c) {
-                    is_called |= function->callees[c] == k;
-                }
-                is_growing |= is_called && !reached[k];
-                reached[k] |= is_called;
+            if (reached[i] && callees_reach(module, module->functions[i], reached)) {
+                is_growing = true;
             }
         }
     }

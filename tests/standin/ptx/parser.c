@@ -12,7 +12,8 @@ bool ptx_parser_fail(ptx_parser *parser, const char *format, ...)
                                     "PTX line %u: ", ptx_parser_token(parser)->line);
 
         va_start(arguments, format);
-        vsnprintf(parser->text_out + length, PTX_TEXT_BYTES - (size_t)length, format, arguments);
+        (void)vsnprintf(parser->text_out + length, PTX_TEXT_BYTES - (size_t)length, format,
+                        arguments);
         va_end(arguments);
         parser->has_failed = true;
         parser->at = parser->tokens.count - 1; /* nothing follows */
@@ -29,7 +30,7 @@ bool ptx_parser_refuse(ptx_parser *parser, uint32_t line, const char *format, ..
         const int length = snprintf(problem, PTX_TEXT_BYTES, "PTX line %u: ", line);
 
         va_start(arguments, format);
-        vsnprintf(problem + length, PTX_TEXT_BYTES - (size_t)length, format, arguments);
+        (void)vsnprintf(problem + length, PTX_TEXT_BYTES - (size_t)length, format, arguments);
         va_end(arguments);
     }
     return false;
@@ -157,7 +158,7 @@ bool ptx_parser_declaration(ptx_parser *parser, ptx_declaration *d)
             elements = vector;
             continue;
         }
-        snprintf(word, sizeof word, "%.*s", (int)token->length - 1, token->text + 1);
+        (void)snprintf(word, sizeof word, "%.*s", (int)token->length - 1, token->text + 1);
         d->type = ptx_type_named(word);
         if (d->type == PTX_NO_TYPE) {
             return ptx_parser_fail(parser, "unknown type '.%s'", word);
@@ -364,6 +365,7 @@ static ptx_function *function_named(ptx_parser *parser, const ptx_token *token, 
     function->index = parser->module->function_count;
     function->is_entry = is_entry;
     function->register_count = PTX_FIRST_REGISTER;
+    /* An array of pointers. NOLINTNEXTLINE(bugprone-sizeof-expression) */
     *PTX_APPEND(parser->module->functions, parser->module->function_count) = function;
     return function;
 }

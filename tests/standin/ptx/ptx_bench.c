@@ -44,7 +44,7 @@ static bool may_access(void *context, uint64_t address, uint32_t bytes, bool is_
         (!is_write && is_within(address, bytes, kernel->in, kernel->in_bytes))) {
         return true;
     }
-    snprintf(text_out, PTX_TEXT_BYTES, "not allocated");
+    (void)snprintf(text_out, PTX_TEXT_BYTES, "not allocated");
     return false;
 }
 
@@ -112,11 +112,12 @@ void bench_check_rows(const bench_row *rows, size_t row_count)
 
         memcpy(sources, row->sources, sizeof sources);
 
-        snprintf(body, sizeof body, "%s%s\n%s st.global.b64 [%%out], %%d9;", row_loads, row->code,
-                 row->result == 'r'   ? "cvt.u64.u32 %d9, %r9;"
-                 : row->result == 'h' ? "cvt.u64.u16 %d9, %h9;"
-                 : row->result == 'p' ? "selp.b64 %d9, 1, 0, %p9;"
-                                      : "");
+        (void)snprintf(body, sizeof body, "%s%s\n%s st.global.b64 [%%out], %%d9;", row_loads,
+                       row->code,
+                       row->result == 'r'   ? "cvt.u64.u32 %d9, %r9;"
+                       : row->result == 'h' ? "cvt.u64.u16 %d9, %h9;"
+                       : row->result == 'p' ? "selp.b64 %d9, 1, 0, %p9;"
+                                            : "");
         const bench_kernel kernel = { .body = body,
                                       .in = sources,
                                       .in_bytes = sizeof sources,

@@ -4,6 +4,8 @@
 #include "standin/ptx/knowledge.h"
 #include "standin/ptx/shadow.h"
 
+#include <assert.h>
+
 typedef struct warp_order {
     uint32_t clocks[PTX_LANES]; /* of the block's warps; its own one counts its releases */
     ptx_knowledges others;      /* blocks */
@@ -188,6 +190,7 @@ static void place_release(const ptx_warp *warp, atomic_place *place)
     const warp_order *order = order_of(warp);
     ptx_knowledge own = { .block = warp->block->ordinal };
 
+    assert(place);
     if (place->block != own.block) {
         memset(place->block_clocks, 0, sizeof place->block_clocks);
         place->block = own.block;
@@ -309,9 +312,9 @@ static void cell_touch(ptx_warp *warp, ptx_cell *cell, const ptx_touch *now, boo
         read_remember(cell, now);
         return;
     }
-    const ptx_touch *const reads[] = { &cell->read, &cell->lane_read, &cell->warp_read };
+    const ptx_touch *const reads[3] = { &cell->read, &cell->lane_read, &cell->warp_read };
 
-    for (size_t k = 0; k < sizeof reads / sizeof *reads; ++k) {
+    for (size_t k = 0; k < 3; ++k) {
         if (!is_ordered(warp, reads[k], now, is_shared)) {
             race_report(warp, reads[k], now, "write after read", address, is_shared);
             return;

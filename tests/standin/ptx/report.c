@@ -12,11 +12,11 @@ void ptx_place_print(const ptx_module *module, const ptx_instruction *i, char *t
         const char *file = i->source.file < module->file_count ? module->files[i->source.file] : "";
         const char *slash = file ? strrchr(file, '/') : NULL;
 
-        snprintf(text + length, text_bytes - (size_t)length, " (%s:%u)",
-                 slash  ? slash + 1
-                 : file ? file
-                        : "",
-                 i->source.line);
+        (void)snprintf(text + length, text_bytes - (size_t)length, " (%s:%u)",
+                       slash  ? slash + 1
+                       : file ? file
+                              : "",
+                       i->source.line);
     }
 }
 
@@ -32,7 +32,7 @@ void ptx_fault(ptx_warp *warp, const ptx_instruction *i, uint32_t lane, const ch
         return;
     }
     va_start(arguments, format);
-    vsnprintf(what, sizeof what, format, arguments);
+    (void)vsnprintf(what, sizeof what, format, arguments);
     va_end(arguments);
     ptx_place_print(run->launch->module, i, place, sizeof place);
     ptx_run_fail(
@@ -50,9 +50,9 @@ void ptx_run_fail(ptx_run *run, const char *format, ...)
         return;
     }
     va_start(arguments, format);
-    vsnprintf(what, sizeof what, format, arguments);
+    (void)vsnprintf(what, sizeof what, format, arguments);
     va_end(arguments);
-    snprintf(run->report->text, sizeof run->report->text, "%.200s: %.800s",
-             run->launch->kernel->name, what);
+    (void)snprintf(run->report->text, sizeof run->report->text, "%.200s: %.800s",
+                   run->launch->kernel->name, what);
     run->has_failed = true;
 }

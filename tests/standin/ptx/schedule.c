@@ -63,8 +63,8 @@ bool ptx_schedule_from_environment(ptx_schedule *schedule_out, char text_out[PTX
         const char *text = getenv(variables[i].name);
 
         if (text && !variables[i].parse(&schedule, text)) {
-            snprintf(text_out, PTX_TEXT_BYTES, "%s=%.200s is not understood", variables[i].name,
-                     text);
+            (void)snprintf(text_out, PTX_TEXT_BYTES, "%s=%.200s is not understood",
+                           variables[i].name, text);
             return false;
         }
     }

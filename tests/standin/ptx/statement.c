@@ -460,7 +460,7 @@ static bool statement_build(ptx_statement *statement)
         if (!(statement->taken >> i & 1)) {
             char why[2 * PTX_WORD_BYTES];
 
-            snprintf(why, sizeof why, "modifier '.%s' is not supported", statement->words[i]);
+            (void)snprintf(why, sizeof why, "modifier '.%s' is not supported", statement->words[i]);
             return ptx_refuse(statement, why);
         }
     }

@@ -214,7 +214,7 @@ static void inputs_fill(const shape *s, uint32_t in[LANES][12])
 
 static void expected_fill(const shape *s, uint32_t out[LANES][4])
 {
-    memset(out, 0, LANES * 4 * sizeof(uint32_t));
+    memset(out, 0, LANES * sizeof(out[0]));
     for (uint32_t lane = 0; lane < LANES; ++lane) {
         for (uint32_t e = 0; e < 4; ++e) {
             const uint32_t row = lane / 4 + (e >= 2 ? 8 : 0);
@@ -268,16 +268,17 @@ START_TEST(products_of_matrices_use_the_fragments_of_the_isa)
 
     inputs_fill(s, in);
     expected_fill(s, expected);
-    snprintf(body, sizeof body,
-             "mul.wide.u32 %%d1, %%r0, 48; add.u64 %%d1, %%d1, %%in;\n"
-             "ld.global.v4.u32 {%%r1, %%r2, %%r3, %%r4}, [%%d1];\n"
-             "ld.global.v4.u32 {%%r5, %%r6, %%r7, %%r8}, [%%d1+16];\n"
-             "ld.global.v2.u32 {%%r9, %%r10}, [%%d1+32]; mov.u32 %%r22, 0; mov.u32 %%r23, 0;\n"
-             "mma.sync.aligned.%s %s, %s, %s, %s;\n"
-             "mul.wide.u32 %%d1, %%r0, 16; add.u64 %%d1, %%d1, %%out;\n"
-             "st.global.v4.u32 [%%d1], {%%r20, %%r21, %%r22, %%r23};",
-             s->instruction, d, a_registers == 4 ? "{%r1, %r2, %r3, %r4}" : "{%r1, %r2}",
-             a_registers == 4 ? "{%r5, %r6}" : "{%r5}", c);
+    (void)snprintf(
+        body, sizeof body,
+        "mul.wide.u32 %%d1, %%r0, 48; add.u64 %%d1, %%d1, %%in;\n"
+        "ld.global.v4.u32 {%%r1, %%r2, %%r3, %%r4}, [%%d1];\n"
+        "ld.global.v4.u32 {%%r5, %%r6, %%r7, %%r8}, [%%d1+16];\n"
+        "ld.global.v2.u32 {%%r9, %%r10}, [%%d1+32]; mov.u32 %%r22, 0; mov.u32 %%r23, 0;\n"
+        "mma.sync.aligned.%s %s, %s, %s, %s;\n"
+        "mul.wide.u32 %%d1, %%r0, 16; add.u64 %%d1, %%d1, %%out;\n"
+        "st.global.v4.u32 [%%d1], {%%r20, %%r21, %%r22, %%r23};",
+        s->instruction, d, a_registers == 4 ? "{%r1, %r2, %r3, %r4}" : "{%r1, %r2}",
+        a_registers == 4 ? "{%r5, %r6}" : "{%r5}", c);
     bench_check_schedules(&kernel, expected);
 }
 END_TEST
@@ -314,17 +315,18 @@ static void check_ldmatrix(uint32_t count, bool is_transposed)
             }
         }
     }
-    snprintf(body, sizeof body,
-             ".shared .align 16 .b8 S[512];\n"
-             "mov.u32 %%r1, S; shl.b32 %%r2, %%r0, 4; add.u32 %%r3, %%r1, %%r2;\n"
-             "cvt.u64.u32 %%d2, %%r2; add.u64 %%d1, %%d2, %%in;\n"
-             "ld.global.v4.u32 {%%r10, %%r11, %%r12, %%r13}, [%%d1];\n"
-             "st.shared.v4.u32 [%%r3], {%%r10, %%r11, %%r12, %%r13}; bar.warp.sync -1;\n"
-             "mov.u32 %%r10, 0; mov.u32 %%r11, 0; mov.u32 %%r12, 0; mov.u32 %%r13, 0;\n"
-             "xor.b32 %%r4, %%r2, 112; add.u32 %%r4, %%r4, %%r1;\n"
-             "ldmatrix.sync.aligned.m8n8.x%u%s.shared.b16 %s, [%%r4];\n"
-             "add.u64 %%d1, %%d2, %%out; st.global.v4.u32 [%%d1], {%%r10, %%r11, %%r12, %%r13};",
-             count, is_transposed ? ".trans" : "", lists[count - 1]);
+    (void)snprintf(
+        body, sizeof body,
+        ".shared .align 16 .b8 S[512];\n"
+        "mov.u32 %%r1, S; shl.b32 %%r2, %%r0, 4; add.u32 %%r3, %%r1, %%r2;\n"
+        "cvt.u64.u32 %%d2, %%r2; add.u64 %%d1, %%d2, %%in;\n"
+        "ld.global.v4.u32 {%%r10, %%r11, %%r12, %%r13}, [%%d1];\n"
+        "st.shared.v4.u32 [%%r3], {%%r10, %%r11, %%r12, %%r13}; bar.warp.sync -1;\n"
+        "mov.u32 %%r10, 0; mov.u32 %%r11, 0; mov.u32 %%r12, 0; mov.u32 %%r13, 0;\n"
+        "xor.b32 %%r4, %%r2, 112; add.u32 %%r4, %%r4, %%r1;\n"
+        "ldmatrix.sync.aligned.m8n8.x%u%s.shared.b16 %s, [%%r4];\n"
+        "add.u64 %%d1, %%d2, %%out; st.global.v4.u32 [%%d1], {%%r10, %%r11, %%r12, %%r13};",
+        count, is_transposed ? ".trans" : "", lists[count - 1]);
     bench_check_schedules(&kernel, expected);
 }
 
@@ -355,7 +357,7 @@ START_TEST(matrices_are_stored_as_they_are_loaded)
                 expected[lane][m] = lane * 16 + m;
             }
         }
-        snprintf(
+        (void)snprintf(
             body, sizeof body,
             ".shared .align 16 .b8 S[512];\n"
             "mov.u32 %%r1, S; shl.b32 %%r2, %%r0, 4; add.u32 %%r3, %%r1, %%r2;\n"

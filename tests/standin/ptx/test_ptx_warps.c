@@ -18,10 +18,10 @@ static void check_lanes(const char *code, uint32_t (*expected_of)(uint32_t lane)
         .body = body, .block = LANES, .out = out, .out_bytes = sizeof out
     };
 
-    snprintf(body, sizeof body,
-             "%s\nmul.wide.u32 %%d30, %%r0, 4; add.u64 %%d30, %%d30, %%out;\n"
-             "st.global.u32 [%%d30], %%r9;",
-             code);
+    (void)snprintf(body, sizeof body,
+                   "%s\nmul.wide.u32 %%d30, %%r0, 4; add.u64 %%d30, %%d30, %%out;\n"
+                   "st.global.u32 [%%d30], %%r9;",
+                   code);
     for (uint32_t lane = 0; lane < LANES; ++lane) {
         expected[lane] = expected_of(lane);
     }
@@ -148,18 +148,18 @@ START_TEST(votes_and_reductions_ask_the_members)
     const char *const is_third = "rem.u32 %r1, %r0, 3; setp.eq.u32 %p1, %r1, 0;";
     char code[512];
 
-    snprintf(code, sizeof code, "%s vote.sync.ballot.b32 %%r9, %%p1, -1;", is_third);
+    (void)snprintf(code, sizeof code, "%s vote.sync.ballot.b32 %%r9, %%p1, -1;", is_third);
     check_lanes(code, threes);
-    snprintf(code, sizeof code, "%s vote.sync.ballot.b32 %%r9, !%%p1, -1;", is_third);
+    (void)snprintf(code, sizeof code, "%s vote.sync.ballot.b32 %%r9, !%%p1, -1;", is_third);
     check_lanes(code, other_threes);
-    snprintf(code, sizeof code, "%s vote.sync.all.pred %%p2, %%p1, -1; selp.u32 %%r9, 1, 0, %%p2;",
-             is_third);
+    (void)snprintf(code, sizeof code,
+                   "%s vote.sync.all.pred %%p2, %%p1, -1; selp.u32 %%r9, 1, 0, %%p2;", is_third);
     check_lanes(code, zero);
-    snprintf(code, sizeof code, "%s vote.sync.any.pred %%p2, %%p1, -1; selp.u32 %%r9, 1, 0, %%p2;",
-             is_third);
+    (void)snprintf(code, sizeof code,
+                   "%s vote.sync.any.pred %%p2, %%p1, -1; selp.u32 %%r9, 1, 0, %%p2;", is_third);
     check_lanes(code, one);
-    snprintf(code, sizeof code, "%s vote.sync.uni.pred %%p2, %%p1, -1; selp.u32 %%r9, 1, 0, %%p2;",
-             is_third);
+    (void)snprintf(code, sizeof code,
+                   "%s vote.sync.uni.pred %%p2, %%p1, -1; selp.u32 %%r9, 1, 0, %%p2;", is_third);
     check_lanes(code, zero);
     check_lanes("and.b32 %r1, %r0, 3; match.any.sync.b32 %r9, %r1, -1;", alike_in_fours);
     check_lanes("and.b32 %r1, %r0, 3; match.all.sync.b32 %r9|%p1, %r1, -1;", zero);
@@ -284,10 +284,10 @@ static void check_calls(const char *code, uint32_t (*expected_of)(uint32_t lane)
     };
     ptx_report report;
 
-    snprintf(body, sizeof body,
-             "%s\nmul.wide.u32 %%d30, %%r0, 4; add.u64 %%d30, %%d30, %%out;\n"
-             "st.global.u32 [%%d30], %%r9;",
-             code);
+    (void)snprintf(body, sizeof body,
+                   "%s\nmul.wide.u32 %%d30, %%r0, 4; add.u64 %%d30, %%d30, %%out;\n"
+                   "st.global.u32 [%%d30], %%r9;",
+                   code);
     ck_assert_msg(bench_run(&kernel, &report), "%s", report.text);
     for (uint32_t lane = 0; lane < LANES; ++lane) {
         ck_assert_uint_eq(out[lane], expected_of(lane));
@@ -408,16 +408,16 @@ START_TEST(memory_is_read_and_written_in_every_width)
         };
 
         memcpy(in, rows[k].sources, sizeof in);
-        snprintf(body, sizeof body,
-                 ".shared .align 8 .b8 S[16];\n"
-                 "ld.global.u32 %%r0, [%%in]; ld.global.u16 %%h0, [%%in];\n"
-                 "ld.global.u16 %%h1, [%%in+8]; ld.global.u64 %%d0, [%%in];\n%s\n%s\n"
-                 "st.global.v2.b32 [%%out], {%%r20, %%r21};",
-                 rows[k].code,
-                 rows[k].result == 'r'   ? "cvt.u64.u32 %d9, %r9; mov.b64 {%r20, %r21}, %d9;"
-                 : rows[k].result == 'h' ? "cvt.u32.u16 %r20, %h9; mov.u32 %r21, 0;"
-                 : rows[k].result == 'p' ? "selp.u32 %r20, 1, 0, %p9; mov.u32 %r21, 0;"
-                                         : "mov.b64 {%r20, %r21}, %d9;");
+        (void)snprintf(body, sizeof body,
+                       ".shared .align 8 .b8 S[16];\n"
+                       "ld.global.u32 %%r0, [%%in]; ld.global.u16 %%h0, [%%in];\n"
+                       "ld.global.u16 %%h1, [%%in+8]; ld.global.u64 %%d0, [%%in];\n%s\n%s\n"
+                       "st.global.v2.b32 [%%out], {%%r20, %%r21};",
+                       rows[k].code,
+                       rows[k].result == 'r'   ? "cvt.u64.u32 %d9, %r9; mov.b64 {%r20, %r21}, %d9;"
+                       : rows[k].result == 'h' ? "cvt.u32.u16 %r20, %h9; mov.u32 %r21, 0;"
+                       : rows[k].result == 'p' ? "selp.u32 %r20, 1, 0, %p9; mov.u32 %r21, 0;"
+                                               : "mov.b64 {%r20, %r21}, %d9;");
         ck_assert_msg(bench_run(&kernel, &report), "%s: %s", rows[k].code, report.text);
         const uint64_t result = out[0] | (uint64_t)out[1] << 32;
 
@@ -435,11 +435,11 @@ static void check_atomic(const char *code, uint64_t before, uint64_t after)
     const bench_kernel kernel = { .body = body, .out = out, .out_bytes = sizeof out };
     ptx_report report;
 
-    snprintf(body, sizeof body,
-             "mov.b64 %%d9, 0; mov.b32 %%r9, 0; %s\n"
-             "cvt.u64.u32 %%d10, %%r9; or.b64 %%d9, %%d9, %%d10;\n"
-             "st.global.u64 [%%out+8], %%d9;",
-             code);
+    (void)snprintf(body, sizeof body,
+                   "mov.b64 %%d9, 0; mov.b32 %%r9, 0; %s\n"
+                   "cvt.u64.u32 %%d10, %%r9; or.b64 %%d9, %%d9, %%d10;\n"
+                   "st.global.u64 [%%out+8], %%d9;",
+                   code);
     ck_assert_msg(bench_run(&kernel, &report), "%s: %s", code, report.text);
     ck_assert_msg(out[0] == after, "%s leaves %llx, not %llx", code, (unsigned long long)out[0],
                   (unsigned long long)after);
