@@ -209,7 +209,7 @@ static bool is_least(limit_field field)
 
 static const char *complaint_of(const limit_set *set, limit_field field, double figure)
 {
-    if (field < LIMIT_REGISTERS || !set->is_set[field]) {
+    if (field < LIMIT_REGISTERS || field >= LIMIT_FIELD_COUNT || !set->is_set[field]) {
         return NULL;
     }
     if (is_cost_per_work(field) && figure == 0.0) {
