@@ -20,7 +20,7 @@ static uint32_t choose_tiles(uint32_t head_rows)
 /* What is to be fetched: tiles that are not in a copy. */
 static matrix_fetch fetch_of(const struct ready_tiles *ready, uint32_t tiles, uint32_t dim)
 {
-    matrix_fetch fetch = { .tile_bytes = (size_t)dim * KVSPAN_TILE_TOKENS * sizeof(number) };
+    matrix_fetch fetch = { .tile_bytes = (uint32_t)sizeof(number) * dim * KVSPAN_TILE_TOKENS };
 
     for (uint32_t i = 0; i < tiles; i++) {
         if (ready->next[i] != ready->tiles[i]) {
