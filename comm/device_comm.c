@@ -45,7 +45,7 @@ void kvspan_device_comm_destroy(kvspan_device_comm *self)
 kvspan_status kvspan_device_comm_prepare(kvspan_device_comm *self, const kvspan_group *group,
                                          const char *axis, kvspan_error *error)
 {
-    return self->ops->prepare(self, group, axis, error);
+    return self->ops->prepare ? self->ops->prepare(self, group, axis, error) : KVSPAN_OK;
 }
 
 kvspan_status kvspan_device_comm_take_arena(kvspan_device_comm *self, uint64_t bytes,
@@ -119,12 +119,12 @@ kvspan_status kvspan_device_comm_all_to_all(kvspan_device_comm *self,
 
 kvspan_status kvspan_device_comm_poll(kvspan_device_comm *self, kvspan_error *error)
 {
-    return self->ops->poll(self, error);
+    return self->ops->poll ? self->ops->poll(self, error) : KVSPAN_OK;
 }
 
 void kvspan_device_comm_abort(kvspan_device_comm *self)
 {
-    if (self) {
+    if (self && self->ops->abort) {
         self->ops->abort(self);
     }
 }

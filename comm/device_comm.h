@@ -40,7 +40,8 @@ typedef struct kvspan_device_exchange {
 
 typedef struct kvspan_device_comm kvspan_device_comm;
 
-/* A backend. */
+/* A backend. prepare, poll and abort may be NULL where there is nothing to do: messages and copies
+ * that do not outlive an exchange need none. */
 typedef struct kvspan_device_comm_ops {
     const char *name;
     bool counts_own_bytes; /* what it sends does not go through comm */

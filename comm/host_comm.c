@@ -8,16 +8,6 @@ typedef struct host_comm {
     kvspan_exchange exchange;
 } host_comm;
 
-static kvspan_status prepare(kvspan_device_comm *self, const kvspan_group *group, const char *axis,
-                             kvspan_error *error)
-{
-    (void)self;
-    (void)group;
-    (void)axis;
-    (void)error;
-    return KVSPAN_OK;
-}
-
 static kvspan_status take_arena(kvspan_device_comm *self, kvspan_error *error)
 {
     void *arena = NULL;
@@ -43,18 +33,6 @@ static kvspan_status exchange(kvspan_device_comm *self, const kvspan_device_exch
                                             self->timeout_ms, error);
 }
 
-static kvspan_status poll(kvspan_device_comm *self, kvspan_error *error)
-{
-    (void)self;
-    (void)error;
-    return KVSPAN_OK;
-}
-
-static void abort_exchanges(kvspan_device_comm *self)
-{
-    (void)self; /* nothing outlives a call */
-}
-
 static void destroy(kvspan_device_comm *self)
 {
     host_comm *const host = (host_comm *)(void *)self;
@@ -69,11 +47,8 @@ static void destroy(kvspan_device_comm *self)
 
 static const kvspan_device_comm_ops host_ops = {
     .name = "host",
-    .prepare = prepare,
     .take_arena = take_arena,
     .exchange = exchange,
-    .poll = poll,
-    .abort = abort_exchanges,
     .destroy = destroy,
 };
 

@@ -15,16 +15,6 @@ typedef struct staged_comm {
     kvspan_stream stream;  /* that test_stream() asks */
 } staged_comm;
 
-static kvspan_status prepare(kvspan_device_comm *self, const kvspan_group *group, const char *axis,
-                             kvspan_error *error)
-{
-    (void)self;
-    (void)group;
-    (void)axis;
-    (void)error;
-    return KVSPAN_OK;
-}
-
 static kvspan_status take_arena(kvspan_device_comm *self, kvspan_error *error)
 {
     staged_comm *const staged = (staged_comm *)(void *)self;
@@ -157,18 +147,6 @@ static kvspan_status exchange(kvspan_device_comm *self, const kvspan_device_exch
     return status == KVSPAN_OK ? take_in(staged, it, stream, error) : status;
 }
 
-static kvspan_status poll(kvspan_device_comm *self, kvspan_error *error)
-{
-    (void)self;
-    (void)error;
-    return KVSPAN_OK;
-}
-
-static void abort_exchanges(kvspan_device_comm *self)
-{
-    (void)self; /* messages do not outlive a call, and copies end by themselves */
-}
-
 static void destroy(kvspan_device_comm *self)
 {
     staged_comm *const staged = (staged_comm *)(void *)self;
@@ -186,11 +164,8 @@ static void destroy(kvspan_device_comm *self)
 
 static const kvspan_device_comm_ops staged_ops = {
     .name = "staged",
-    .prepare = prepare,
     .take_arena = take_arena,
     .exchange = exchange,
-    .poll = poll,
-    .abort = abort_exchanges,
     .destroy = destroy,
 };
 

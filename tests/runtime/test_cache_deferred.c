@@ -1,58 +1,17 @@
 #include "support/suite.h"
 
 #include <stdlib.h>
-#include <string.h>
 
-#include "runtime/mesh_case.h"
-#include "support/ranks.h"
+#include "runtime/mesh_threads.h"
 
 /* The mesh cases on a device that is late: see support/deferred_device.h. */
 
-typedef struct mesh_job {
-    const mesh_case *mesh;
-    mesh_rows *rows; /* [rank_count] */
-} mesh_job;
-
-static void run_rank(ranks_self *self)
-{
-    const mesh_job *const job = self->context;
-    char text[300] = "";
-
-    if (!mesh_case_run(job->mesh, self->comm, &job->rows[self->rank], text, sizeof(text))) {
-        ranks_note(self, __FILE__, __LINE__, "%s, seed %llu: %s", job->mesh->mesh,
-                   (unsigned long long)job->mesh->deferred_seed, text);
-    }
-}
-
-static void run_mesh(const mesh_case *mesh, mesh_rows *all)
-{
-    mesh_job job = { .mesh = mesh, .rows = calloc(mesh->rank_count, sizeof(mesh_rows)) };
-
-    ck_assert_ptr_nonnull(job.rows);
-    ranks_run(mesh->rank_count, run_rank, &job);
-    memset(all, 0, sizeof(*all));
-    for (uint32_t i = 0; i < mesh->rank_count; i++) {
-        ck_assert_msg(mesh_rows_join(all, &job.rows[i]), "%s: rank %u has other bits", mesh->mesh,
-                      i);
-    }
-    ck_assert_uint_gt(all->count, 0);
-    free(job.rows);
-}
-
 static mesh_case base_case(uint64_t seed)
 {
-    return (mesh_case){ .mesh = "tp:1",
-                        .rank_count = 1,
-                        .kv_heads = 4,
-                        .q_heads = 16,
-                        .key_dim = 16,
-                        .value_dim = 24,
-                        .page_tokens = 4,
-                        .dtype = KVSPAN_BF16,
-                        .q_place = KVSPAN_HEADS_OF_KV,
-                        .out_place = KVSPAN_HEADS_ALL,
-                        .wants_lse = 1,
-                        .deferred_seed = seed };
+    mesh_case mesh = mesh_threads_case();
+
+    mesh.deferred_seed = seed;
+    return mesh;
 }
 
 static const struct {
@@ -78,18 +37,18 @@ START_TEST(rows_are_right_however_late_the_device_is)
     mesh_case mesh = base_case(3);
 
     ck_assert(lone && all);
-    run_mesh(&mesh, lone);
+    mesh_threads_run(&mesh, lone);
     mesh.mesh = meshes[_i].text;
     mesh.rank_count = meshes[_i].rank_count;
     for (mesh.deferred_seed = 1; mesh.deferred_seed <= SEEDS; mesh.deferred_seed++) {
         mesh.has_sinks = 0;
         mesh.layout = mesh.deferred_seed % 2 ? KVSPAN_PAGE_FIRST : KVSPAN_LAYER_FIRST;
-        run_mesh(&mesh, all);
+        mesh_threads_run(&mesh, all);
         if (!meshes[_i].splits_tokens) {
             ck_assert_mem_eq(all->hashes, lone->hashes, sizeof(lone->hashes));
         }
         mesh.has_sinks = 1;
-        run_mesh(&mesh, all);
+        mesh_threads_run(&mesh, all);
     }
     free(lone);
     free(all);
@@ -109,7 +68,7 @@ START_TEST(exchanges_overlap_attention)
     mesh.mesh = texts[_i];
     mesh.rank_count = rank_counts[_i];
     for (mesh.deferred_seed = 4; mesh.deferred_seed < 4 + SEEDS; mesh.deferred_seed++) {
-        run_mesh(&mesh, all);
+        mesh_threads_run(&mesh, all);
         overlaps += all->overlaps;
     }
     ck_assert_msg(overlaps > 0, "%s: nothing overlapped", mesh.mesh);
@@ -145,7 +104,7 @@ START_TEST(results_come_where_they_are_asked_for)
         mesh.rank_count = rank_counts[i];
         mesh.has_sinks = i % 2 == 0;
         mesh.wants_lse = i < 2;
-        run_mesh(&mesh, all);
+        mesh_threads_run(&mesh, all);
     }
     free(all);
 }
@@ -166,7 +125,7 @@ START_TEST(copies_that_split_the_sequence_are_right)
     mesh.q_place = KVSPAN_HEADS_EVEN;
     mesh.out_place = _i % 2 ? KVSPAN_HEADS_EVEN : KVSPAN_HEADS_ALL;
     mesh.has_sinks = _i % 2;
-    run_mesh(&mesh, all);
+    mesh_threads_run(&mesh, all);
     free(all);
 }
 END_TEST
@@ -184,7 +143,7 @@ START_TEST(groups_forks_and_replicated_control_are_right)
     mesh.forks = _i % 2 == 0; /* a fork reaches behind a short window */
     mesh.layout = _i % 2 ? KVSPAN_PAGE_FIRST : KVSPAN_LAYER_FIRST;
     mesh.control = _i % 3 == 0 ? KVSPAN_REPLICATED : KVSPAN_COORDINATED;
-    run_mesh(&mesh, all);
+    mesh_threads_run(&mesh, all);
     free(all);
 }
 END_TEST

@@ -1,56 +1,8 @@
 #include "support/suite.h"
 
 #include <stdlib.h>
-#include <string.h>
 
-#include "runtime/mesh_case.h"
-#include "support/ranks.h"
-
-/* What the ranks of one mesh share. */
-typedef struct mesh_job {
-    const mesh_case *mesh;
-    mesh_rows *rows; /* [rank_count] */
-} mesh_job;
-
-static void run_rank(ranks_self *self)
-{
-    const mesh_job *const job = self->context;
-    char text[300] = "";
-
-    if (!mesh_case_run(job->mesh, self->comm, &job->rows[self->rank], text, sizeof(text))) {
-        ranks_note(self, __FILE__, __LINE__, "%s: %s", job->mesh->mesh, text);
-    }
-}
-
-/* Runs all ranks; leaves the rows of all in `all`. */
-static void run_mesh(const mesh_case *mesh, mesh_rows *all)
-{
-    mesh_job job = { .mesh = mesh, .rows = calloc(mesh->rank_count, sizeof(mesh_rows)) };
-
-    ck_assert_ptr_nonnull(job.rows);
-    ranks_run(mesh->rank_count, run_rank, &job);
-    memset(all, 0, sizeof(*all));
-    for (uint32_t i = 0; i < mesh->rank_count; i++) {
-        ck_assert_msg(mesh_rows_join(all, &job.rows[i]), "%s: rank %u has other bits", mesh->mesh,
-                      i);
-    }
-    free(job.rows);
-}
-
-static mesh_case base_case(void)
-{
-    return (mesh_case){ .mesh = "tp:1",
-                        .rank_count = 1,
-                        .kv_heads = 4,
-                        .q_heads = 16,
-                        .key_dim = 16,
-                        .value_dim = 24,
-                        .page_tokens = 4,
-                        .dtype = KVSPAN_BF16,
-                        .q_place = KVSPAN_HEADS_OF_KV,
-                        .out_place = KVSPAN_HEADS_ALL,
-                        .wants_lse = 1 };
-}
+#include "runtime/mesh_threads.h"
 
 static const struct {
     const char *text;
@@ -74,15 +26,15 @@ enum {
 /* Every row is right on every mesh, and has the same bits on all that do not split tokens. */
 START_TEST(rows_are_right_on_every_mesh)
 {
-    mesh_case mesh = base_case();
+    mesh_case mesh = mesh_threads_case();
     mesh_rows *const lone = malloc(sizeof(*lone));
     mesh_rows *const all = malloc(sizeof(*all));
 
     ck_assert(lone && all);
-    run_mesh(&mesh, lone);
+    mesh_threads_run(&mesh, lone);
     mesh.mesh = meshes[_i].text;
     mesh.rank_count = meshes[_i].rank_count;
-    run_mesh(&mesh, all);
+    mesh_threads_run(&mesh, all);
     if (!meshes[_i].splits_tokens) {
         ck_assert_mem_eq(all->hashes, lone->hashes, sizeof(lone->hashes));
     }
@@ -114,7 +66,7 @@ START_TEST(results_come_where_they_are_asked_for)
     static const char *const texts[] = { "tp:8", "tp:4,sp:2", "tp:2,sp:3" };
     static const uint32_t rank_counts[] = { 8, 8, 6 };
     mesh_rows *const all = malloc(sizeof(*all));
-    mesh_case mesh = base_case();
+    mesh_case mesh = mesh_threads_case();
 
     ck_assert_ptr_nonnull(all);
     mesh.kv_heads = 2;
@@ -126,7 +78,7 @@ START_TEST(results_come_where_they_are_asked_for)
         mesh.rank_count = rank_counts[i];
         for (int has_sinks = 0; has_sinks < 2; has_sinks++) {
             mesh.has_sinks = has_sinks;
-            run_mesh(&mesh, all);
+            mesh_threads_run(&mesh, all);
             ck_assert_uint_gt(all->count, 0);
         }
     }
@@ -138,7 +90,7 @@ END_TEST
 START_TEST(every_setting_is_right_on_a_product_mesh)
 {
     mesh_rows *const all = malloc(sizeof(*all));
-    mesh_case mesh = base_case();
+    mesh_case mesh = mesh_threads_case();
 
     ck_assert_ptr_nonnull(all);
     mesh.mesh = _i % 2 ? "tp:2,sp:2" : "dp:2,tp:2";
@@ -165,7 +117,7 @@ START_TEST(every_setting_is_right_on_a_product_mesh)
         mesh.partition_axis = "{\"kv_head_axis\": [\"dp\", \"tp\"], \"batch_axis\": null}";
         break;
     }
-    run_mesh(&mesh, all);
+    mesh_threads_run(&mesh, all);
     free(all);
 }
 END_TEST
@@ -188,7 +140,7 @@ START_TEST(copies_that_split_the_sequence_are_right)
                    { KVSPAN_HEADS_OF_KV, KVSPAN_HEADS_EVEN, KVSPAN_TOKENS_SPLIT },
                    { KVSPAN_HEADS_EVEN, KVSPAN_HEADS_ALL, KVSPAN_TOKENS_ALL } };
     mesh_rows *const all = malloc(sizeof(*all));
-    mesh_case mesh = base_case();
+    mesh_case mesh = mesh_threads_case();
 
     ck_assert_ptr_nonnull(all);
     mesh.kv_heads = 2;
@@ -201,7 +153,7 @@ START_TEST(copies_that_split_the_sequence_are_right)
         mesh.out_tokens = places[i].out_tokens;
         mesh.has_sinks = i % 2 == 0;
         mesh.window = i == 2 ? 9 : 0;
-        run_mesh(&mesh, all);
+        mesh_threads_run(&mesh, all);
         ck_assert_uint_gt(all->count, 0);
     }
     free(all);
@@ -222,17 +174,17 @@ START_TEST(small_types_are_right_and_the_same_on_every_mesh)
     static const uint32_t rank_counts[] = { 4, 8, 4 };
     mesh_rows *const lone = malloc(sizeof(*lone));
     mesh_rows *const all = malloc(sizeof(*all));
-    mesh_case mesh = base_case();
+    mesh_case mesh = mesh_threads_case();
 
     ck_assert(lone && all);
     mesh.dtype = types[_i][0];
     mesh.key_plane = types[_i][1];
     mesh.value_plane = types[_i][2];
-    run_mesh(&mesh, lone);
+    mesh_threads_run(&mesh, lone);
     for (uint32_t i = 0; i < 3; i++) {
         mesh.mesh = texts[i];
         mesh.rank_count = rank_counts[i];
-        run_mesh(&mesh, all);
+        mesh_threads_run(&mesh, all);
         if (i < 2) {
             ck_assert_mem_eq(all->hashes, lone->hashes, sizeof(lone->hashes));
         }
@@ -247,14 +199,14 @@ START_TEST(replicated_control_gives_the_same_rows)
 {
     mesh_rows *const coordinated = malloc(sizeof(*coordinated));
     mesh_rows *const replicated = malloc(sizeof(*replicated));
-    mesh_case mesh = base_case();
+    mesh_case mesh = mesh_threads_case();
 
     ck_assert(coordinated && replicated);
     mesh.mesh = "dp:2,tp:2";
     mesh.rank_count = 4;
-    run_mesh(&mesh, coordinated);
+    mesh_threads_run(&mesh, coordinated);
     mesh.control = KVSPAN_REPLICATED;
-    run_mesh(&mesh, replicated);
+    mesh_threads_run(&mesh, replicated);
     ck_assert_mem_eq(replicated->hashes, coordinated->hashes, sizeof(replicated->hashes));
     free(coordinated);
     free(replicated);
@@ -277,15 +229,15 @@ START_TEST(layer_groups_share_an_arena)
                    { "tp:2,sp:3", 6, 4, 17 } };
     mesh_rows *const lone = malloc(sizeof(*lone));
     mesh_rows *const all = malloc(sizeof(*all));
-    mesh_case mesh = base_case();
+    mesh_case mesh = mesh_threads_case();
 
     ck_assert(lone && all);
     mesh.second_kv_heads = groups[_i].second_kv_heads;
     mesh.second_window = groups[_i].second_window;
-    run_mesh(&mesh, lone);
+    mesh_threads_run(&mesh, lone);
     mesh.mesh = groups[_i].text;
     mesh.rank_count = groups[_i].rank_count;
-    run_mesh(&mesh, all);
+    mesh_threads_run(&mesh, all);
     if (_i < 3) {
         ck_assert_mem_eq(all->hashes, lone->hashes, sizeof(lone->hashes));
     }
@@ -301,14 +253,14 @@ START_TEST(a_fork_shares_its_parents_tokens_and_nothing_behind_them)
     static const char *const texts[] = { "tp:1", "tp:2", "tp:2,sp:2", "tp:4" };
     static const uint32_t rank_counts[] = { 1, 2, 4, 4 };
     mesh_rows *const all = malloc(sizeof(*all));
-    mesh_case mesh = base_case();
+    mesh_case mesh = mesh_threads_case();
 
     ck_assert_ptr_nonnull(all);
     mesh.forks = 1;
     mesh.mesh = texts[_i / 2];
     mesh.rank_count = rank_counts[_i / 2];
     mesh.layout = _i % 2 ? KVSPAN_LAYER_FIRST : KVSPAN_PAGE_FIRST;
-    run_mesh(&mesh, all);
+    mesh_threads_run(&mesh, all);
     /* The fork attends in its own rows only: 22 + 1 + 3 + 1 of them behind the shared 30. */
     ck_assert_uint_eq(all->hashes[4][29][0][0], 0);
     ck_assert_uint_ne(all->hashes[4][30][0][0], 0);
