@@ -455,7 +455,7 @@ START_TEST(one_weight_gives_its_value)
         weights_of(0)[token] = highest;
         check_weights(0, KVSPAN_CHUNK_TOKENS, highest);
         lay_tiles(KVSPAN_ORDER_VALUE_TILES, 64, 0, KVSPAN_CHUNK_TILES);
-        memset(fixture->work->chunk_sums, 0, 64 * passes->sums_of_row * sizeof(int32_t));
+        memset(fixture->work->chunk_sums, 0, (size_t)64 * passes->sums_of_row * sizeof(int32_t));
         memset(fixture->work->outputs, 0, 64 * sizeof(float));
         passes->fold(&fixture->block, 0, 1, &fixture->view);
         passes->add_sums(&fixture->block, 0);
