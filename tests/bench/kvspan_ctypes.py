@@ -196,3 +196,19 @@ class Ledger:
 
     def close(self):
         self.library.kvspan_ledger_destroy(self.ledger)
+
+
+class PrefixKeys:
+    """The keys of a prompt's full pages."""
+
+    def __init__(self, library, tokens, page_tokens):
+        self.call, self.page_tokens = Caller(library), page_tokens
+        self.tokens = (c.c_uint32 * len(tokens))(*tokens)
+        self.keys = (c.c_uint64 * (2 * (len(tokens) // page_tokens)))()
+
+    def compute(self):
+        self.call.prefix_keys(None, self.tokens, c.c_uint64(len(self.tokens)), c.c_uint32(self.page_tokens),
+                              self.keys)
+
+    def distinct(self):
+        return len(set(zip(self.keys[0::2], self.keys[1::2])))

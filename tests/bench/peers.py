@@ -34,7 +34,7 @@ def parse():
     parser.add_argument("--case", action="append", help="only these, by the beginning of their names")
     parser.add_argument("--page-tokens", type=int, default=32)
     parser.add_argument("--lengths-from", metavar="CSV", help="Azure's trace, for a case of 64 sequences")
-    parser.add_argument("--pages", action="store_true", help="also pages, against vLLM's block pool")
+    parser.add_argument("--pages", action="store_true", help="also pages and prefix keys, against vLLM's block pool and hashes")
     parser.add_argument("--json", action="store_true")
     return parser.parse_args()
 
@@ -334,6 +334,52 @@ def compare_pages():
               f"{median_of([t / o for t, o in zip(theirs, ours)])} times as fast", flush=True)
 
 
+def keys_of_vllm(hash_name, tokens, page_tokens):
+    """A function that names the pages of a prompt as vLLM does."""
+    from vllm.utils.hashing import get_hash_fn_by_name
+    from vllm.v1.core.kv_cache_utils import hash_block_tokens, init_none_hash
+    function = get_hash_fn_by_name(hash_name)
+    init_none_hash(function)
+
+    def name_pages():
+        names = [None]
+        for first in range(0, len(tokens) - page_tokens + 1, page_tokens):
+            names.append(hash_block_tokens(function, names[-1], tokens[first:first + page_tokens]))
+        return names[1:]
+
+    return name_pages
+
+
+def rates_of(name_pages, tokens):
+    """Tokens per second, in millions, of each round."""
+    rates = []
+    for _ in range(OPTIONS.rounds):
+        start = time.process_time()
+        name_pages()
+        rates.append(tokens / (time.process_time() - start) / 1e6)
+    return rates
+
+
+def compare_prefix_keys():
+    """The pages of a prompt of 2^18 tokens are named, each by its tokens and all before."""
+    tokens = [(i * 2654435761) % 128000 for i in range(1 << 18)]
+    names = kvspan.PrefixKeys(LIBRARY, tokens, OPTIONS.page_tokens)
+    ours = rates_of(names.compute, len(tokens))
+    print(f"prefix keys                    kvspan {median_of(ours)} million tokens/s", flush=True)
+    for name in ("sha256", "sha256_cbor", "xxhash", "xxhash_cbor"):
+        try:
+            name_pages = keys_of_vllm(name, tokens, OPTIONS.page_tokens)
+            pages = len(set(name_pages()))
+        except Exception as reason:
+            print(f"# vLLM's {name} stays out: {reason!r:.200}", file=sys.stderr)
+            continue
+        if pages != names.distinct():
+            raise SystemExit(f"vLLM tells {pages} pages apart, kvspan {names.distinct()}")
+        theirs = rates_of(name_pages, len(tokens))
+        print(f"prefix keys                    vllm {name:12} {median_of(theirs)} million tokens/s  "
+              f"kvspan is {median_of([o / t for o, t in zip(ours, theirs)])} times as fast", flush=True)
+
+
 def cases():
     yield Case("decode g=4 32k", 32, 8, 128, [32767], 1)
     yield Case("decode g=8 32k", 64, 8, 128, [32767], 1)
@@ -363,6 +409,7 @@ def main():
                 show(result)
     if OPTIONS.pages:
         compare_pages()
+        compare_prefix_keys()
 
 
 if __name__ == "__main__":
