@@ -127,6 +127,9 @@ kvspan_status kvspan_device_comm_all_to_all(kvspan_device_comm *self,
                                             const kvspan_device_exchange *exchange,
                                             kvspan_stream stream, kvspan_error *error);
 
+/* Into the rolling hash: what the exchanges from here on are for, a number alike on all ranks. */
+void kvspan_device_comm_mark(kvspan_device_comm *self, uint64_t number);
+
 kvspan_status kvspan_device_comm_poll(kvspan_device_comm *self, kvspan_error *error);
 void kvspan_device_comm_abort(kvspan_device_comm *self);
 
