@@ -350,11 +350,7 @@ void kvspan_nccl_disconnect(kvspan_nccl_comm *nccl)
     if (!handle || nccl->is_adopted) {
         return;
     }
-#if NCCL_VERSION_CODE >= NCCL_VERSION(2, 19, 3)
-    if (nccl->registration) {
-        (void)ncclCommDeregister(handle, nccl->registration);
-    }
-#endif
+    kvspan_nccl_unregister(nccl);
     /* Peers may still need what is on its way from here. */
     if (has_settled(handle, ncclCommFinalize(handle))) {
         nccl->handle = NULL;

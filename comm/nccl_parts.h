@@ -16,7 +16,8 @@ enum {
     KVSPAN_NCCL_MAX_ADOPTED = 8,
     KVSPAN_NCCL_AXIS_BYTES = 32,
     KVSPAN_NCCL_LOWEST = NCCL_VERSION(2, 18, 0),
-    KVSPAN_NCCL_HAS_ARENA = NCCL_VERSION(2, 19, 3), /* ncclMemAlloc, ncclCommRegister */
+    KVSPAN_NCCL_HAS_ARENA = NCCL_VERSION(2, 19, 3),   /* ncclMemAlloc, ncclCommRegister */
+    KVSPAN_NCCL_HAS_WINDOWS = NCCL_VERSION(2, 28, 3), /* 2.27 has them, and loses memory */
     KVSPAN_NCCL_FINALIZE_MS = 2000,
     KVSPAN_NCCL_ABORT_MS = 5000
 };
@@ -42,7 +43,8 @@ typedef struct kvspan_nccl_comm {
     bool is_adopted;
     kvspan_group group; /* rank i of the communicator is group.ranks[i], unless by_rank */
     bool by_rank;       /* rank i of the communicator is rank i of the kvspan_comm */
-    void *registration;
+    void *registration; /* of the arena: this, or a window where all ranks have one, or neither */
+    void *window;       /* an ncclWindow_t, of a header that has it */
     bool is_arena_of_nccl;
 } kvspan_nccl_comm;
 
@@ -61,6 +63,13 @@ kvspan_status kvspan_nccl_connect(kvspan_nccl_comm *nccl, const kvspan_group *gr
  * longer than ABORT_MS and FINALIZE_MS together. */
 void kvspan_nccl_abort(kvspan_nccl_comm *nccl);
 void kvspan_nccl_disconnect(kvspan_nccl_comm *nccl);
+
+/* The arena, registered once with a communicator of our own. */
+kvspan_status kvspan_nccl_take_arena(kvspan_device_comm *self, kvspan_error *error);
+/* While the communicator is still good. */
+void kvspan_nccl_unregister(kvspan_nccl_comm *nccl);
+/* After the communicator has gone. */
+void kvspan_nccl_give_arena(kvspan_nccl_comm *nccl);
 
 /* Issues an exchange. */
 kvspan_status kvspan_nccl_exchange(kvspan_device_comm *self, const kvspan_device_exchange *exchange,
