@@ -34,13 +34,12 @@ static kvspan_status prepare(kvspan_device_comm *self, const kvspan_group *group
 static kvspan_status poll(kvspan_device_comm *self, kvspan_error *error)
 {
     kvspan_nccl_comm *const nccl = own(self);
-    ncclResult_t state = ncclSuccess;
-    ncclResult_t result;
+    const ncclComm_t handle = kvspan_nccl_hold(nccl);
+    ncclResult_t state = nccl->ended_for;
+    const ncclResult_t result =
+        handle && !nccl->is_adopted ? ncclCommGetAsyncError(handle, &state) : ncclSuccess;
 
-    if (!nccl->handle || nccl->is_adopted) {
-        return KVSPAN_OK;
-    }
-    result = ncclCommGetAsyncError(nccl->handle, &state);
+    kvspan_nccl_release(nccl);
     if (result != ncclSuccess) {
         return kvspan_nccl_fail(error, result, "ncclCommGetAsyncError");
     }
@@ -136,6 +135,25 @@ static kvspan_status adopt(kvspan_nccl_context *context, const char *axis, ncclC
     memcpy(entry->axis, name, strlen(name) + 1);
     entry->handle = adopted;
     return KVSPAN_OK;
+}
+
+kvspan_status kvspan_comm_set_nccl_watchdog(kvspan_comm *comm, uint32_t timeout_ms,
+                                            kvspan_error *error)
+{
+    kvspan_status status = KVSPAN_OK;
+
+    if (!comm) {
+        return kvspan_fail(error, KVSPAN_ERR_ARGUMENT, "comm is NULL");
+    }
+    if (!comm->device_backend.create) {
+        status = make_context(comm, error);
+    }
+    if (status == KVSPAN_OK) {
+        kvspan_nccl_context *const context = comm->device_backend.context;
+
+        context->watchdog_ms = timeout_ms;
+    }
+    return status;
 }
 
 kvspan_status kvspan_comm_use_nccl(kvspan_comm *comm, const char *axis, ncclComm_t adopted,

@@ -50,9 +50,9 @@ static kvspan_status take_registered(kvspan_nccl_comm *nccl, kvspan_error *error
 }
 #endif
 
-kvspan_status kvspan_nccl_take_arena(kvspan_device_comm *self, kvspan_error *error)
+static kvspan_status take(kvspan_nccl_comm *nccl, kvspan_error *error)
 {
-    kvspan_nccl_comm *const nccl = (kvspan_nccl_comm *)(void *)self;
+    kvspan_device_comm *const self = &nccl->base;
     void *arena = NULL;
     kvspan_status status;
 
@@ -68,6 +68,15 @@ kvspan_status kvspan_nccl_take_arena(kvspan_device_comm *self, kvspan_error *err
     status = self->verbs.allocate(self->verbs.device, self->arena_bytes, &arena, error);
     self->arena = arena;
     return status;
+}
+
+/* With the arena a communicator is complete, and nothing is waited for any more but exchanges. */
+kvspan_status kvspan_nccl_take_arena(kvspan_device_comm *self, kvspan_error *error)
+{
+    kvspan_nccl_comm *const nccl = (kvspan_nccl_comm *)(void *)self;
+    const kvspan_status status = take(nccl, error);
+
+    return status == KVSPAN_OK ? kvspan_nccl_watchdog_start(nccl, error) : status;
 }
 
 void kvspan_nccl_unregister(kvspan_nccl_comm *nccl)
