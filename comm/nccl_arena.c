@@ -81,6 +81,7 @@ kvspan_status kvspan_nccl_take_arena(kvspan_device_comm *self, kvspan_error *err
 
 void kvspan_nccl_unregister(kvspan_nccl_comm *nccl)
 {
+    (void)nccl; /* headers may know of neither */
 #if NCCL_VERSION_CODE >= NCCL_VERSION(2, 27, 3)
     if (nccl->window) {
         (void)ncclCommWindowDeregister(nccl->handle, nccl->window);
