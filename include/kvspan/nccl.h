@@ -42,7 +42,8 @@ KVSPAN_API kvspan_status kvspan_comm_use_nccl(kvspan_comm *comm, const char *axi
  * before results are believed, which tells who was late. The thread sends no messages. It does not
  * look after communicators of the caller's.
  *
- * Off at first. Not collective, and may differ between ranks.
+ * Off at first. Not collective, and may differ between ranks. The thread queries a stream of the
+ * cache's, which a capture of streams into a graph does not allow: not both.
  *
  * @param comm  without a cache so far; kvspan_comm_use_nccl() need not have been called
  * @param timeout_ms  from when an exchange is issued: longer than what is computed before it may
