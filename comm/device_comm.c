@@ -117,6 +117,11 @@ kvspan_status kvspan_device_comm_all_to_all(kvspan_device_comm *self,
     return self->ops->exchange(self, exchange, stream, error);
 }
 
+void kvspan_device_comm_mark(kvspan_device_comm *self, uint64_t number)
+{
+    mix(self, number);
+}
+
 kvspan_status kvspan_device_comm_poll(kvspan_device_comm *self, kvspan_error *error)
 {
     return self->ops->poll ? self->ops->poll(self, error) : KVSPAN_OK;

@@ -49,7 +49,7 @@ typedef struct kvspan_device_comm_ops {
      * is none or several. Collective over the group. */
     kvspan_status (*prepare)(kvspan_device_comm *self, const kvspan_group *group, const char *axis,
                              kvspan_error *error);
-    /* Takes self->arena of arena_bytes, at least 1. After prepare. */
+    /* Takes self->arena of arena_bytes, at least 1. After prepare, and like it collective. */
     kvspan_status (*take_arena)(kvspan_device_comm *self, kvspan_error *error);
     kvspan_status (*exchange)(kvspan_device_comm *self, const kvspan_device_exchange *exchange,
                               kvspan_stream stream, kvspan_error *error);
@@ -73,7 +73,7 @@ struct kvspan_device_comm {
     uint64_t count;      /* exchanges so far */
     kvspan_group last;   /* whose the last one was */
     uint64_t last_ns;    /* when it was issued */
-    bool fails_alone;    /* prepare has failed where the other members cannot know */
+    bool fails_alone;    /* prepare or take_arena has failed where other members cannot know */
     bool is_peer_lost;   /* a backend has seen that a peer is gone, though not which */
     uint64_t sent_bytes; /* to other ranks, by backends that do not send through comm */
     uint64_t sent_messages;
@@ -126,6 +126,9 @@ kvspan_status kvspan_device_comm_all_gather(kvspan_device_comm *self, const kvsp
 kvspan_status kvspan_device_comm_all_to_all(kvspan_device_comm *self,
                                             const kvspan_device_exchange *exchange,
                                             kvspan_stream stream, kvspan_error *error);
+
+/* Into the rolling hash: what the exchanges from here on are for, a number alike on all ranks. */
+void kvspan_device_comm_mark(kvspan_device_comm *self, uint64_t number);
 
 kvspan_status kvspan_device_comm_poll(kvspan_device_comm *self, kvspan_error *error);
 void kvspan_device_comm_abort(kvspan_device_comm *self);

@@ -30,60 +30,16 @@ static kvspan_status prepare(kvspan_device_comm *self, const kvspan_group *group
     return kvspan_nccl_connect(own(self), group, axis, error);
 }
 
-/* Memory that NCCL can register pays where it is at hand; any device memory will do. */
-static kvspan_status take_arena(kvspan_device_comm *self, kvspan_error *error)
-{
-    kvspan_nccl_comm *const nccl = own(self);
-    void *arena = NULL;
-    kvspan_status status = KVSPAN_OK;
-
-#if NCCL_VERSION_CODE >= NCCL_VERSION(2, 19, 3)
-    if (nccl->handle && nccl->context->version >= KVSPAN_NCCL_HAS_ARENA) {
-        ncclResult_t result = ncclMemAlloc(&arena, self->arena_bytes);
-
-        if (result != ncclSuccess) {
-            return kvspan_nccl_fail(error, result, "ncclMemAlloc");
-        }
-        self->arena = arena;
-        nccl->is_arena_of_nccl = true;
-        result = nccl->is_adopted ? ncclSuccess
-                                  : ncclCommRegister(nccl->handle, arena, self->arena_bytes,
-                                                     &nccl->registration);
-        return kvspan_nccl_settle(nccl, result, "ncclCommRegister", error);
-    }
-#endif
-    status = self->verbs.allocate(self->verbs.device, self->arena_bytes, &arena, error);
-    self->arena = arena;
-    return status;
-}
-
-static void give_arena(kvspan_nccl_comm *nccl)
-{
-    kvspan_device_comm *const self = &nccl->base;
-
-    if (!self->arena) {
-        return;
-    }
-#if NCCL_VERSION_CODE >= NCCL_VERSION(2, 19, 3)
-    if (nccl->is_arena_of_nccl) {
-        (void)ncclMemFree(self->arena);
-        return;
-    }
-#endif
-    self->verbs.release(self->verbs.device, self->arena, self->arena_bytes);
-}
-
 /* That a peer is gone is no failure of this rank's: whom to blame is found out by waiting. */
 static kvspan_status poll(kvspan_device_comm *self, kvspan_error *error)
 {
     kvspan_nccl_comm *const nccl = own(self);
-    ncclResult_t state = ncclSuccess;
-    ncclResult_t result;
+    const ncclComm_t handle = kvspan_nccl_hold(nccl);
+    ncclResult_t state = nccl->ended_for;
+    const ncclResult_t result =
+        handle && !nccl->is_adopted ? ncclCommGetAsyncError(handle, &state) : ncclSuccess;
 
-    if (!nccl->handle || nccl->is_adopted) {
-        return KVSPAN_OK;
-    }
-    result = ncclCommGetAsyncError(nccl->handle, &state);
+    kvspan_nccl_release(nccl);
     if (result != ncclSuccess) {
         return kvspan_nccl_fail(error, result, "ncclCommGetAsyncError");
     }
@@ -104,7 +60,7 @@ static void abort_exchanges(kvspan_device_comm *self)
 static void destroy(kvspan_device_comm *self)
 {
     kvspan_nccl_disconnect(own(self));
-    give_arena(own(self));
+    kvspan_nccl_give_arena(own(self));
     free(own(self));
 }
 
@@ -114,7 +70,7 @@ static kvspan_status create(void *context, const kvspan_comm_services *services,
     static const kvspan_device_comm_ops ops = { .name = "nccl",
                                                 .counts_own_bytes = true,
                                                 .prepare = prepare,
-                                                .take_arena = take_arena,
+                                                .take_arena = kvspan_nccl_take_arena,
                                                 .exchange = kvspan_nccl_exchange,
                                                 .poll = poll,
                                                 .abort = abort_exchanges,
@@ -179,6 +135,25 @@ static kvspan_status adopt(kvspan_nccl_context *context, const char *axis, ncclC
     memcpy(entry->axis, name, strlen(name) + 1);
     entry->handle = adopted;
     return KVSPAN_OK;
+}
+
+kvspan_status kvspan_comm_set_nccl_watchdog(kvspan_comm *comm, uint32_t timeout_ms,
+                                            kvspan_error *error)
+{
+    kvspan_status status = KVSPAN_OK;
+
+    if (!comm) {
+        return kvspan_fail(error, KVSPAN_ERR_ARGUMENT, "comm is NULL");
+    }
+    if (!comm->device_backend.create) {
+        status = make_context(comm, error);
+    }
+    if (status == KVSPAN_OK) {
+        kvspan_nccl_context *const context = comm->device_backend.context;
+
+        context->watchdog_ms = timeout_ms;
+    }
+    return status;
 }
 
 kvspan_status kvspan_comm_use_nccl(kvspan_comm *comm, const char *axis, ncclComm_t adopted,

@@ -18,9 +18,11 @@ typedef struct settling {
 static kvspan_status test_state(void *context, bool *done_out, kvspan_error *error)
 {
     settling *const it = context;
-    ncclResult_t state = ncclSuccess;
-    const ncclResult_t result = ncclCommGetAsyncError(it->nccl->handle, &state);
+    const ncclComm_t handle = kvspan_nccl_hold(it->nccl);
+    ncclResult_t state = it->nccl->ended_for;
+    const ncclResult_t result = handle ? ncclCommGetAsyncError(handle, &state) : ncclSuccess;
 
+    kvspan_nccl_release(it->nccl);
     if (result != ncclSuccess) {
         return kvspan_nccl_fail(error, result, "ncclCommGetAsyncError");
     }
@@ -304,16 +306,10 @@ static void await_abort(abort_call *call)
     }
 }
 
-void kvspan_nccl_abort(kvspan_nccl_comm *nccl)
+void kvspan_nccl_end(ncclComm_t handle)
 {
-    abort_call *call;
-    const ncclComm_t handle = nccl->handle;
+    abort_call *const call = calloc(1, sizeof(*call));
 
-    nccl->handle = NULL;
-    if (!handle || nccl->is_adopted) {
-        return;
-    }
-    call = calloc(1, sizeof(*call));
     if (!call) {
         (void)ncclCommAbort(handle);
         return;
@@ -326,6 +322,18 @@ void kvspan_nccl_abort(kvspan_nccl_comm *nccl)
     } else {
         (void)ncclCommAbort(handle);
         free_call(call);
+    }
+}
+
+void kvspan_nccl_abort(kvspan_nccl_comm *nccl)
+{
+    ncclComm_t handle;
+
+    kvspan_nccl_watchdog_stop(nccl);
+    handle = nccl->handle;
+    nccl->handle = NULL;
+    if (handle && !nccl->is_adopted) {
+        kvspan_nccl_end(handle);
     }
 }
 
@@ -345,16 +353,14 @@ static bool has_settled(ncclComm_t handle, ncclResult_t result)
 
 void kvspan_nccl_disconnect(kvspan_nccl_comm *nccl)
 {
-    const ncclComm_t handle = nccl->handle;
+    ncclComm_t handle;
 
+    kvspan_nccl_watchdog_stop(nccl);
+    handle = nccl->handle;
     if (!handle || nccl->is_adopted) {
         return;
     }
-#if NCCL_VERSION_CODE >= NCCL_VERSION(2, 19, 3)
-    if (nccl->registration) {
-        (void)ncclCommDeregister(handle, nccl->registration);
-    }
-#endif
+    kvspan_nccl_unregister(nccl);
     /* Peers may still need what is on its way from here. */
     if (has_settled(handle, ncclCommFinalize(handle))) {
         nccl->handle = NULL;

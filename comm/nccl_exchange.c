@@ -110,6 +110,9 @@ kvspan_status kvspan_nccl_exchange(kvspan_device_comm *self, const kvspan_device
 {
     kvspan_nccl_comm *const nccl = (kvspan_nccl_comm *)(void *)self;
     const uint32_t member = exchange->group.member;
+    const bool is_plain = is_plain_gather(nccl, exchange);
+    ncclResult_t result;
+    bool has_handle;
     kvspan_status status = KVSPAN_OK;
 
     if (exchange->send && exchange->send_counts[member] > 0) {
@@ -121,12 +124,17 @@ kvspan_status kvspan_nccl_exchange(kvspan_device_comm *self, const kvspan_device
     if (status != KVSPAN_OK || !has_others(exchange)) {
         return status;
     }
-    if (!nccl->handle) {
-        return kvspan_fail(error, KVSPAN_ERR_NCCL, "there is no communicator any more");
+    has_handle = kvspan_nccl_hold(nccl) != NULL;
+    if (has_handle) {
+        result =
+            is_plain ? gather(nccl, exchange, stream) : send_and_receive(nccl, exchange, stream);
+        kvspan_nccl_watchdog_issued(nccl, stream);
+    } else {
+        result = nccl->ended_for;
     }
-    if (is_plain_gather(nccl, exchange)) {
-        return kvspan_nccl_settle(nccl, gather(nccl, exchange, stream), "ncclAllGather", error);
-    }
-    return kvspan_nccl_settle(nccl, send_and_receive(nccl, exchange, stream), "ncclGroupEnd",
-                              error);
+    kvspan_nccl_release(nccl);
+    return has_handle || result != ncclSuccess
+               ? kvspan_nccl_settle(nccl, result, is_plain ? "ncclAllGather" : "ncclGroupEnd",
+                                    error)
+               : kvspan_fail(error, KVSPAN_ERR_NCCL, "there is no communicator any more");
 }

@@ -41,10 +41,11 @@ function(kvspan_cuda_test folder name)
         SKIP_RETURN_CODE 77 ENVIRONMENT KVSPAN_TEST_COLUMN=cuda)
 endfunction()
 
-# kvspan_cuda_mpi_test(FOLDER NAME RANKS… [SOURCES file …]): the same between processes, on stand-ins
-# whose streams do their work at once, when asked, and in random order: FOLDER.NAME.npN.STREAMS.
+# kvspan_cuda_mpi_test(FOLDER NAME RANKS… [SOURCES file …] [RECORD]): the same between processes, on
+# stand-ins whose streams do their work at once, when asked, and in random order:
+# FOLDER.NAME.npN.STREAMS. RECORD: for the test to read what ran; not on a GPU.
 function(kvspan_cuda_mpi_test folder name)
-    cmake_parse_arguments(TEST "" "" "SOURCES" ${ARGN})
+    cmake_parse_arguments(TEST "RECORD" "" "SOURCES" ${ARGN})
     set(program test_${folder}_${name})
     add_executable(${program} test_${name}.c ${TEST_SOURCES})
     target_link_libraries(${program} PRIVATE kvspan_cuda_static test_support_mpi kvspan_nccl)
@@ -58,7 +59,15 @@ function(kvspan_cuda_mpi_test folder name)
             set_tests_properties(${folder}.${name}.np${ranks}.${suffix} PROPERTIES LABELS standin
                 TIMEOUT 300 PROCESSORS ${ranks} SKIP_RETURN_CODE 77
                 ENVIRONMENT "${mpi_environment};LD_LIBRARY_PATH=${KVSPAN_STANDIN_LIB};KVSPAN_STANDIN_STREAMS=${streams}")
+            if(TEST_RECORD)
+                set(record ${CMAKE_CURRENT_BINARY_DIR}/${name}.np${ranks}.${suffix}.record)
+                set_property(TEST ${folder}.${name}.np${ranks}.${suffix} APPEND PROPERTY
+                    ENVIRONMENT KVSPAN_STANDIN_RECORD=${record})
+            endif()
         endforeach()
+        if(TEST_RECORD)
+            continue()
+        endif()
         add_test(NAME ${folder}.${name}.np${ranks}.gpu COMMAND ${command})
         set_tests_properties(${folder}.${name}.np${ranks}.gpu PROPERTIES LABELS gpu TIMEOUT 300
             PROCESSORS ${ranks} SKIP_RETURN_CODE 77 ENVIRONMENT "${mpi_environment}")

@@ -351,7 +351,7 @@ typedef struct kvspan_attention {
  * @param[out] error  may be NULL
  * @return KVSPAN_OK; KVSPAN_ERR_ARGUMENT (names both values); KVSPAN_ERR_UNSUPPORTED (no arena;
  * types this column is not built for); KVSPAN_ERR_LATE, KVSPAN_ERR_PEER, KVSPAN_ERR_CORRUPT,
- *         KVSPAN_ERR_MEMORY, KVSPAN_ERR_TRANSPORT (handle spent)
+ *         KVSPAN_ERR_MISMATCH, KVSPAN_ERR_MEMORY, KVSPAN_ERR_TRANSPORT (handle spent)
  */
 KVSPAN_API kvspan_status kvspan_cache_attend(kvspan_cache *cache, uint32_t layer,
                                              const kvspan_tensor *q,
@@ -367,7 +367,8 @@ KVSPAN_API kvspan_status kvspan_cache_attend(kvspan_cache *cache, uint32_t layer
  * @param stream  NULL on CPUs
  * @param[out] error  may be NULL
  * @return KVSPAN_OK; KVSPAN_ERR_ARGUMENT (no step has begun); KVSPAN_ERR_PEER, KVSPAN_ERR_LATE,
- *         KVSPAN_ERR_CORRUPT, KVSPAN_ERR_MEMORY, KVSPAN_ERR_TRANSPORT (handle spent)
+ *         KVSPAN_ERR_CORRUPT, KVSPAN_ERR_MISMATCH (if the library has assertions: other ranks have
+ *         attended in another order), KVSPAN_ERR_MEMORY, KVSPAN_ERR_TRANSPORT (handle spent)
  */
 KVSPAN_API kvspan_status kvspan_step_end(kvspan_cache *cache, kvspan_stream stream,
                                          kvspan_error *error);
@@ -385,8 +386,8 @@ KVSPAN_API kvspan_status kvspan_step_end(kvspan_cache *cache, kvspan_stream stre
  * @param timeout_ms  at least 1
  * @param[out] error  may be NULL
  * @return KVSPAN_OK; KVSPAN_ERR_ARGUMENT (timeout_ms is 0); KVSPAN_ERR_TIMEOUT (call again; never
- * on CPUs); KVSPAN_ERR_LATE, KVSPAN_ERR_PEER, KVSPAN_ERR_CORRUPT, KVSPAN_ERR_MEMORY,
- *         KVSPAN_ERR_TRANSPORT (handle spent)
+ * on CPUs); KVSPAN_ERR_LATE, KVSPAN_ERR_PEER, KVSPAN_ERR_CORRUPT, KVSPAN_ERR_MISMATCH,
+ *         KVSPAN_ERR_MEMORY, KVSPAN_ERR_TRANSPORT (handle spent)
  */
 KVSPAN_API kvspan_status kvspan_cache_wait(kvspan_cache *cache, kvspan_stream stream,
                                            uint32_t timeout_ms, kvspan_error *error);

@@ -34,6 +34,27 @@ extern "C" {
 KVSPAN_API kvspan_status kvspan_comm_use_nccl(kvspan_comm *comm, const char *axis,
                                               ncclComm_t adopted, kvspan_error *error);
 
+/**
+ * Caches that are created on @p comm from now on have a thread each that looks after their
+ * exchanges by NCCL while the caller's own is elsewhere, as in cudaStreamSynchronize(): on an error
+ * of NCCL's, or an exchange that is not done in time, it ends the cache's communicator, so that
+ * streams do not wait for ever. What was to be exchanged is lost then: call kvspan_cache_wait()
+ * before results are believed, which tells who was late. The thread sends no messages. It does not
+ * look after communicators of the caller's.
+ *
+ * Off at first. Not collective, and may differ between ranks. The thread queries a stream of the
+ * cache's, which a capture of streams into a graph does not allow: not both.
+ *
+ * @param comm  without a cache so far; kvspan_comm_use_nccl() need not have been called
+ * @param timeout_ms  from when an exchange is issued: longer than what is computed before it may
+ *                    take; 0: no thread
+ * @param[out] error  may be NULL
+ * @return KVSPAN_OK; KVSPAN_ERR_ARGUMENT; KVSPAN_ERR_UNSUPPORTED (NCCL is older than 2.18);
+ *         KVSPAN_ERR_MEMORY; KVSPAN_ERR_NCCL
+ */
+KVSPAN_API kvspan_status kvspan_comm_set_nccl_watchdog(kvspan_comm *comm, uint32_t timeout_ms,
+                                                       kvspan_error *error);
+
 #ifdef __cplusplus
 }
 #endif

@@ -219,6 +219,16 @@ static kvspan_status place(const kvspan_attend_call *call, uint32_t pass, kvspan
     return status == KVSPAN_OK ? kvspan_attend_place(call, pass, error) : status;
 }
 
+/* Results of two layers look alike: ranks that attend them in another order would swap them. */
+static void mark_exchanges(const kvspan_attend_call *call, uint32_t layer)
+{
+    const kvspan_placement *const placement = &call->placement;
+
+    if (placement->meets || placement->gathers || placement->gathers_q) {
+        kvspan_device_comm_mark(call->cache->device_comm, layer);
+    }
+}
+
 typedef kvspan_status (*stage)(const kvspan_attend_call *call, uint32_t pass, kvspan_error *error);
 
 /* One stage of all passes, if the call has it at all. */
@@ -272,6 +282,7 @@ kvspan_status kvspan_cache_attend(kvspan_cache *cache, uint32_t layer, const kvs
     if (status != KVSPAN_OK) {
         return status;
     }
+    mark_exchanges(&call, layer);
     status = kvspan_cache_follow(cache, stream, error);
     if (status == KVSPAN_OK && call.placement.gathers_q) {
         status = kvspan_attend_gather_q(&call, error);

@@ -4,6 +4,16 @@
 #include <stdlib.h>
 #include <string.h>
 
+#ifdef NDEBUG
+enum {
+    COMPARES_ORDER = 0
+};
+#else
+enum {
+    COMPARES_ORDER = 1
+};
+#endif
+
 static kvspan_broadcast_slot *next_slot(kvspan_broadcast *broadcast)
 {
     return &broadcast->slots[broadcast->sequence % broadcast->slot_count];
@@ -244,6 +254,19 @@ kvspan_status kvspan_broadcast_receive(kvspan_broadcast *broadcast,
     return status;
 }
 
+/* Whether a child has issued the exchanges that this rank has, as far as both have come. */
+static kvspan_status compare_order(const kvspan_broadcast *broadcast, uint32_t child,
+                                   kvspan_error *error)
+{
+    const kvspan_ack *const ack = &broadcast->last_acks[child];
+
+    return COMPARES_ORDER
+               ? kvspan_order_log_compare(&broadcast->order_log, kvspan_comm_rank(broadcast->comm),
+                                          broadcast->tree.children[child], ack->epoch, ack->order,
+                                          error)
+               : KVSPAN_OK;
+}
+
 /* An acknowledgement has come: folds it and waits for the child's next. */
 static kvspan_status take_ack(kvspan_broadcast *broadcast, uint32_t child, kvspan_error *error)
 {
@@ -258,6 +281,10 @@ static kvspan_status take_ack(kvspan_broadcast *broadcast, uint32_t child, kvspa
     if (status == KVSPAN_OK) {
         kvspan_comm_heard(broadcast->comm, sender, ack.epoch);
         status = kvspan_ack_fold_child(&broadcast->fold, child, &ack, broadcast->begun, error);
+    }
+    if (status == KVSPAN_OK) {
+        broadcast->last_acks[child] = ack;
+        status = compare_order(broadcast, child, error);
     }
     if (status == KVSPAN_OK) {
         status = post_ack(broadcast, child, error);
@@ -277,6 +304,7 @@ static kvspan_status tell_parent(kvspan_broadcast *broadcast, kvspan_error *erro
                               broadcast->table_digest, &ack)) {
         return status;
     }
+    ack.order = kvspan_order_log_find(&broadcast->order_log, ack.epoch);
     kvspan_ack_encode(&ack, broadcast->acks->out);
     return kvspan_comm_send(broadcast->comm, KVSPAN_CHANNEL_ACK, broadcast->tree.parent,
                             broadcast->acks->out, KVSPAN_ACK_BYTES, &broadcast->ack_send, error);
@@ -325,10 +353,16 @@ void kvspan_broadcast_begun(kvspan_broadcast *broadcast, uint64_t epoch, uint64_
 }
 
 kvspan_status kvspan_broadcast_ended(kvspan_broadcast *broadcast, uint64_t epoch, uint32_t notices,
-                                     kvspan_error *error)
+                                     kvspan_exchange_order order, kvspan_error *error)
 {
+    kvspan_status status = KVSPAN_OK;
+
+    kvspan_order_log_note(&broadcast->order_log, epoch, order);
     kvspan_ack_fold_own(&broadcast->fold, epoch, notices);
-    return kvspan_broadcast_progress(broadcast, error);
+    for (uint32_t i = 0; status == KVSPAN_OK && i < broadcast->tree.child_count; i++) {
+        status = compare_order(broadcast, i, error);
+    }
+    return status == KVSPAN_OK ? kvspan_broadcast_progress(broadcast, error) : status;
 }
 
 kvspan_status kvspan_broadcast_wait_ended(kvspan_broadcast *broadcast, uint64_t epoch,

@@ -41,9 +41,11 @@ typedef struct kvspan_broadcast {
     uint32_t debtors[KVSPAN_TREE_MAX_CHILDREN]; /* children behind what this rank has ended */
     kvspan_request ack_send;
     kvspan_broadcast_acks *acks;
-    uint64_t begun;        /* last epoch begun on this rank */
-    uint64_t table_digest; /* after it */
-    uint64_t last_bytes;   /* sent to one child for the last message, as the transport counted */
+    uint64_t begun;             /* last epoch begun on this rank */
+    uint64_t table_digest;      /* after it */
+    kvspan_order_log order_log; /* of this rank */
+    kvspan_ack last_acks[KVSPAN_TREE_MAX_CHILDREN];
+    uint64_t last_bytes; /* sent to one child for the last message, as the transport counted */
 } kvspan_broadcast;
 
 /* root: member index of the coordinator. Posts the acknowledgement receives. */
@@ -73,9 +75,11 @@ kvspan_status kvspan_broadcast_receive(kvspan_broadcast *broadcast,
 
 /* Notes that this rank has begun an epoch (what children may acknowledge). */
 void kvspan_broadcast_begun(kvspan_broadcast *broadcast, uint64_t epoch, uint64_t table_digest);
-/* Notes that this rank has ended an epoch, with the bits it raises, and tells the parent. */
+/* Notes that this rank has ended an epoch, with the bits it raises and the exchanges that it has
+ * issued, and tells the parent. MISMATCH, in builds with assertions: a child has issued others. It
+ * may come later too, of whatever serves acknowledgements. */
 kvspan_status kvspan_broadcast_ended(kvspan_broadcast *broadcast, uint64_t epoch, uint32_t notices,
-                                     kvspan_error *error);
+                                     kvspan_exchange_order order, kvspan_error *error);
 
 /* Root: waits until all ranks have ended `epoch`. */
 kvspan_status kvspan_broadcast_wait_ended(kvspan_broadcast *broadcast, uint64_t epoch,

@@ -265,11 +265,13 @@ static kvspan_status prepare_exchanges(kvspan_cache *cache, kvspan_error *error)
     if (geometry->spread.count > 1) {
         status = kvspan_device_comm_prepare(cache->device_comm, &geometry->spread, axis, error);
     }
-    if (status != KVSPAN_OK && cache->device_comm->fails_alone) {
-        /* The other members wait for this rank where they hear of nothing but alarms. */
-        return kvspan_cache_spend(cache, status, error);
+    if (status == KVSPAN_OK) {
+        status = take_staging(cache, error);
     }
-    return status == KVSPAN_OK ? take_staging(cache, error) : status;
+    /* The other members wait for this rank where they hear of nothing but alarms. */
+    return status != KVSPAN_OK && cache->device_comm->fails_alone
+               ? kvspan_cache_spend(cache, status, error)
+               : status;
 }
 
 /* Memory for what the agreement itself needs: the peers, who wait in it already, are told at once.

@@ -251,6 +251,13 @@ kvspan_status kvspan_step_begin(kvspan_cache *cache, kvspan_step *step, kvspan_s
     return KVSPAN_OK;
 }
 
+static kvspan_exchange_order issued(const kvspan_cache *cache)
+{
+    return cache->device_comm ? (kvspan_exchange_order){ .count = cache->device_comm->count,
+                                                         .hash = cache->device_comm->order }
+                              : (kvspan_exchange_order){ .count = 0 };
+}
+
 kvspan_status kvspan_step_end(kvspan_cache *cache, kvspan_stream stream, kvspan_error *error)
 {
     kvspan_status status = kvspan_cache_enter(cache, true, error);
@@ -261,8 +268,8 @@ kvspan_status kvspan_step_end(kvspan_cache *cache, kvspan_stream stream, kvspan_
     cache->is_in_step = false;
     status = kvspan_cache_close_stream(cache, stream, error);
     if (status == KVSPAN_OK) {
-        status =
-            kvspan_broadcast_ended(&cache->broadcast, cache->replica.epoch, cache->notices, error);
+        status = kvspan_broadcast_ended(&cache->broadcast, cache->replica.epoch, cache->notices,
+                                        issued(cache), error);
     }
     if (status == KVSPAN_OK && cache->device_comm) {
         status = kvspan_device_comm_poll(cache->device_comm, error);

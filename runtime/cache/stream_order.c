@@ -47,6 +47,10 @@ kvspan_status kvspan_cache_close_stream(kvspan_cache *cache, kvspan_stream strea
     return status;
 }
 
+enum {
+    PEER_IS_LOST = 1 /* a deadline of long ago */
+};
+
 typedef struct device_work {
     kvspan_cache *cache;
     kvspan_stream stream;
@@ -67,10 +71,11 @@ static kvspan_status test_work(void *context, bool *done_out, kvspan_error *erro
     if (status == KVSPAN_OK && work->cache->device_comm) {
         status = kvspan_device_comm_poll(work->cache->device_comm, error);
         if (work->cache->device_comm->is_peer_lost) {
-            work->condition.late_ns = 1; /* long ago */
+            work->condition.late_ns = PEER_IS_LOST;
         }
     }
-    *done_out = is_done != 0;
+    /* What was ended because a peer is gone is done, but it is not what it was to be. */
+    *done_out = is_done != 0 && work->condition.late_ns != PEER_IS_LOST;
     return status;
 }
 

@@ -13,7 +13,9 @@ enum {
     AT_EPOCH = 8,
     AT_TABLE_DIGEST = 16,
     AT_NOTICES = 24,
-    AT_RANK = 28
+    AT_RANK = 28,
+    AT_EXCHANGE_COUNT = 32,
+    AT_EXCHANGE_HASH = 40
 };
 
 void kvspan_ack_encode(const kvspan_ack *ack, unsigned char bytes_out[KVSPAN_ACK_BYTES])
@@ -25,6 +27,8 @@ void kvspan_ack_encode(const kvspan_ack *ack, unsigned char bytes_out[KVSPAN_ACK
     kvspan_put_u64(bytes_out + AT_TABLE_DIGEST, ack->table_digest);
     kvspan_put_u32(bytes_out + AT_NOTICES, ack->notices);
     kvspan_put_u32(bytes_out + AT_RANK, ack->rank);
+    kvspan_put_u64(bytes_out + AT_EXCHANGE_COUNT, ack->order.count);
+    kvspan_put_u64(bytes_out + AT_EXCHANGE_HASH, ack->order.hash);
 }
 
 kvspan_status kvspan_ack_decode(const unsigned char bytes[KVSPAN_ACK_BYTES], kvspan_ack *ack_out,
@@ -54,6 +58,8 @@ kvspan_status kvspan_ack_decode(const unsigned char bytes[KVSPAN_ACK_BYTES], kvs
         .table_digest = kvspan_get_u64(bytes + AT_TABLE_DIGEST),
         .notices = kvspan_get_u32(bytes + AT_NOTICES),
         .rank = kvspan_get_u32(bytes + AT_RANK),
+        .order = { .count = kvspan_get_u64(bytes + AT_EXCHANGE_COUNT),
+                   .hash = kvspan_get_u64(bytes + AT_EXCHANGE_HASH) },
     };
     return KVSPAN_OK;
 }

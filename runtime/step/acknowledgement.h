@@ -5,12 +5,10 @@
 #ifndef KVSPAN_STEP_ACKNOWLEDGEMENT_H
 #define KVSPAN_STEP_ACKNOWLEDGEMENT_H
 
-#include <stdbool.h>
-
-#include <kvspan/types.h>
+#include "runtime/step/exchange_order.h"
 
 enum {
-    KVSPAN_ACK_BYTES = 32
+    KVSPAN_ACK_BYTES = 48
 };
 
 /* One acknowledgement: this subtree has ended all steps up to epoch. */
@@ -18,7 +16,8 @@ typedef struct kvspan_ack {
     uint64_t epoch;
     uint64_t table_digest; /* of the sender after that epoch; 0 if it is ahead of its subtree */
     uint32_t notices;
-    uint32_t rank; /* sender, of the communicator */
+    uint32_t rank;               /* sender, of the communicator */
+    kvspan_exchange_order order; /* of the sender when it had ended that epoch */
 } kvspan_ack;
 
 void kvspan_ack_encode(const kvspan_ack *ack, unsigned char bytes_out[KVSPAN_ACK_BYTES]);

@@ -3,7 +3,8 @@
 # tests/runtime/test_null_arguments.c. kvspan_comm_create_mpi() needs MPI and is tried in
 # tests/comm/test_mpi.c, kvspan_cache_create() needs ranks and is tried in
 # tests/runtime/test_cache_create.c, kvspan_device_open_cuda() and kvspan_cuda_count() are tried in
-# tests/kernels/cuda/test_device.c, kvspan_comm_use_nccl() in tests/runtime/test_cache_mesh_cuda.c.
+# tests/kernels/cuda/test_device.c, kvspan_comm_use_nccl() in tests/runtime/test_cache_mesh_cuda.c,
+# kvspan_comm_set_nccl_watchdog() in tests/runtime/test_cache_watchdog_cuda.c.
 #
 # usage: null_arguments.sh SOURCE-FOLDER
 set -eu
@@ -18,6 +19,7 @@ for call in $calls; do
     kvspan_device_open_cuda) file=tests/kernels/cuda/test_device.c ;;
     kvspan_cuda_count) file=tests/kernels/cuda/test_device.c ;;
     kvspan_comm_use_nccl) file=tests/runtime/test_cache_mesh_cuda.c ;;
+    kvspan_comm_set_nccl_watchdog) file=tests/runtime/test_cache_watchdog_cuda.c ;;
     kvspan_comm_create_mpi) file=tests/comm/test_mpi.c ;;
     *) file=tests/runtime/test_null_arguments.c ;;
     esac

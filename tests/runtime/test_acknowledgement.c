@@ -9,11 +9,14 @@ START_TEST(an_acknowledgement_has_the_documented_bytes)
     const kvspan_ack ack = { .epoch = 0x0102030405060708u,
                              .table_digest = 0xf1f2f3f4f5f6f7f8u,
                              .notices = 0x11223344,
-                             .rank = 0xa1a2a3a4 };
+                             .rank = 0xa1a2a3a4,
+                             .order = { .count = 0x2122232425262728u,
+                                        .hash = 0xb1b2b3b4b5b6b7b8u } };
     const unsigned char expected[KVSPAN_ACK_BYTES] = {
-        'K',  'V',  'A',  'K',  1,    0,    2,    0,    8,    7,    6,
-        5,    4,    3,    2,    1,    0xf8, 0xf7, 0xf6, 0xf5, 0xf4, 0xf3,
-        0xf2, 0xf1, 0x44, 0x33, 0x22, 0x11, 0xa4, 0xa3, 0xa2, 0xa1,
+        'K',  'V',  'A',  'K',  2,    0,    2,    0,    8,    7,    6,    5,
+        4,    3,    2,    1,    0xf8, 0xf7, 0xf6, 0xf5, 0xf4, 0xf3, 0xf2, 0xf1,
+        0x44, 0x33, 0x22, 0x11, 0xa4, 0xa3, 0xa2, 0xa1, 0x28, 0x27, 0x26, 0x25,
+        0x24, 0x23, 0x22, 0x21, 0xb8, 0xb7, 0xb6, 0xb5, 0xb4, 0xb3, 0xb2, 0xb1,
     };
     unsigned char bytes[KVSPAN_ACK_BYTES];
     kvspan_ack decoded = { .epoch = 0 };
@@ -25,6 +28,8 @@ START_TEST(an_acknowledgement_has_the_documented_bytes)
     ck_assert_uint_eq(decoded.table_digest, ack.table_digest);
     ck_assert_uint_eq(decoded.notices, ack.notices);
     ck_assert_uint_eq(decoded.rank, ack.rank);
+    ck_assert_uint_eq(decoded.order.count, ack.order.count);
+    ck_assert_uint_eq(decoded.order.hash, ack.order.hash);
 }
 END_TEST
 
@@ -53,6 +58,33 @@ static void child_ends(kvspan_ack_fold *fold, uint32_t child, uint64_t epoch, ui
 
     ck_assert_int_eq(kvspan_ack_fold_child(fold, child, &ack, 1000, NULL), KVSPAN_OK);
 }
+
+START_TEST(orders_of_an_epoch_that_both_have_ended_are_compared)
+{
+    static kvspan_order_log log;
+    kvspan_exchange_order order = { .count = 12, .hash = 0xabc };
+    kvspan_error error = { .status = KVSPAN_OK };
+
+    kvspan_order_log_note(&log, 3, order);
+    ck_assert_int_eq(kvspan_order_log_compare(&log, 0, 5, 3, order, &error), KVSPAN_OK);
+    order.hash++;
+    ck_assert_int_eq(kvspan_order_log_compare(&log, 0, 5, 3, order, &error), KVSPAN_ERR_MISMATCH);
+    ck_assert_ptr_nonnull(strstr(error.message, "end of epoch 3: rank 5 has issued 12 with hash "
+                                                "0x0000000000000abd, rank 0 has issued 12 with "
+                                                "hash 0x0000000000000abc"));
+    ck_assert_int_eq(error.rank, 5);
+    ck_assert_uint_eq(error.epoch, 3);
+    order = (kvspan_exchange_order){ .count = 13, .hash = 0xabc };
+    ck_assert_int_eq(kvspan_order_log_compare(&log, 0, 5, 3, order, NULL), KVSPAN_ERR_MISMATCH);
+    /* Not ended here, before the first step, and forgotten. */
+    ck_assert_int_eq(kvspan_order_log_compare(&log, 0, 5, 4, order, NULL), KVSPAN_OK);
+    ck_assert_int_eq(kvspan_order_log_compare(&log, 0, 5, 0, order, NULL), KVSPAN_OK);
+    kvspan_order_log_note(&log, 3 + KVSPAN_ORDER_EPOCHS, order);
+    ck_assert_int_eq(kvspan_order_log_compare(&log, 0, 5, 3, order, NULL), KVSPAN_OK);
+    ck_assert_uint_eq(kvspan_order_log_find(&log, 3).count, 0);
+    ck_assert_uint_eq(kvspan_order_log_find(&log, 3 + KVSPAN_ORDER_EPOCHS).count, 13);
+}
+END_TEST
 
 START_TEST(a_subtree_has_ended_what_its_slowest_rank_has)
 {
@@ -178,6 +210,7 @@ int main(void)
     TCase *bytes = tcase_create("bytes");
     TCase *fold = tcase_create("fold");
 
+    tcase_add_test(bytes, orders_of_an_epoch_that_both_have_ended_are_compared);
     tcase_add_test(bytes, an_acknowledgement_has_the_documented_bytes);
     tcase_add_test(bytes, bytes_that_are_no_acknowledgement_are_refused);
     tcase_add_test(fold, a_subtree_has_ended_what_its_slowest_rank_has);

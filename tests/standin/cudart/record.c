@@ -42,8 +42,7 @@ static void line_append(int file, const char *line)
     }
 }
 
-void record_operation(uint32_t device, uint32_t stream_id, const char *name, uint64_t enqueued,
-                      uint64_t begun)
+void record_operation(uint32_t device, uint32_t stream_id, const struct operation *done)
 {
     static int file = -1;
     char line[LINE_BYTES];
@@ -56,9 +55,11 @@ void record_operation(uint32_t device, uint32_t stream_id, const char *name, uin
     }
     (void)snprintf(
         line, sizeof(line),
-        "process=%ld device=%u stream=%u operation=%s enqueued=%llu begun=%llu ended=%llu\n",
-        (long)getpid(), device, stream_id, name, (unsigned long long)enqueued,
-        (unsigned long long)begun, (unsigned long long)stream_next_number());
+        "process=%ld device=%u stream=%u operation=%s enqueued=%llu begun=%llu ended=%llu "
+        "after=%llu\n",
+        (long)getpid(), device, stream_id, done->name, (unsigned long long)done->enqueued,
+        (unsigned long long)done->begun, (unsigned long long)stream_next_number(),
+        (unsigned long long)done->after);
     line_append(file, line);
 }
 

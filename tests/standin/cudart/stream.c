@@ -262,6 +262,7 @@ operation *stream_append(stream_queue *queue, work *what, const char *name, oper
     fresh->name = name;
     fresh->stream = queue;
     fresh->enqueued = stream_next_number();
+    fresh->after = wait_count == 1 && waits[0] != NULL ? waits[0]->enqueued : 0;
     for (uint32_t i = 0; i < wait_count; i++) {
         wait_add(fresh, waits[i]);
     }
@@ -297,7 +298,7 @@ void operation_complete(operation *done)
     done->stream = NULL;
     waits_drop(done);
     if (done->begun != 0) { /* else its device failed */
-        record_operation(queue->device->index, queue->id, done->name, done->enqueued, done->begun);
+        record_operation(queue->device->index, queue->id, done);
     }
     work_give(done->work);
     done->work = NULL;

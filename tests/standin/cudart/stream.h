@@ -50,6 +50,7 @@ typedef struct operation {
     const char *name;
     uint64_t enqueued; /* of one count for all that happens */
     uint64_t begun;    /* 0: not yet */
+    uint64_t after;    /* number of the one operation that it was told to wait for, else 0 */
     double done_ms;
 } operation;
 

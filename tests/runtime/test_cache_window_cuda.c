@@ -1,0 +1,208 @@
+#include "support/suite.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include <kvspan/cuda.h>
+#include <kvspan/nccl.h>
+
+#include "comm/nccl_parts.h"
+#include "runtime/cache/cache_parts.h"
+#include "runtime/mesh_case.h"
+#include "support/ranks.h"
+
+/* What the staging arena is registered as, by the version of NCCL that runs; and that results are
+ * right with each. The stand-in refuses a call that a version lacks, offsets in a window that
+ * differ, and memory that is given back while it is registered. */
+
+enum {
+    WAIT_MS = 20000
+};
+
+/* ---- the calls that matter, in their order ----------------------------------------------------
+ */
+
+static char calls[64];
+
+static void note_call(char letter)
+{
+    const size_t length = strlen(calls);
+
+    if (length + 1 < sizeof(calls)) {
+        calls[length] = letter;
+        calls[length + 1] = '\0';
+    }
+}
+
+ncclResult_t __real_ncclCommWindowRegister(ncclComm_t comm, void *buffer, size_t bytes,
+                                           ncclWindow_t *window, int flags);
+ncclResult_t __real_ncclCommWindowDeregister(ncclComm_t comm, ncclWindow_t window);
+ncclResult_t __real_ncclCommRegister(ncclComm_t comm, void *buffer, size_t bytes, void **handle);
+ncclResult_t __real_ncclCommDeregister(ncclComm_t comm, void *handle);
+ncclResult_t __real_ncclCommFinalize(ncclComm_t comm);
+ncclResult_t __real_ncclMemFree(void *memory);
+
+ncclResult_t __wrap_ncclCommWindowRegister(ncclComm_t comm, void *buffer, size_t bytes,
+                                           ncclWindow_t *window, int flags);
+ncclResult_t __wrap_ncclCommWindowDeregister(ncclComm_t comm, ncclWindow_t window);
+ncclResult_t __wrap_ncclCommRegister(ncclComm_t comm, void *buffer, size_t bytes, void **handle);
+ncclResult_t __wrap_ncclCommDeregister(ncclComm_t comm, void *handle);
+ncclResult_t __wrap_ncclCommFinalize(ncclComm_t comm);
+ncclResult_t __wrap_ncclMemFree(void *memory);
+
+ncclResult_t __wrap_ncclCommWindowRegister(ncclComm_t comm, void *buffer, size_t bytes,
+                                           ncclWindow_t *window, int flags)
+{
+    note_call('W');
+    return __real_ncclCommWindowRegister(comm, buffer, bytes, window, flags);
+}
+
+ncclResult_t __wrap_ncclCommWindowDeregister(ncclComm_t comm, ncclWindow_t window)
+{
+    note_call('w');
+    return __real_ncclCommWindowDeregister(comm, window);
+}
+
+ncclResult_t __wrap_ncclCommRegister(ncclComm_t comm, void *buffer, size_t bytes, void **handle)
+{
+    note_call('R');
+    return __real_ncclCommRegister(comm, buffer, bytes, handle);
+}
+
+ncclResult_t __wrap_ncclCommDeregister(ncclComm_t comm, void *handle)
+{
+    note_call('r');
+    return __real_ncclCommDeregister(comm, handle);
+}
+
+ncclResult_t __wrap_ncclCommFinalize(ncclComm_t comm)
+{
+    note_call('f');
+    return __real_ncclCommFinalize(comm);
+}
+
+ncclResult_t __wrap_ncclMemFree(void *memory)
+{
+    note_call('m');
+    return __real_ncclMemFree(memory);
+}
+
+/* Window or buffer registered once; taken back, communicator ended, memory given back. */
+static const char *calls_of(int version)
+{
+    if (version >= NCCL_VERSION(2, 28, 3)) {
+        return "Wwfm";
+    }
+    return version >= NCCL_VERSION(2, 19, 3) ? "Rrfm" : "f";
+}
+
+/* ---- caches -----------------------------------------------------------------------------------
+ */
+
+static kvspan_status open_device(kvspan_comm *comm, kvspan_device **device_out, kvspan_error *error)
+{
+    const kvspan_status status = kvspan_device_open_cuda(kvspan_comm_rank(comm), device_out, error);
+
+    return status == KVSPAN_OK ? kvspan_comm_use_nccl(comm, NULL, NULL, error) : status;
+}
+
+static void run_rows(ranks_self *self)
+{
+    static const char *const names[] = { "tp:2", "sp:2" };
+    mesh_rows *const rows = malloc(sizeof(*rows));
+    mesh_case mesh = { .mesh = names[*(const int *)self->context],
+                       .rank_count = self->rank_count,
+                       .kv_heads = 2,
+                       .q_heads = 4,
+                       .key_dim = 16,
+                       .value_dim = 16,
+                       .page_tokens = 4,
+                       .dtype = KVSPAN_BF16,
+                       .out_place = KVSPAN_HEADS_ALL,
+                       .open = open_device };
+    char text[300] = "";
+
+    ranks_check(self, rows);
+    if (!mesh_case_run(&mesh, self->comm, rows, text, sizeof(text))) {
+        ranks_note(self, __FILE__, __LINE__, "%s", text);
+    }
+    free(rows);
+}
+
+static kvspan_status open_cache(const ranks_self *self, kvspan_device **device_out,
+                                kvspan_cache **cache_out, kvspan_error *error)
+{
+    const kvspan_layer_group group = { .layer_count = 1,
+                                       .q_heads = 4,
+                                       .plane_count = 2,
+                                       .planes = { { KVSPAN_KEY, 2, 16, KVSPAN_BF16, 0 },
+                                                   { KVSPAN_VALUE, 2, 16, KVSPAN_BF16, 0 } } };
+    const kvspan_cache_config config = { .size = sizeof(config),
+                                         .group_count = 1,
+                                         .groups = &group,
+                                         .page_tokens = 8,
+                                         .slot_count = 2,
+                                         .max_sequence_tokens = 64,
+                                         .max_step_tokens = 32,
+                                         .page_count = 16,
+                                         .memory_limit_bytes = 64u << 20,
+                                         .deadline_ms = WAIT_MS };
+    const kvspan_status status = open_device(self->comm, device_out, error);
+
+    return status == KVSPAN_OK
+               ? kvspan_cache_create(&config, *device_out, self->comm, cache_out, error)
+               : status;
+}
+
+static void run_registration(ranks_self *self)
+{
+    kvspan_device *device = NULL;
+    kvspan_cache *cache = NULL;
+    kvspan_error error = { .status = KVSPAN_OK };
+    const kvspan_nccl_comm *nccl;
+    int version = 0;
+
+    ranks_check(self, ncclGetVersion(&version) == ncclSuccess);
+    calls[0] = '\0';
+    ranks_check_status(self, open_cache(self, &device, &cache, &error), KVSPAN_OK, &error);
+    nccl = (const kvspan_nccl_comm *)(const void *)cache->device_comm;
+    ranks_check(self, cache->device_comm->arena);
+    ranks_check(self, (nccl->window != NULL) == (version >= NCCL_VERSION(2, 28, 3)));
+    ranks_check(self, (nccl->registration != NULL) ==
+                          (version >= NCCL_VERSION(2, 19, 3) && version < NCCL_VERSION(2, 28, 3)));
+    ranks_check(self, nccl->is_arena_of_nccl == (version >= NCCL_VERSION(2, 19, 3)));
+    kvspan_cache_destroy(cache);
+    kvspan_device_close(device);
+    ranks_check(self, strcmp(calls, calls_of(version)) == 0);
+}
+
+START_TEST(the_arena_is_registered_as_the_version_has_it)
+{
+    ranks_run_mpi(run_registration, NULL);
+}
+END_TEST
+
+START_TEST(rows_are_right_with_it)
+{
+    int number = _i;
+
+    ranks_run_mpi(run_rows, &number);
+}
+END_TEST
+
+int main(int argc, char **argv)
+{
+    Suite *suite = suite_create("runtime/cache_window_cuda");
+    TCase *mpi = tcase_create("mpi");
+    kvspan_device *device = NULL;
+
+    if (kvspan_device_open_cuda(1, &device, NULL) != KVSPAN_OK) {
+        return TEST_SKIPPED;
+    }
+    kvspan_device_close(device);
+    tcase_set_timeout(mpi, 0);
+    tcase_add_test(mpi, the_arena_is_registered_as_the_version_has_it);
+    tcase_add_loop_test(mpi, rows_are_right_with_it, 0, 2);
+    suite_add_tcase(suite, mpi);
+    return suite_run_mpi(suite, &argc, &argv);
+}
