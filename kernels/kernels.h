@@ -109,6 +109,28 @@ typedef struct kvspan_copy_pages_args {
     uint32_t pair_count;
 } kvspan_copy_pages_args;
 
+/* Where the vectors of a token come from and go to: pages, and places within them. */
+typedef struct kvspan_token_move {
+    uint32_t from_page;
+    uint32_t from_token;
+    uint32_t to_page;
+    uint32_t to_token;
+} kvspan_token_move;
+
+/* Moves the vectors of tokens in some layers of one plane, scales included, bit for bit: how the
+ * accepted tokens of a tree close ranks. Both places are this member's. A row's moves come in order
+ * of where they come from, each goes to a place that is not behind it, no two to the same: so none
+ * reads what another has written, though it may write where an earlier one has read. Rows have no
+ * token in common. What is not written stays as it was. */
+typedef struct kvspan_move_tokens_args {
+    kvspan_plane_view plane; /* of the first layer */
+    uint32_t layer_count;
+    uint64_t layer_stride; /* bytes */
+    uint32_t row_count;
+    const uint32_t *row_starts;     /* [row_count + 1] of moves, pinned */
+    const kvspan_token_move *moves; /* pinned */
+} kvspan_move_tokens_args;
+
 /* Fills whole pages with one byte. */
 typedef struct kvspan_fill_pages_args {
     unsigned char *data;
@@ -188,6 +210,8 @@ typedef struct kvspan_kernels {
                                     kvspan_stream stream, kvspan_error *error);
     kvspan_status (*copy_pages)(kvspan_device *device, const kvspan_copy_pages_args *args,
                                 kvspan_stream stream, kvspan_error *error);
+    kvspan_status (*move_tokens)(kvspan_device *device, const kvspan_move_tokens_args *args,
+                                 kvspan_stream stream, kvspan_error *error);
     kvspan_status (*fill_pages)(kvspan_device *device, const kvspan_fill_pages_args *args,
                                 kvspan_stream stream, kvspan_error *error);
     kvspan_status (*patch_table)(kvspan_device *device, const kvspan_patch_table_args *args,
