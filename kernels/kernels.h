@@ -55,14 +55,32 @@ typedef struct kvspan_append_tokens_args {
         source; /* heads and dim of the plane; its dtype, or bf16, f16, f32 if it has 8 bits */
 } kvspan_append_tokens_args;
 
+#define KVSPAN_NO_TREE 0xffffffffU
+
+/* What a new token sees of the new tokens of its row, where these are a tree. Bit i of its words (i
+ * % 32 of word i / 32) is for position first_position + i; what has no bit set is hidden, though
+ * the window would show it. Positions in front of first_position and those behind the token's own
+ * have no bit: they are seen, and hidden, as ever. Every member is given the same bits. */
+typedef struct kvspan_tree_token {
+    uint32_t first_word;     /* KVSPAN_NO_TREE: it sees all */
+    uint32_t first_position; /* global; of the row's first new token */
+} kvspan_tree_token;
+
+typedef struct kvspan_tree_mask {
+    const uint32_t *words;           /* device; NULL = there is no tree among the rows */
+    const kvspan_tree_token *tokens; /* device, [token_count] */
+} kvspan_tree_mask;
+
 /* For every new token t and query head h: softmax(scale · q·k) v over the tokens of its sequence
- * that this member holds, at positions in (position − window, position]. q head q_first + i uses kv
- * head (q_first + i) / group_size, local index that − kv_first. A query that sees no token here
- * gets (0, −inf). Tokens are folded in ascending order; borders are absolute positions. */
+ * that this member holds, at positions in (position − window, position] that the tree mask does not
+ * hide. q head q_first + i uses kv head (q_first + i) / group_size, local index that − kv_first. A
+ * query that sees no token here gets (0, −inf). Tokens are folded in ascending order; borders are
+ * absolute positions. */
 typedef struct kvspan_attend_pages_args {
     kvspan_plane_view keys;
     kvspan_plane_view values;
     kvspan_step_arrays rows;
+    kvspan_tree_mask trees;
     kvspan_work_plan plan; /* of these rows */
     void *scratch;         /* device, attend_scratch_bytes; one call after another uses it */
     kvspan_tensor q;       /* [token][head][K dim] */

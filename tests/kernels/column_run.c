@@ -315,6 +315,7 @@ void column_attend_pages(kvspan_device *device, const kvspan_attend_pages_args *
     mirror_plane(&shadow, &seen.keys, &args->rows, page_count, false);
     mirror_plane(&shadow, &seen.values, &args->rows, page_count, false);
     mirror_rows(&shadow, &seen.rows);
+    mirror_trees(&shadow, &seen.trees, args->rows.positions, args->rows.token_count);
     mirror_tensor(&shadow, &seen.q, false);
     mirror_tensor(&shadow, &seen.out, true);
     if (args->rows.token_count > 0) {
