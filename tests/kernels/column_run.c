@@ -211,8 +211,8 @@ static uint32_t *list_pages(const kvspan_move_tokens_args *args)
 
     ck_assert_ptr_nonnull(pages);
     for (uint32_t i = 0; i < count; i++) {
-        pages[2 * i] = args->moves[i].from_page;
-        pages[2 * i + 1] = args->moves[i].to_page;
+        pages[2 * (size_t)i] = args->moves[i].from_page;
+        pages[2 * (size_t)i + 1] = args->moves[i].to_page;
     }
     return pages;
 }
