@@ -55,14 +55,32 @@ typedef struct kvspan_append_tokens_args {
         source; /* heads and dim of the plane; its dtype, or bf16, f16, f32 if it has 8 bits */
 } kvspan_append_tokens_args;
 
+#define KVSPAN_NO_TREE 0xffffffffU
+
+/* What a new token sees of the new tokens of its row, where these are a tree. Bit i of its words (i
+ * % 32 of word i / 32) is for position first_position + i; what has no bit set is hidden, though
+ * the window would show it. Positions in front of first_position and those behind the token's own
+ * have no bit: they are seen, and hidden, as ever. Every member is given the same bits. */
+typedef struct kvspan_tree_token {
+    uint32_t first_word;     /* KVSPAN_NO_TREE: it sees all */
+    uint32_t first_position; /* global; of the row's first new token */
+} kvspan_tree_token;
+
+typedef struct kvspan_tree_mask {
+    const uint32_t *words;           /* device; NULL = there is no tree among the rows */
+    const kvspan_tree_token *tokens; /* device, [token_count] */
+} kvspan_tree_mask;
+
 /* For every new token t and query head h: softmax(scale · q·k) v over the tokens of its sequence
- * that this member holds, at positions in (position − window, position]. q head q_first + i uses kv
- * head (q_first + i) / group_size, local index that − kv_first. A query that sees no token here
- * gets (0, −inf). Tokens are folded in ascending order; borders are absolute positions. */
+ * that this member holds, at positions in (position − window, position] that the tree mask does not
+ * hide. q head q_first + i uses kv head (q_first + i) / group_size, local index that − kv_first. A
+ * query that sees no token here gets (0, −inf). Tokens are folded in ascending order; borders are
+ * absolute positions. */
 typedef struct kvspan_attend_pages_args {
     kvspan_plane_view keys;
     kvspan_plane_view values;
     kvspan_step_arrays rows;
+    kvspan_tree_mask trees;
     kvspan_work_plan plan; /* of these rows */
     void *scratch;         /* device, attend_scratch_bytes; one call after another uses it */
     kvspan_tensor q;       /* [token][head][K dim] */
@@ -108,6 +126,28 @@ typedef struct kvspan_copy_pages_args {
     const uint32_t *pairs; /* [pair_count][2], pinned */
     uint32_t pair_count;
 } kvspan_copy_pages_args;
+
+/* Where the vectors of a token come from and go to: pages, and places within them. */
+typedef struct kvspan_token_move {
+    uint32_t from_page;
+    uint32_t from_token;
+    uint32_t to_page;
+    uint32_t to_token;
+} kvspan_token_move;
+
+/* Moves the vectors of tokens in some layers of one plane, scales included, bit for bit: how the
+ * accepted tokens of a tree close ranks. Both places are this member's. A row's moves come in order
+ * of where they come from, each goes to a place that is not behind it, no two to the same: so none
+ * reads what another has written, though it may write where an earlier one has read. Rows have no
+ * token in common. What is not written stays as it was. */
+typedef struct kvspan_move_tokens_args {
+    kvspan_plane_view plane; /* of the first layer */
+    uint32_t layer_count;
+    uint64_t layer_stride; /* bytes */
+    uint32_t row_count;
+    const uint32_t *row_starts;     /* [row_count + 1] of moves, pinned */
+    const kvspan_token_move *moves; /* pinned */
+} kvspan_move_tokens_args;
 
 /* Fills whole pages with one byte. */
 typedef struct kvspan_fill_pages_args {
@@ -188,6 +228,8 @@ typedef struct kvspan_kernels {
                                     kvspan_stream stream, kvspan_error *error);
     kvspan_status (*copy_pages)(kvspan_device *device, const kvspan_copy_pages_args *args,
                                 kvspan_stream stream, kvspan_error *error);
+    kvspan_status (*move_tokens)(kvspan_device *device, const kvspan_move_tokens_args *args,
+                                 kvspan_stream stream, kvspan_error *error);
     kvspan_status (*fill_pages)(kvspan_device *device, const kvspan_fill_pages_args *args,
                                 kvspan_stream stream, kvspan_error *error);
     kvspan_status (*patch_table)(kvspan_device *device, const kvspan_patch_table_args *args,

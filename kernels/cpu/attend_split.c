@@ -52,6 +52,8 @@ static void begin_row(const kvspan_attend_block *block, uint32_t row)
 
     work->row_begins[row] = kvspan_token_count(&args->rows.rule, lowest);
     work->row_ends[row] = kvspan_token_count(&args->rows.rule, position + 1);
+    work->row_trees[row] =
+        kvspan_tree_sight_of(&args->trees, block->item->first_token + place.token);
     pack_query(block, row,
                kvspan_row_address(&args->q, block->item->first_token + place.token, place.head));
 }
@@ -67,12 +69,30 @@ void kvspan_attend_block_begin(kvspan_attend_block *block)
     tile->page_tiles = args->rows.rule.page_tokens / KVSPAN_TILE_TOKENS;
     tile->key_head_stride = args->keys.head_stride;
     tile->value_head_stride = args->values.head_stride;
+    tile->tree_rule = args->trees.words ? &args->rows.rule : NULL;
     block->index_begin = UINT64_MAX;
     block->index_end = 0;
     for (uint32_t row = 0; row < tile->row_count; row++) {
         begin_row(block, row);
         block->index_begin = earlier(block->index_begin, tile->work->row_begins[row]);
         block->index_end = later(block->index_end, tile->work->row_ends[row]);
+    }
+}
+
+void kvspan_tile_hide_tokens(const kvspan_tile_block *block, const kvspan_tile_chunk *chunk,
+                             uint32_t row)
+{
+    const kvspan_tree_sight *const tree = &block->work->row_trees[row];
+    float *const scores = block->work->scores + (size_t)row * KVSPAN_CHUNK_TOKENS;
+    const uint64_t begin =
+        later(chunk->index, later(block->work->row_begins[row],
+                                  kvspan_token_count(block->tree_rule, tree->first_position)));
+    const uint64_t end = earlier(chunk->index + chunk->last, block->work->row_ends[row]);
+
+    for (uint64_t index = begin; index < end && tree->words; index++) {
+        if (kvspan_tree_hides(tree, kvspan_token_position(block->tree_rule, index))) {
+            scores[index - chunk->index] = -INFINITY;
+        }
     }
 }
 

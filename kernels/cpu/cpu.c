@@ -34,6 +34,7 @@ const kvspan_kernels kvspan_kernels_cpu = {
     .attend_pages = kvspan_cpu_attend_pages,
     .merge_partials = kvspan_cpu_merge_partials,
     .copy_pages = kvspan_cpu_copy_pages,
+    .move_tokens = kvspan_cpu_move_tokens,
     .fill_pages = kvspan_reference_fill_pages,
     .patch_table = kvspan_reference_patch_table,
     .place_heads = kvspan_reference_place_heads,

@@ -18,6 +18,8 @@ kvspan_status kvspan_cpu_merge_partials(kvspan_device *device,
                                         kvspan_stream stream, kvspan_error *error);
 kvspan_status kvspan_cpu_copy_pages(kvspan_device *device, const kvspan_copy_pages_args *args,
                                     kvspan_stream stream, kvspan_error *error);
+kvspan_status kvspan_cpu_move_tokens(kvspan_device *device, const kvspan_move_tokens_args *args,
+                                     kvspan_stream stream, kvspan_error *error);
 kvspan_status kvspan_cpu_gather_pages(kvspan_device *device,
                                       const kvspan_transcode_pages_args *args, kvspan_stream stream,
                                       kvspan_error *error);

@@ -220,9 +220,13 @@ static void fold_chunk(const kvspan_tile_block *block, const kvspan_tile_chunk *
     for (uint32_t row = 0; row < block->row_count; row++) {
         const struct sight sight = { .first = place_of(work->row_begins[row], chunk),
                                      .last = place_of(work->row_ends[row], chunk) };
-        const float highest = finish_scores(block, chunk, row, vectors, sight);
-        const vector shift = vector_of(raise_maximum(block, row, highest));
+        float highest = finish_scores(block, chunk, row, vectors, sight);
+        vector shift;
 
+        if (block->tree_rule) {
+            highest = hide_scores(block, chunk, row, vectors);
+        }
+        shift = vector_of(raise_maximum(block, row, highest));
         if (has_units(block)) {
             weigh_row_in_units(block, chunk, row, vectors, sight, shift);
         } else {

@@ -13,6 +13,8 @@
 #include <kvspan/element_order.h>
 #include <kvspan/types.h>
 
+#include "kernels/tree_mask.h"
+
 enum {
     KVSPAN_TILE_MAX_DIM = 256, /* of a head, in tiled pages that are attended */
     KVSPAN_CHUNK_TILES = 16, /* a chunk begins where the local index is a multiple of its tokens */
@@ -61,6 +63,7 @@ typedef struct kvspan_tile_workspace {
     float total_sums[KVSPAN_BLOCK_ROWS];
     uint64_t row_begins[KVSPAN_BLOCK_ROWS]; /* local tokens [begin, end) that a row sees */
     uint64_t row_ends[KVSPAN_BLOCK_ROWS];
+    kvspan_tree_sight row_trees[KVSPAN_BLOCK_ROWS]; /* what of them is hidden */
     uint32_t
         matrix_key; /* how the thread's matrix registers are laid out; 0 = they are not in use */
 } kvspan_tile_workspace;
@@ -100,6 +103,7 @@ typedef struct kvspan_tile_block {
     const struct kvspan_digit_passes *value_digits;
     uint32_t has_key_scales;
     uint32_t has_value_scales;
+    const kvspan_token_rule *tree_rule; /* of the tokens that row_trees are about; NULL: no trees */
 } kvspan_tile_block;
 
 /* Up to KVSPAN_CHUNK_TILES tiles. */
@@ -117,6 +121,10 @@ typedef struct kvspan_tile_chunk {
     const unsigned char *next_keys[KVSPAN_CHUNK_TILES]; /* of the chunk after it, to be fetched */
     const float *next_key_scales[KVSPAN_CHUNK_TILES];
 } kvspan_tile_chunk;
+
+/* Makes the row's logits of a chunk −inf where the tree mask hides the token. */
+void kvspan_tile_hide_tokens(const kvspan_tile_block *block, const kvspan_tile_chunk *chunk,
+                             uint32_t row);
 
 /* How many of the rows left the next pass takes, where they are taken in nearly equal parts of at
  * most so many. */

@@ -10,4 +10,9 @@
 void kvspan_tile_place(const kvspan_tile_shape *shape, uint32_t place, const unsigned char *vector,
                        unsigned char *tile);
 
+/* Copies the vector of one token from its tile to another's, which may be the same tile. The tokens
+ * differ. */
+void kvspan_tile_move(const kvspan_tile_shape *shape, uint32_t from_place,
+                      const unsigned char *from_tile, uint32_t to_place, unsigned char *to_tile);
+
 #endif

@@ -88,6 +88,20 @@ static float finish_scores(const kvspan_tile_block *block, const kvspan_tile_chu
     return vector_highest(highest);
 }
 
+/* Hides what the tree mask hides of logits; returns the highest of the others. */
+static float hide_scores(const kvspan_tile_block *block, const kvspan_tile_chunk *chunk,
+                         uint32_t row, uint32_t vectors)
+{
+    const float *const scores = block->work->scores + (size_t)row * KVSPAN_CHUNK_TOKENS;
+    vector highest = vector_of(-INFINITY);
+
+    kvspan_tile_hide_tokens(block, chunk, row);
+    for (uint32_t i = 0; i < vectors; i++) {
+        highest = vector_max(vector_load(scores + (size_t)i * VECTOR_FLOATS), highest);
+    }
+    return vector_highest(highest);
+}
+
 /* A maximum may lag behind by this much: weights up to e^8 lose nothing in bf16 or f32, and most
  * chunks then leave the outputs as they are. */
 static const float maximum_slack = 8.0f;

@@ -7,6 +7,7 @@
 #include "kernels/cuda/attend_params.h"
 #include "kernels/cuda/cuda_device.h"
 #include "kernels/cuda/cuda_operations.h"
+#include "kernels/cuda/plain_params.h"
 
 /* A call is one launch for the plan's decode units and one for its prefill units, each a block for
  * every unit and kv head; a launch of nothing is left out. */
@@ -138,9 +139,10 @@ static const kvspan_attend_instance *find_instance(const kvspan_attend_pages_arg
 {
     const kvspan_attend_instance *const instances = instances_of(args->q.dtype, args->keys.dtype);
 
-    /* Products with f16 or bf16 take scores as positive multiples. */
-    if (!instances || args->values.dtype != args->keys.dtype || !(args->scale > 0.0f) ||
-        !has_aligned_rows(&args->keys) || !has_aligned_rows(&args->values)) {
+    /* Products with f16 or bf16 take scores as positive multiples, and know no tree masks. */
+    if (!instances || args->trees.words || args->values.dtype != args->keys.dtype ||
+        !(args->scale > 0.0f) || !has_aligned_rows(&args->keys) ||
+        !has_aligned_rows(&args->values)) {
         return NULL;
     }
     for (int i = 0; i < KVSPAN_ATTEND_DIMS; i++) {
@@ -152,13 +154,13 @@ static const kvspan_attend_instance *find_instance(const kvspan_attend_pages_arg
 }
 
 static kvspan_status run_kernel(kvspan_device *device, const kvspan_attend_kernel *kernel,
-                                uint32_t unit_count, const kvspan_attend_params *params,
+                                uint32_t unit_count, const kvspan_plain_params *params,
                                 kvspan_stream stream, kvspan_error *error)
 {
     const kvspan_cuda_launch launch = { .kernel = kernel->function,
                                         .name = kernel->name,
                                         .block_count =
-                                            (uint64_t)unit_count * params->kv_heads.value,
+                                            (uint64_t)unit_count * params->attend.kv_heads.value,
                                         .thread_count = kernel->thread_count,
                                         .shared_bytes = kernel->shared_bytes };
 
@@ -183,7 +185,7 @@ kvspan_status kvspan_cuda_attend_pages(kvspan_device *device, const kvspan_atten
     const kvspan_attend_plan *const plan = args->plan.packed;
     const kvspan_attend_instance *instance = find_instance(args);
     const bool captured = is_captured(stream);
-    kvspan_attend_params params;
+    kvspan_plain_params params;
     kvspan_status status;
 
     if (args->q.heads == 0 || args->plan.item_count == 0) {
@@ -192,7 +194,7 @@ kvspan_status kvspan_cuda_attend_pages(kvspan_device *device, const kvspan_atten
     if (!instance) {
         instance = &kvspan_attend_plain;
     }
-    params = make_params(args);
+    params = (kvspan_plain_params){ .attend = make_params(args), .trees = args->trees };
     status =
         run_kernel(device, &instance->decode, captured ? plan->decode_capacity : plan->decode_count,
                    &params, stream, error);

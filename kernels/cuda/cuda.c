@@ -26,6 +26,7 @@ const kvspan_kernels kvspan_kernels_cuda = {
     .attend_pages = kvspan_cuda_attend_pages,
     .merge_partials = kvspan_cuda_merge_partials,
     .copy_pages = kvspan_cuda_copy_pages,
+    .move_tokens = kvspan_cuda_move_tokens,
     .fill_pages = kvspan_cuda_fill_pages,
     .patch_table = kvspan_cuda_patch_table,
     .place_heads = kvspan_cuda_place_heads,

@@ -31,6 +31,9 @@ uint64_t kvspan_cuda_attend_scratch_bytes(const kvspan_plan_limits *limits);
  * time. Pages to fill or to scatter to are different. */
 kvspan_status kvspan_cuda_copy_pages(kvspan_device *device, const kvspan_copy_pages_args *args,
                                      kvspan_stream stream, kvspan_error *error);
+/* Moves travel as arguments, too. UNSUPPORTED for planes that are not in canonical order. */
+kvspan_status kvspan_cuda_move_tokens(kvspan_device *device, const kvspan_move_tokens_args *args,
+                                      kvspan_stream stream, kvspan_error *error);
 kvspan_status kvspan_cuda_fill_pages(kvspan_device *device, const kvspan_fill_pages_args *args,
                                      kvspan_stream stream, kvspan_error *error);
 /* UNSUPPORTED for planes that are not in canonical order. */

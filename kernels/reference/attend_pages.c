@@ -7,6 +7,7 @@
 
 #include "kernels/reference/plane_vector.h"
 #include "kernels/reference/rows.h"
+#include "kernels/tree_mask.h"
 
 /* Tokens are folded tile by tile; a tile begins where the local index is a multiple of
  * TILE_TOKENS, whatever page, chunk or batch it is in. That and the order within a tile are all
@@ -23,8 +24,9 @@ struct lane {
     uint32_t head;        /* of q */
     uint64_t index_begin; /* local tokens [begin, end) it sees */
     uint64_t index_end;
-    float maximum; /* of the logits folded so far */
-    float sum;     /* of e^(logit − maximum) */
+    kvspan_tree_sight tree; /* which of them are hidden */
+    float maximum;          /* of the logits folded so far */
+    float sum;              /* of e^(logit − maximum) */
 };
 
 /* Keys and queries are padded with zeros to key_pitch. */
@@ -81,12 +83,14 @@ static void init_lane(const kvspan_attend_pages_args *args, const kvspan_work_it
     float *query = work->queries + number * pitch;
     struct lane *lane = &work->lanes[number];
 
-    *lane = (struct lane){ .token = item->first_token + item_token,
-                           .head = head,
-                           .index_begin = kvspan_token_count(&args->rows.rule, lowest),
-                           .index_end = kvspan_token_count(&args->rows.rule, position + 1),
-                           .maximum = -INFINITY,
-                           .sum = 0.0f };
+    *lane =
+        (struct lane){ .token = item->first_token + item_token,
+                       .head = head,
+                       .index_begin = kvspan_token_count(&args->rows.rule, lowest),
+                       .index_end = kvspan_token_count(&args->rows.rule, position + 1),
+                       .tree = kvspan_tree_sight_of(&args->trees, item->first_token + item_token),
+                       .maximum = -INFINITY,
+                       .sum = 0.0f };
     assert(lane->index_begin >= item->index_begin);
     assert(lane->index_end <= item->index_end);
     kvspan_row_load(args->q.dtype, kvspan_row_address(&args->q, lane->token, head), dim, query);
@@ -121,14 +125,34 @@ static float logit(const kvspan_attend_pages_args *args, const float *query, con
     return args->soft_cap == 0.0f ? scaled : args->soft_cap * tanhf(scaled / args->soft_cap);
 }
 
-/* partial = Σ weights · values over places [first, last) of the tile. */
-static void weigh_values(const float *weights, const float *values, size_t first, size_t last,
+/* What a lane sees of a tile, in ascending order. */
+struct tile_sight {
+    size_t places[TILE_TOKENS];
+    size_t count;
+};
+
+/* Of local tokens [begin, end), which are in one tile. */
+static struct tile_sight find_places(const kvspan_token_rule *rule, const struct lane *lane,
+                                     uint64_t begin, uint64_t end)
+{
+    struct tile_sight sight = { .count = 0 };
+
+    for (uint64_t index = begin; index < end; index++) {
+        if (!kvspan_tree_hides(&lane->tree, kvspan_token_position(rule, index))) {
+            sight.places[sight.count++] = (size_t)(index % TILE_TOKENS);
+        }
+    }
+    return sight;
+}
+
+/* partial = Σ weights · values over places of the tile. */
+static void weigh_values(const float *weights, const float *values, const struct tile_sight *sight,
                          uint32_t dim, float *restrict partial)
 {
     memset(partial, 0, dim * sizeof(float));
-    for (size_t place = first; place < last; place++) {
-        const float weight = weights[place];
-        const float *value = values + place * dim;
+    for (size_t seen = 0; seen < sight->count; seen++) {
+        const float weight = weights[seen];
+        const float *value = values + sight->places[seen] * dim;
 
         for (size_t i = 0; i < dim; i++) {
             partial[i] += weight * value[i];
@@ -136,8 +160,8 @@ static void weigh_values(const float *weights, const float *values, size_t first
     }
 }
 
-/* Folds places [first, last) of the tile into a lane: what a query does not see is not touched. */
-static void fold_tile(const kvspan_attend_pages_args *args, size_t first, size_t last,
+/* Folds places of the tile into a lane: what a query does not see is not touched. */
+static void fold_tile(const kvspan_attend_pages_args *args, const struct tile_sight *sight,
                       uint32_t number, struct workspace *work)
 {
     const size_t pitch = key_pitch(args);
@@ -150,18 +174,19 @@ static void fold_tile(const kvspan_attend_pages_args *args, size_t first, size_t
     float shift;
     float factor;
 
-    for (size_t place = first; place < last; place++) {
-        weights[place] = logit(args, work->queries + number * pitch, work->keys + place * pitch);
-        maximum = fmaxf(maximum, weights[place]);
+    for (size_t seen = 0; seen < sight->count; seen++) {
+        weights[seen] =
+            logit(args, work->queries + number * pitch, work->keys + sight->places[seen] * pitch);
+        maximum = fmaxf(maximum, weights[seen]);
     }
     /* Nothing but −inf so far must stay weight 0, not become e^(−inf + inf). */
     shift = maximum == -INFINITY ? 0.0f : maximum;
-    for (size_t place = first; place < last; place++) {
-        weights[place] = expf(weights[place] - shift);
-        sum += weights[place];
+    for (size_t seen = 0; seen < sight->count; seen++) {
+        weights[seen] = expf(weights[seen] - shift);
+        sum += weights[seen];
     }
     factor = expf(lane->maximum - shift);
-    weigh_values(weights, work->values, first, last, dim, work->partial);
+    weigh_values(weights, work->values, sight, dim, work->partial);
     for (size_t i = 0; i < dim; i++) {
         output[i] = output[i] * factor + work->partial[i];
     }
@@ -179,11 +204,13 @@ static void fold_tokens(const kvspan_attend_pages_args *args, const uint32_t *ta
 
         load_tile(args, table, kv_head, later(tile, begin), earlier(tile_end, end), work);
         for (uint32_t number = 0; number < lane_count; number++) {
-            const uint64_t first = later(tile, work->lanes[number].index_begin);
-            const uint64_t last = earlier(tile_end, work->lanes[number].index_end);
+            const struct lane *const lane = &work->lanes[number];
+            const struct tile_sight sight =
+                find_places(&args->rows.rule, lane, later(tile, lane->index_begin),
+                            earlier(tile_end, lane->index_end));
 
-            if (first < last) {
-                fold_tile(args, (size_t)(first - tile), (size_t)(last - tile), number, work);
+            if (sight.count > 0) {
+                fold_tile(args, &sight, number, work);
             }
         }
     }

@@ -25,6 +25,7 @@ const kvspan_kernels kvspan_kernels_reference = {
     .attend_pages = kvspan_reference_attend_pages,
     .merge_partials = kvspan_reference_merge_partials,
     .copy_pages = kvspan_reference_copy_pages,
+    .move_tokens = kvspan_reference_move_tokens,
     .fill_pages = kvspan_reference_fill_pages,
     .patch_table = kvspan_reference_patch_table,
     .place_heads = kvspan_reference_place_heads,

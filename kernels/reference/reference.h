@@ -21,6 +21,9 @@ void kvspan_reference_merge_tokens(const kvspan_merge_partials_args *args, uint6
                                    uint64_t end);
 kvspan_status kvspan_reference_copy_pages(kvspan_device *device, const kvspan_copy_pages_args *args,
                                           kvspan_stream stream, kvspan_error *error);
+kvspan_status kvspan_reference_move_tokens(kvspan_device *device,
+                                           const kvspan_move_tokens_args *args,
+                                           kvspan_stream stream, kvspan_error *error);
 kvspan_status kvspan_reference_fill_pages(kvspan_device *device, const kvspan_fill_pages_args *args,
                                           kvspan_stream stream, kvspan_error *error);
 kvspan_status kvspan_reference_patch_table(kvspan_device *device,

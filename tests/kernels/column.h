@@ -73,6 +73,11 @@ void column_plane_end(column_plane *plane);
 void column_append_tokens(const kvspan_append_tokens_args *args, kvspan_role role,
                           uint32_t page_count);
 
+/* move_tokens in the same way. Layers lie side by side in a page, as if they were heads, or each
+ * has all its pages behind those of the layer before. */
+void column_move_tokens(const kvspan_move_tokens_args *args, kvspan_role role, uint32_t page_tokens,
+                        uint32_t page_count);
+
 /* attend_pages in the same way, on pages in the column's own order; packs the plan if the column
  * wants it packed. page_count: ids from there on are no pages. */
 void column_attend_pages(kvspan_device *device, const kvspan_attend_pages_args *args,

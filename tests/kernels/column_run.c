@@ -203,6 +203,66 @@ void column_append_tokens(const kvspan_append_tokens_args *args, kvspan_role rol
     end(&shadow);
 }
 
+/* Every page that a move names, twice as many as moves. */
+static uint32_t *list_pages(const kvspan_move_tokens_args *args)
+{
+    const uint32_t count = args->row_starts[args->row_count];
+    uint32_t *const pages = malloc((2 * (size_t)count + 1) * sizeof(*pages));
+
+    ck_assert_ptr_nonnull(pages);
+    for (uint32_t i = 0; i < count; i++) {
+        pages[2 * (size_t)i] = args->moves[i].from_page;
+        pages[2 * (size_t)i + 1] = args->moves[i].to_page;
+    }
+    return pages;
+}
+
+static void run_moves(mirror *shadow, const kvspan_move_tokens_args *args)
+{
+    kvspan_move_tokens_args seen = *args;
+    uint32_t *const listed = list_pages(args);
+    const mirror_pages pages = { .data = args->plane.data,
+                                 .page_stride = args->plane.page_stride,
+                                 .bytes = args->plane.heads * args->plane.head_stride,
+                                 .part_count = args->layer_count,
+                                 .part_stride = args->layer_stride,
+                                 .pages = listed,
+                                 .page_count = 2 * args->row_starts[args->row_count] };
+
+    seen.plane.data = mirror_add_pages(shadow, &pages, true);
+    RUN(shadow, move_tokens, &seen);
+    mirror_wait(shadow->device, shadow->stream);
+    free(listed);
+}
+
+void column_move_tokens(const kvspan_move_tokens_args *args, kvspan_role role, uint32_t page_tokens,
+                        uint32_t page_count)
+{
+    const bool is_layer_first = args->layer_stride >= page_count * args->plane.page_stride;
+    kvspan_plane_view canonical = args->plane;
+    mirror shadow = mirror_begin(column_device_open());
+    kvspan_move_tokens_args seen = *args;
+    kvspan_layer_group group;
+    column_plane plane;
+
+    if (is_layer_first) {
+        page_count *= args->layer_count;
+    } else {
+        canonical.heads *= args->layer_count;
+    }
+    group = role == KVSPAN_KEY ? column_group(&canonical, NULL) : column_group(NULL, &canonical);
+    plane = column_plane_begin(shadow.device, &group, role, &canonical, page_tokens, page_count);
+    seen.plane = plane.view;
+    seen.plane.heads = args->plane.heads;
+    if (is_layer_first) {
+        seen.layer_stride = page_count / args->layer_count * plane.view.page_stride;
+    }
+    run_moves(&shadow, &seen);
+    column_plane_write_back(shadow.device, &plane);
+    column_plane_end(&plane);
+    end(&shadow);
+}
+
 /* What limits the plan of a single call: no more than it has. */
 static kvspan_plan_limits limits_of(const kvspan_attend_pages_args *args)
 {
@@ -255,6 +315,7 @@ void column_attend_pages(kvspan_device *device, const kvspan_attend_pages_args *
     mirror_plane(&shadow, &seen.keys, &args->rows, page_count, false);
     mirror_plane(&shadow, &seen.values, &args->rows, page_count, false);
     mirror_rows(&shadow, &seen.rows);
+    mirror_trees(&shadow, &seen.trees, args->rows.positions, args->rows.token_count);
     mirror_tensor(&shadow, &seen.q, false);
     mirror_tensor(&shadow, &seen.out, true);
     if (args->rows.token_count > 0) {

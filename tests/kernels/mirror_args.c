@@ -72,6 +72,29 @@ void mirror_rows(mirror *shadow, kvspan_step_arrays *rows)
     rows->positions = mirror_input(shadow, rows->positions, rows->token_count * sizeof(int32_t));
 }
 
+void mirror_trees(mirror *shadow, kvspan_tree_mask *trees, const int32_t *positions,
+                  uint32_t token_count)
+{
+    uint64_t words = 0;
+
+    if (!trees->words) {
+        return;
+    }
+    for (uint32_t token = 0; token < token_count; token++) {
+        const kvspan_tree_token *const tree = &trees->tokens[token];
+
+        if (tree->first_word != KVSPAN_NO_TREE) {
+            const uint64_t end =
+                tree->first_word + ((uint32_t)positions[token] - tree->first_position) / 32 + 1;
+
+            words = end > words ? end : words;
+        }
+    }
+    /* No tree at all is told by NULL, so there is a word. */
+    trees->words = mirror_input(shadow, trees->words, (words > 0 ? words : 1) * sizeof(uint32_t));
+    trees->tokens = mirror_input(shadow, trees->tokens, token_count * sizeof(*trees->tokens));
+}
+
 void mirror_tensor(mirror *shadow, kvspan_tensor *tensor, bool is_output)
 {
     if (tensor->tokens > 0 && tensor->heads > 0) {

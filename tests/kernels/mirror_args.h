@@ -11,6 +11,9 @@
 void mirror_plane(mirror *shadow, kvspan_plane_view *plane, const kvspan_step_arrays *rows,
                   uint32_t page_count, bool is_output);
 void mirror_rows(mirror *shadow, kvspan_step_arrays *rows);
+/* positions: the rows', in host memory. */
+void mirror_trees(mirror *shadow, kvspan_tree_mask *trees, const int32_t *positions,
+                  uint32_t token_count);
 void mirror_tensor(mirror *shadow, kvspan_tensor *tensor, bool is_output);
 
 /* Pages `first` to `last` with all their parts: the address that stands for `data`. */

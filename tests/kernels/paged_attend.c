@@ -145,6 +145,7 @@ paged_result paged_case_attend(const paged_case *paged, uint32_t member, kvspan_
                   .page_table = paged->page_table,
                   .page_table_stride = paged->columns,
                   .rule = rule },
+        .trees = { .words = paged->tree_words, .tokens = paged->tree_tokens },
         .q = queries,
         .out = out,
         .lse = result.lse,

@@ -220,6 +220,70 @@ static void make_page_table(paged_case *paged, random_source *source)
     free(pages);
 }
 
+/* What the token hangs on; −1: on nothing new. */
+static int32_t find_parent(const paged_shape *shape, const paged_row *row, uint32_t token)
+{
+    const uint64_t draw = random_mix((uint64_t)row->sequence << 32 | (row->position + token));
+
+    return shape->trees == PAGED_CHAINS ? (int32_t)token - 1
+                                        : (int32_t)token - 1 - (int32_t)(draw % 5 % (token + 1));
+}
+
+static bool *make_tree(const paged_shape *shape, const paged_row *row)
+{
+    const uint32_t count = row->token_count;
+    bool *const tree = paged_take_memory((size_t)count * count, sizeof(*tree));
+
+    for (uint32_t token = 0; token < count; token++) {
+        const int32_t parent = find_parent(shape, row, token);
+
+        if (parent >= 0) {
+            memcpy(tree + (size_t)token * count, tree + (size_t)(uint32_t)parent * count,
+                   count * sizeof(*tree));
+        }
+        tree[(size_t)token * count + token] = true;
+    }
+    return tree;
+}
+
+/* Appends a token's bits; those behind its own are set: they must not matter. */
+static uint32_t add_words(uint32_t *words, const bool *seen, uint32_t token)
+{
+    for (uint32_t bit = 0; bit < (token / 32 + 1) * 32; bit++) {
+        words[bit / 32] |= (bit > token || seen[bit] ? 1U : 0U) << bit % 32;
+    }
+    return token / 32 + 1;
+}
+
+static void make_trees(paged_case *paged)
+{
+    const paged_shape *shape = &paged->shape;
+    uint32_t used = 3; /* in front of the first */
+
+    if (shape->trees == PAGED_NO_TREES) {
+        return;
+    }
+    paged->tree_tokens = paged_take_memory(paged->token_count, sizeof(*paged->tree_tokens));
+    paged->tree_words = paged_take_memory(
+        used + (size_t)paged->token_count * (paged->token_count / 32 + 1), sizeof(uint32_t));
+    for (uint32_t row = 0; row < shape->row_count; row++) {
+        const uint32_t count = shape->rows[row].token_count;
+
+        if (shape->trees != PAGED_SOME_TREES || row % 2 == 1) {
+            paged->trees[row] = make_tree(shape, &shape->rows[row]);
+        }
+        for (uint32_t token = 0; token < count; token++) {
+            paged->tree_tokens[paged->row_starts[row] + token] =
+                (kvspan_tree_token){ .first_word = paged->trees[row] ? used : KVSPAN_NO_TREE,
+                                     .first_position = shape->rows[row].position };
+            if (paged->trees[row]) {
+                used += add_words(paged->tree_words + used,
+                                  paged->trees[row] + (size_t)token * count, token);
+            }
+        }
+    }
+}
+
 paged_case *paged_case_create(const paged_shape *shape, random_source *source)
 {
     paged_case *paged = paged_take_memory(1, sizeof(*paged));
@@ -227,6 +291,7 @@ paged_case *paged_case_create(const paged_shape *shape, random_source *source)
     paged->shape = *shape;
     make_contents(paged);
     make_page_table(paged, source);
+    make_trees(paged);
     return paged;
 }
 
@@ -235,10 +300,13 @@ void paged_case_destroy(paged_case *paged)
     for (uint32_t row = 0; row < PAGED_MAX_ROWS; row++) {
         free(paged->keys[row]);
         free(paged->values[row]);
+        free(paged->trees[row]);
     }
     for (uint32_t member = 0; member < PAGED_MAX_MEMBERS; member++) {
         free(paged->arenas[member]);
     }
+    free(paged->tree_tokens);
+    free(paged->tree_words);
     free(paged->queries);
     free(paged->positions);
     free(paged->page_table);

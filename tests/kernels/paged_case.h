@@ -23,6 +23,15 @@ typedef struct paged_row {
     uint32_t token_count;
 } paged_row;
 
+/* New tokens as trees: each hangs on the one before; on one of some before, or on none; some rows
+ * on theirs, others causal. */
+typedef enum paged_trees {
+    PAGED_NO_TREES,
+    PAGED_CHAINS,
+    PAGED_TREES,
+    PAGED_SOME_TREES
+} paged_trees;
+
 typedef struct paged_shape {
     kvspan_dtype tensor_dtype;
     kvspan_dtype plane_dtype;
@@ -41,6 +50,7 @@ typedef struct paged_shape {
     float scale;
     float soft_cap;
     bool is_layer_first;
+    paged_trees trees;
     uint32_t row_count;
     paged_row rows[PAGED_MAX_ROWS];
 } paged_shape;
@@ -51,6 +61,9 @@ typedef struct paged_case {
     uint32_t row_starts[PAGED_MAX_ROWS + 1];
     uint32_t row_slots[PAGED_MAX_ROWS];
     int32_t *positions;             /* [token_count] */
+    bool *trees[PAGED_MAX_ROWS];    /* [new token][new token]: which sees which; NULL = no tree */
+    kvspan_tree_token *tree_tokens; /* [token_count]; NULL = there is no tree at all */
+    uint32_t *tree_words;
     double *queries;                /* [token][q head][key_dim] */
     double *keys[PAGED_MAX_ROWS];   /* [position][kv head][key_dim] of a row's sequence */
     double *values[PAGED_MAX_ROWS]; /* [position][kv head][value_dim] */

@@ -24,20 +24,27 @@ oracle_query paged_case_query(const paged_case *paged, uint32_t token, uint32_t 
         (paged_first_q_head(shape) + head) / shape->group_size - shape->kv_first;
     const size_t query = (size_t)token * paged_case_q_heads(paged) + head;
 
-    return (oracle_query){ .query = paged->queries + query * shape->key_dim,
-                           .keys = paged->keys[row] + (size_t)kv_head * shape->key_dim,
-                           .values = paged->values[row] + (size_t)kv_head * shape->value_dim,
-                           .key_stride = (size_t)shape->kv_heads * shape->key_dim,
-                           .value_stride = (size_t)shape->kv_heads * shape->value_dim,
-                           .key_dim = shape->key_dim,
-                           .value_dim = shape->value_dim,
-                           .position = (uint64_t)paged->positions[token],
-                           .window = shape->window,
-                           .page_tokens = shape->page_tokens,
-                           .member_count = shape->member_count,
-                           .member = member,
-                           .scale = shape->scale,
-                           .soft_cap = shape->soft_cap };
+    const uint32_t first = paged->row_starts[row];
+    const bool *const tree = paged->trees[row];
+
+    return (oracle_query){
+        .query = paged->queries + query * shape->key_dim,
+        .keys = paged->keys[row] + (size_t)kv_head * shape->key_dim,
+        .values = paged->values[row] + (size_t)kv_head * shape->value_dim,
+        .key_stride = (size_t)shape->kv_heads * shape->key_dim,
+        .value_stride = (size_t)shape->kv_heads * shape->value_dim,
+        .key_dim = shape->key_dim,
+        .value_dim = shape->value_dim,
+        .position = (uint64_t)paged->positions[token],
+        .window = shape->window,
+        .page_tokens = shape->page_tokens,
+        .member_count = shape->member_count,
+        .member = member,
+        .scale = shape->scale,
+        .soft_cap = shape->soft_cap,
+        .tree = tree ? tree + (size_t)(token - first) * shape->rows[row].token_count : NULL,
+        .tree_position = shape->rows[row].position
+    };
 }
 
 static void check_lse(const oracle_query *query, float lse)

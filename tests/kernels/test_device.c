@@ -189,8 +189,8 @@ START_TEST(the_reference_column_is_complete_and_knows_its_types)
     const kvspan_kernels *kernels = &kvspan_kernels_reference;
 
     ck_assert(kernels->append_tokens && kernels->attend_pages && kernels->merge_partials);
-    ck_assert(kernels->copy_pages && kernels->fill_pages && kernels->patch_table);
-    ck_assert(kernels->place_heads && kernels->has_dtype);
+    ck_assert(kernels->copy_pages && kernels->move_tokens && kernels->fill_pages);
+    ck_assert(kernels->patch_table && kernels->place_heads && kernels->has_dtype);
     ck_assert(kernels->has_dtype(KVSPAN_BF16, KVSPAN_BF16));
     ck_assert(kernels->has_dtype(KVSPAN_F32, KVSPAN_F32));
     ck_assert(kernels->has_dtype(KVSPAN_BF16, KVSPAN_F32));

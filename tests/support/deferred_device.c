@@ -292,6 +292,7 @@ DEFERRED(append_tokens, kvspan_append_tokens_args, APPEND, append)
 DEFERRED(attend_pages, kvspan_attend_pages_args, ATTEND, attend)
 DEFERRED(merge_partials, kvspan_merge_partials_args, MERGE, merge)
 DEFERRED(copy_pages, kvspan_copy_pages_args, COPY_PAGES, copy_pages)
+DEFERRED(move_tokens, kvspan_move_tokens_args, MOVE_TOKENS, move_tokens)
 DEFERRED(fill_pages, kvspan_fill_pages_args, FILL_PAGES, fill_pages)
 DEFERRED(patch_table, kvspan_patch_table_args, PATCH_TABLE, patch_table)
 DEFERRED(gather_pages, kvspan_transcode_pages_args, GATHER_PAGES, transcode)
@@ -359,6 +360,7 @@ kvspan_device *deferred_device_open(deferred_mode mode, uint64_t seed)
                                             .attend_pages = attend_pages,
                                             .merge_partials = merge_partials,
                                             .copy_pages = copy_pages,
+                                            .move_tokens = move_tokens,
                                             .fill_pages = fill_pages,
                                             .patch_table = patch_table,
                                             .gather_pages = gather_pages,

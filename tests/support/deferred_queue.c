@@ -55,6 +55,9 @@ static void do_operation(deferred_device *it, const operation *op)
     case COPY_PAGES:
         (void)kvspan_reference_copy_pages(device, &op->args.copy_pages, NULL, NULL);
         break;
+    case MOVE_TOKENS:
+        (void)kvspan_reference_move_tokens(device, &op->args.move_tokens, NULL, NULL);
+        break;
     case FILL_PAGES:
         (void)kvspan_reference_fill_pages(device, &op->args.fill_pages, NULL, NULL);
         break;

@@ -23,6 +23,7 @@ typedef enum operation_kind {
     ATTEND,
     MERGE,
     COPY_PAGES,
+    MOVE_TOKENS,
     FILL_PAGES,
     PATCH_TABLE,
     GATHER_PAGES,
@@ -41,6 +42,7 @@ typedef struct operation {
         kvspan_attend_pages_args attend;
         kvspan_merge_partials_args merge;
         kvspan_copy_pages_args copy_pages;
+        kvspan_move_tokens_args move_tokens;
         kvspan_fill_pages_args fill_pages;
         kvspan_patch_table_args patch_table;
         kvspan_transcode_pages_args transcode;

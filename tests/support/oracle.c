@@ -174,6 +174,10 @@ static bool sees(const oracle_query *query, uint64_t position)
     if (query->window != 0 && position + query->window <= query->position) {
         return false;
     }
+    if (query->tree && position >= query->tree_position &&
+        !query->tree[position - query->tree_position]) {
+        return false;
+    }
     return query->member == ORACLE_ALL_MEMBERS ||
            oracle_find(query->page_tokens, query->member_count, position).member ==
                (uint32_t)query->member;

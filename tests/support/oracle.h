@@ -53,7 +53,9 @@ typedef struct oracle_query {
     uint32_t member_count;
     int member; /* sees this member's tokens only, or ORACLE_ALL_MEMBERS */
     float scale;
-    float soft_cap; /* 0 = none */
+    float soft_cap;   /* 0 = none */
+    const bool *tree; /* whether it sees tree_position, tree_position + 1, …; NULL = no tree */
+    uint64_t tree_position;
 } oracle_query;
 
 /* out: [value_dim]; returns the log-sum-exp. Nothing to see: out 0, −inf. */

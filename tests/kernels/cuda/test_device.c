@@ -272,8 +272,9 @@ START_TEST(the_column_is_complete_and_knows_its_types)
     const kvspan_kernels *const kernels = device->kernels;
 
     ck_assert(kernels->append_tokens && kernels->attend_pages && kernels->merge_partials);
-    ck_assert(kernels->copy_pages && kernels->fill_pages && kernels->patch_table);
-    ck_assert(kernels->place_heads && kernels->has_dtype && kernels->choose_format);
+    ck_assert(kernels->copy_pages && kernels->move_tokens && kernels->fill_pages);
+    ck_assert(kernels->patch_table && kernels->place_heads && kernels->has_dtype &&
+              kernels->choose_format);
     ck_assert(kernels->gather_pages && kernels->scatter_pages && kernels->checksum_pages);
     ck_assert(kernels->packed_plan_bytes && kernels->pack_plan && kernels->attend_scratch_bytes);
     for (int tensor = -1; tensor <= 8; tensor++) {
