@@ -13,13 +13,29 @@ enum {
     LANE_ELEMENTS = KVSPAN_MAX_DIM / 32
 };
 
-/* An element of any type, whose address need not be aligned to more than the element. */
+/* Numbers behind a plane of bytes may lie at any address. */
+__device__ inline uint32_t load_half(const unsigned char *row, uint32_t i)
+{
+    const unsigned char *const at = row + 2ULL * i;
+
+    return (uint64_t)at % 2 == 0 ? *(const uint16_t *)at : at[0] | (uint32_t)at[1] << 8;
+}
+
+__device__ inline float load_whole(const unsigned char *row, uint32_t i)
+{
+    const unsigned char *const at = row + 4ULL * i;
+
+    return (uint64_t)at % 4 == 0 ? *(const float *)at
+                                 : __uint_as_float(load_half(at, 0) | load_half(at, 1) << 16);
+}
+
+/* An element of any type, at any address. */
 __device__ inline float load_element(const unsigned char *row, uint32_t dtype, uint32_t i)
 {
     switch (dtype) {
-    case KVSPAN_BF16: return bf16_value(((const uint16_t *)row)[i]);
-    case KVSPAN_F16: return f16_value(((const uint16_t *)row)[i]);
-    case KVSPAN_F32: return ((const float *)row)[i];
+    case KVSPAN_BF16: return bf16_value(load_half(row, i));
+    case KVSPAN_F16: return f16_value(load_half(row, i));
+    case KVSPAN_F32: return load_whole(row, i);
     case KVSPAN_I8: return (float)(int8_t)row[i];
     /* e5m2 is the upper byte of f16. */
     case KVSPAN_F8E5M2: return f16_value((uint32_t)row[i] << 8);

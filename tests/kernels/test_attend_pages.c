@@ -3,13 +3,33 @@
 #include "column.h"
 #include "paged_case.h"
 
-static uint32_t case_count; /* of this run of the program */
+/* Spreads cases evenly over the parts of column_tries(), those of one loop too. */
+static uint32_t case_number(const paged_shape *shape)
+{
+    const uint32_t differing[] = { (uint32_t)shape->tensor_dtype,
+                                   (uint32_t)shape->plane_dtype,
+                                   shape->key_dim,
+                                   shape->group_size,
+                                   shape->page_tokens,
+                                   shape->member_count,
+                                   shape->window,
+                                   shape->has_scales,
+                                   (uint32_t)shape->soft_cap,
+                                   shape->rows[0].position };
+    uint32_t number = 0;
+
+    for (size_t i = 0; i < sizeof differing / sizeof differing[0]; i++) {
+        number = (number ^ differing[i]) * 2654435761u;
+        number ^= number >> 15;
+    }
+    return number;
+}
 
 static void attend_and_check(const paged_shape *shape, random_source *source)
 {
     paged_case *paged = NULL;
 
-    if (!column_tries(case_count++)) {
+    if (!column_tries(case_number(shape))) {
         return;
     }
     paged = paged_case_create(shape, source);
@@ -193,6 +213,32 @@ START_TEST(random_steps_are_within_the_bound)
 }
 END_TEST
 
+/* Long contexts: columns divide them at borders of their own and merge the parts. */
+START_TEST(long_contexts_are_within_the_bound)
+{
+    static const uint32_t dims[] = { 64, 128 };
+    random_source source = random_start("long contexts", 9);
+
+    for (uint32_t type = (uint32_t)_i; type < PAGED_TYPE_COUNT; type += 6) {
+        paged_shape shape = paged_shape_default();
+
+        paged_shape_set_types(&shape, type);
+        shape.key_dim = dims[type / 6 % 2];
+        shape.value_dim = shape.key_dim;
+        shape.kv_heads = 1 + type % 2;
+        shape.group_size = 1u << type % 4;
+        shape.member_count = 1 + type / 3 % 2;
+        shape.window = type % 4 == 3 ? 600 : 0;
+        shape.row_count = 4;
+        shape.rows[0] = (paged_row){ .sequence = 1, .position = 1600, .token_count = 1 };
+        shape.rows[1] = (paged_row){ .sequence = 2, .position = 1023, .token_count = 2 };
+        shape.rows[2] = (paged_row){ .sequence = 3, .position = 530, .token_count = 20 };
+        shape.rows[3] = (paged_row){ .sequence = 4, .position = 3, .token_count = 1 };
+        attend_and_check(&shape, &source);
+    }
+}
+END_TEST
+
 static bool is_good(const oracle_query *query, const paged_result *result)
 {
     const oracle_verdict verdict = oracle_judge(query, result->dtype, result->dtype, result->out);
@@ -242,6 +288,7 @@ int main(void)
     tcase_add_loop_test(shapes, every_window_is_within_the_bound, 0, 9);
     tcase_add_loop_test(shapes, every_soft_cap_is_within_the_bound, 0, 4);
     tcase_add_loop_test(shapes, queries_keys_and_values_of_all_types_are_within_the_bound, 0, 3);
+    tcase_add_loop_test(shapes, long_contexts_are_within_the_bound, 0, 6);
     tcase_add_test(random, random_steps_are_within_the_bound);
     tcase_add_loop_test(random, the_oracle_finds_a_wrong_answer, 0, 3);
     suite_add_tcase(suite, shapes);

@@ -1,11 +1,14 @@
 #include "standin/cudart/fat_binary.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "standin/cudart/complain.h"
 #include "standin/cudart/memory.h"
+#include "standin/cudart/settings.h"
 #include "standin/cudart/zeroed.h"
+#include "standin/ptx/removal.h"
 
 enum {
     WRAPPER_MAGIC = 0x466243b1,
@@ -82,6 +85,51 @@ static void images_find(fat_binary *owner, const char *data)
     }
 }
 
+static const image *image_choose(const fat_binary *owner)
+{
+    const image *best = NULL;
+
+    for (uint32_t i = 0; i < owner->image_count; i++) {
+        const image *each = &owner->images[i];
+
+        if (each->architecture <= settings_get()->architecture &&
+            (best == NULL || best->architecture < each->architecture)) {
+            best = each;
+        }
+    }
+    return best;
+}
+
+/* The image as a text that ends; freed by the caller. NULL: it is compressed. */
+static char *image_text(const image *read)
+{
+    const size_t length = strnlen(read->text, read->bytes);
+    char *text = zeroed_allocate(length + 1, 1);
+
+    memcpy(text, read->text, length);
+    if (strstr(text, ".version") == NULL) {
+        free(text);
+        return NULL;
+    }
+    return text;
+}
+
+static void mutants_list(const fat_binary *owner)
+{
+    const image *chosen = image_choose(owner);
+    char *text = chosen == NULL ? NULL : image_text(chosen);
+    FILE *to = fopen(settings_get()->mutants_file, "a");
+
+    if (to == NULL) {
+        complain_and_abort("%s cannot be written", settings_get()->mutants_file);
+    }
+    if (text != NULL) {
+        ptx_removal_list(text, to);
+    }
+    free(text);
+    (void)fclose(to);
+}
+
 fat_binary *fat_binary_register(const void *wrapped)
 {
     const wrapper *found = wrapped;
@@ -91,6 +139,9 @@ fat_binary *fat_binary_register(const void *wrapped)
         complain_and_abort("a fat binary whose wrapper nobody knows");
     }
     images_find(fresh, found->data);
+    if (settings_get()->mutants_file != NULL) {
+        mutants_list(fresh);
+    }
     fresh->next = binaries;
     binaries = fresh;
     return fresh;
@@ -138,35 +189,6 @@ registered_kernel *fat_binary_kernel(const void *host_or_handle)
     return NULL;
 }
 
-static const image *image_choose(const fat_binary *owner)
-{
-    const image *best = NULL;
-
-    for (uint32_t i = 0; i < owner->image_count; i++) {
-        const image *each = &owner->images[i];
-
-        if (each->architecture <= settings_get()->architecture &&
-            (best == NULL || best->architecture < each->architecture)) {
-            best = each;
-        }
-    }
-    return best;
-}
-
-/* The image as a text that ends; freed by the caller. NULL: it is compressed. */
-static char *image_text(const image *read)
-{
-    const size_t length = strnlen(read->text, read->bytes);
-    char *text = zeroed_allocate(length + 1, 1);
-
-    memcpy(text, read->text, length);
-    if (strstr(text, ".version") == NULL) {
-        free(text);
-        return NULL;
-    }
-    return text;
-}
-
 static cudaError_t variables_create(fat_binary *owner, uint32_t device)
 {
     ptx_module *module = owner->modules[device];
@@ -206,6 +228,9 @@ static cudaError_t module_load(fat_binary *owner, uint32_t device)
     if (text == NULL) {
         complain("PTX is compressed: compile with --no-compress");
         return cudaErrorNoKernelImageForDevice;
+    }
+    if (settings_get()->removed != NULL && ptx_removal_apply(text, settings_get()->removed) > 0) {
+        complain("%s is taken out", settings_get()->removed);
     }
     owner->modules[device] = ptx_module_parse(text, why);
     free(text);

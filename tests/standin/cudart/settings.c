@@ -90,6 +90,8 @@ static void values_read(void)
     read.reports_leaks = number_get("KVSPAN_STANDIN_LEAKS", 0, 1, 0) != 0;
     read.record_file = getenv("KVSPAN_STANDIN_RECORD");
     read.counts_file = getenv("KVSPAN_STANDIN_COUNTS");
+    read.mutants_file = getenv("KVSPAN_STANDIN_MUTANTS");
+    read.removed = getenv("KVSPAN_STANDIN_REMOVE");
     values = read;
 }
 

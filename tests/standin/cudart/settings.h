@@ -20,6 +20,8 @@
  * | KVSPAN_STANDIN_LEAKS | 1: what was not freed on stderr at exit, which then is exit code 86 | 0
  * | | KVSPAN_STANDIN_RECORD | file that gets a line for every operation that ran | none | |
  * KVSPAN_STANDIN_COUNTS | file that gets a line for every kernel at exit | none |
+ * | KVSPAN_STANDIN_MUTANTS | file that gets the names of ptx/removal.h of a program's kernels | none |
+ * | KVSPAN_STANDIN_REMOVE | such a name: these instructions are taken out | none |
  */
 #ifndef KVSPAN_STANDIN_CUDART_SETTINGS_H
 #define KVSPAN_STANDIN_CUDART_SETTINGS_H
@@ -57,6 +59,8 @@ typedef struct settings {
     bool reports_leaks;
     const char *record_file;
     const char *counts_file;
+    const char *mutants_file;
+    const char *removed;
 } settings;
 
 const settings *settings_get(void);

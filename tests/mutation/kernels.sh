@@ -1,0 +1,95 @@
+#!/bin/sh
+# Takes barriers, waits, masks and guards out of the CUDA kernels, all instances of one place of the
+# source at a time (tests/standin/ptx/removal.h says which), and runs suites until one fails. What
+# no suite notices has to stand in kernel_equivalents.txt with the reason why nobody can.
+#
+# usage: tests/mutation/kernels.sh BUILD [I/N]
+#        BUILD  folder of a build whose tests of label standin are built
+#        I/N    of all mutants the I-th of each N (all)
+set -eu
+here=$(cd "$(dirname "$0")" && pwd)
+build=$(cd "$1" && pwd)
+part=${2:-0/1}
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+export LD_LIBRARY_PATH="$build/tests/standin/lib" KVSPAN_TEST_COLUMN=cuda
+
+KVSPAN_STANDIN_MUTANTS=$work/listed "$build/tests/kernels/test_kernels_patch_table_cuda" >/dev/null
+sort -u "$work/listed" | awk -v part="$part" \
+    '{ split(part, of, "/") } (NR - 1) % of[2] == of[1]' >"$work/mutants"
+
+# The suites that see a mutant, SUITE:SCHEDULE:PART in the order in which they are tried.
+cat >"$work/suites_of" <<'END'
+case $1 in
+*append_tokens.cu* | *element_pieces* | *number_formats*)
+    echo append_tokens:races:0/1 append_tokens:random:0/1 quantise:races:0/1 ;;
+*copy_pages.cu* | *transcode_pages.cu* | *checksum_pages.cu* | *words.cuh*)
+    echo copy_pages:races:0/1 copy_pages:reversed:0/1 append_tokens:races:0/4 ;;
+*fill_pages.cu*) echo fill_pages:races:0/1 ;;
+*merge_partials.cu*) echo merge_partials:races:0/1 merge_partials:reversed:0/1 ;;
+*patch_table.cu*) echo patch_table:races:0/1 patch_table:reversed:0/1 ;;
+*place_heads.cu*) echo place_heads:races:0/1 ;;
+*)
+    echo attend_closed_forms:races:0/64 attend_pages:races:0/64 attend_pages:sequential:1/64 \
+        attend_pages:reversed:2/64 attend_bits:races:0/64 attend_closed_forms:random:0/1 \
+        attend_pages:random:3/8 attend_bits:random:1/8 ;;
+esac
+END
+
+cat >"$work/try" <<'END'
+mutant=$1
+schedule() {
+    case $1 in
+    sequential) echo KVSPAN_PTX_ORDER=sequential KVSPAN_PTX_COPIES=late ;;
+    reversed) echo KVSPAN_PTX_ORDER=reversed KVSPAN_PTX_COPIES=early KVSPAN_STANDIN_STREAMS=lazy ;;
+    random) echo KVSPAN_PTX_ORDER=random:1 KVSPAN_PTX_COPIES=random KVSPAN_STANDIN_STREAMS=random:1 ;;
+    races) echo KVSPAN_PTX_ORDER=random:2 KVSPAN_PTX_COPIES=early KVSPAN_PTX_RACES=1 ;;
+    esac
+}
+for each in $(sh "$work/suites_of" "$mutant"); do
+    suite=${each%%:*}
+    part=${each##*:}
+    order=${each#*:}
+    # Word splitting is meant: settings.
+    # shellcheck disable=SC2046
+    if ! env $(schedule "${order%:*}") KVSPAN_TEST_PART="$part" KVSPAN_STANDIN_REMOVE="$mutant" \
+        timeout -k 5 600 "$build/tests/kernels/test_kernels_${suite}_cuda" >"$work/log.$$" 2>&1; then
+        if ! grep -q 'is taken out' "$work/log.$$"; then
+            echo "broken $mutant: $suite fails without it too, or never has it"
+            cat "$work/log.$$" >&2
+        else
+            echo "killed $mutant by $each"
+        fi
+        rm -f "$work/log.$$"
+        exit 0
+    fi
+done
+rm -f "$work/log.$$"
+echo "survived $mutant"
+END
+export build work
+xargs -P "$(nproc)" -n 1 sh "$work/try" <"$work/mutants" | tee "$work/results"
+
+# What is listed must be there, and survive; what survives must be listed.
+awk -v part="$part" -v listed="$work/listed" -v results="$work/results" '
+    FILENAME == listed { exists[$1] = 1; next }
+    FILENAME == results {
+        ++count[$1]
+        kind = $2; sub(/@.*/, "", kind); ++of_kind[kind]
+        state[$2] = $1; next
+    }
+    /^#/ || NF == 0 { next }
+    !($1 in exists) { print "equivalent that is gone: " $1; bad = 1; next }
+    { equivalent[$1] = 1 }
+    state[$1] == "killed" { print "listed as equivalent, but killed: " $1; bad = 1 }
+    END {
+        for (mutant in state) {
+            if (state[mutant] == "survived" && mutant in equivalent) ++equivalents
+            else if (state[mutant] != "killed") { print state[mutant] ": " mutant; bad = 1 }
+        }
+        for (kind in of_kind) text = text sprintf("%s %d ", kind, of_kind[kind])
+        printf "%smutants: %d killed, %d equivalent, %d survived, %d broken\n", text, count["killed"],
+            equivalents, count["survived"] - equivalents, count["broken"]
+        if (count["killed"] + count["survived"] == 0) bad = 1
+        exit bad
+    }' "$work/listed" "$work/results" "$here/kernel_equivalents.txt"
