@@ -230,7 +230,7 @@ __device__ inline void attend_unit(const kvspan_plain_params &params,
     }
 }
 
-__global__ void __launch_bounds__(32 * PLAIN_WARPS)
+__global__ void __launch_bounds__(32 * PLAIN_WARPS, 4)
     plain_decode_kernel(const __grid_constant__ kvspan_plain_params all)
 {
     const kvspan_attend_params &params = all.attend;
@@ -242,7 +242,7 @@ __global__ void __launch_bounds__(32 * PLAIN_WARPS)
     }
 }
 
-__global__ void __launch_bounds__(32 * PLAIN_WARPS)
+__global__ void __launch_bounds__(32 * PLAIN_WARPS, 4)
     plain_prefill_kernel(const __grid_constant__ kvspan_plain_params all)
 {
     const kvspan_attend_params &params = all.attend;
