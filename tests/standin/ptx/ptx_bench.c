@@ -103,6 +103,11 @@ bool bench_run(const bench_kernel *kernel, ptx_report *report_out)
 
 void bench_check_rows(const bench_row *rows, size_t row_count)
 {
+    bench_check_rows_with(NULL, rows, row_count);
+}
+
+void bench_check_rows_with(const char *declarations, const bench_row *rows, size_t row_count)
+{
     for (size_t k = 0; k < row_count; ++k) {
         const bench_row *row = &rows[k];
         char body[2048];
@@ -118,7 +123,8 @@ void bench_check_rows(const bench_row *rows, size_t row_count)
                        : row->result == 'h' ? "cvt.u64.u16 %d9, %h9;"
                        : row->result == 'p' ? "selp.b64 %d9, 1, 0, %p9;"
                                             : "");
-        const bench_kernel kernel = { .body = body,
+        const bench_kernel kernel = { .declarations = declarations,
+                                      .body = body,
                                       .in = sources,
                                       .in_bytes = sizeof sources,
                                       .out = &result,
@@ -196,4 +202,26 @@ void bench_check_fails(const bench_kernel *kernel, const char *text)
 void bench_check_fails_sometimes(const bench_kernel *kernel, const char *text)
 {
     ck_assert_uint_gt(failures_count(kernel, text), 0);
+}
+
+void bench_check_lanes(const char *code, uint32_t (*expected_of)(uint32_t lane))
+{
+    enum {
+        LANES = 32
+    };
+    char body[4096];
+    uint32_t out[LANES];
+    uint32_t expected[LANES];
+    const bench_kernel kernel = {
+        .body = body, .block = LANES, .out = out, .out_bytes = sizeof out
+    };
+
+    (void)snprintf(body, sizeof body,
+                   "%s\nmul.wide.u32 %%d30, %%r0, 4; add.u64 %%d30, %%d30, %%out;\n"
+                   "st.global.u32 [%%d30], %%r9;",
+                   code);
+    for (uint32_t lane = 0; lane < LANES; ++lane) {
+        expected[lane] = expected_of(lane);
+    }
+    bench_check_schedules(&kernel, expected);
 }

@@ -22,6 +22,11 @@ typedef struct bench_row {
 /* Fails the running test at the first row that gives something else, with its text. */
 void bench_check_rows(const bench_row *rows, size_t row_count);
 #define BENCH_CHECK_ROWS(rows) bench_check_rows((rows), sizeof(rows) / sizeof *(rows))
+/* With declarations before the kernel. */
+void bench_check_rows_with(const char *declarations, const bench_row *rows, size_t row_count);
+
+/* One warp under every schedule: each lane leaves what is expected of it in %r9. */
+void bench_check_lanes(const char *code, uint32_t (*expected_of)(uint32_t lane));
 
 /* A kernel of several threads: `body` between declarations and `ret`. The registers above are
  * declared (up to 40 of each), %out is the address of the output, %in that of the input, %r0 is
