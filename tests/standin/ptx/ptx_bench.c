@@ -14,15 +14,19 @@ static const char registers[] = ".reg .b64 %d<40>; .reg .b64 %in; .reg .b64 %out
                                 "ld.param.u64 %in, [in]; ld.param.u64 %out, [out];\n"
                                 "mov.u32 %r0, %tid.x;\n";
 
+/* Registers hold ones above their own bits, which no instruction may mind. */
 static const char row_loads[] = "ld.global.v2.b64 {%d0, %d1}, [%in];\n"
                                 "ld.global.v2.b64 {%d2, %d3}, [%in+16];\n"
-                                "cvt.u32.u64 %r0, %d0; cvt.u32.u64 %r1, %d1;\n"
-                                "cvt.u32.u64 %r2, %d2; cvt.u32.u64 %r3, %d3;\n"
-                                "cvt.u16.u64 %h0, %d0; cvt.u16.u64 %h1, %d1;\n"
-                                "cvt.u16.u64 %h2, %d2; cvt.u16.u64 %h3, %d3;\n"
-                                "{ .reg .b64 %b; and.b64 %b, %d0, 1; setp.ne.u64 %p0, %b, 0;\n"
-                                "and.b64 %b, %d1, 1; setp.ne.u64 %p1, %b, 0;\n"
-                                "and.b64 %b, %d2, 1; setp.ne.u64 %p2, %b, 0; }\n";
+#define FILL(N)                                                                        \
+    "xor.b64 %r" #N ", %d" #N ", -1; or.b64 %r" #N ", %r" #N ", 0xffffffff00000000;\n" \
+    "xor.b64 %r" #N ", %r" #N ", 0xffffffff; xor.b64 %h" #N ", %d" #N ", -1;\n"        \
+    "or.b64 %h" #N ", %h" #N ", 0xffffffffffff0000; xor.b64 %h" #N ", %h" #N ", 0xffff;\n"
+    FILL(0) FILL(1) FILL(2) FILL(3)
+#undef FILL
+        "{ .reg .b64 %b; and.b64 %b, %d0, 1; setp.ne.u64 %p0, %b, 0;\n"
+        "and.b64 %b, %d1, 1; setp.ne.u64 %p1, %b, 0;\n"
+        "and.b64 %b, %d2, 1; setp.ne.u64 %p2, %b, 0;\n"
+        "and.b64 %b, %d3, 1; setp.ne.u64 %p3, %b, 0; }\n";
 
 typedef struct bounds {
     const bench_kernel *kernel;
