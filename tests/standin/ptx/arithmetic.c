@@ -130,7 +130,7 @@ static bool integer_pick(ptx_statement *statement, ptx_execute execute, uint32_t
 
 static bool is_integer(ptx_type type)
 {
-    return type >= PTX_B16 && !ptx_type_is_float(type) && type != PTX_B128;
+    return mul_high[type] != NULL;
 }
 
 bool ptx_build_arithmetic(ptx_statement *statement)

@@ -143,6 +143,20 @@ void bench_check_rows_with(const char *declarations, const bench_row *rows, size
     }
 }
 
+void bench_check_refusals(const bench_refusal *refusals, size_t count)
+{
+    for (size_t k = 0; k < count; ++k) {
+        const bench_kernel kernel = { .body = refusals[k].code };
+        ptx_report report;
+
+        ck_assert_msg(!bench_run(&kernel, &report), "%s runs", refusals[k].code);
+        ck_assert_msg(strstr(report.text, refusals[k].why) != NULL, "%s: \"%s\" has no \"%s\"",
+                      refusals[k].code, report.text, refusals[k].why);
+        ck_assert_msg(strstr(report.text, "PTX line 11") != NULL, "%s: %s", refusals[k].code,
+                      report.text);
+    }
+}
+
 enum {
     SCHEDULES = 12
 };

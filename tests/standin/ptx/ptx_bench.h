@@ -25,6 +25,15 @@ void bench_check_rows(const bench_row *rows, size_t row_count);
 /* With declarations before the kernel. */
 void bench_check_rows_with(const char *declarations, const bench_row *rows, size_t row_count);
 
+/* A statement that no kernel may have, and what is said about it. */
+typedef struct bench_refusal {
+    const char *code;
+    const char *why;
+} bench_refusal;
+
+void bench_check_refusals(const bench_refusal *refusals, size_t count);
+#define BENCH_CHECK_REFUSALS(rows) bench_check_refusals((rows), sizeof(rows) / sizeof *(rows))
+
 /* One warp under every schedule: each lane leaves what is expected of it in %r9. */
 void bench_check_lanes(const char *code, uint32_t (*expected_of)(uint32_t lane));
 
