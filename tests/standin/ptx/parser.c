@@ -181,9 +181,11 @@ bool ptx_parser_declaration(ptx_parser *parser, ptx_declaration *d)
         d->bytes *= (uint64_t)ptx_parser_integer(parser);
         ptx_parser_need(parser, "]");
     }
-    if (d->alignment == 0 || d->bytes > 1ull << 32) {
-        return ptx_parser_fail(parser, "a variable of %llu bytes aligned to %u",
-                               (unsigned long long)d->bytes, d->alignment);
+    if (d->type == PTX_NO_TYPE) {
+        return ptx_parser_fail(parser, "'%.*s' has no type", (int)d->length, d->name);
+    }
+    if (d->bytes > 1ull << 32) {
+        return ptx_parser_fail(parser, "a variable of %llu bytes", (unsigned long long)d->bytes);
     }
     return !parser->has_failed;
 }

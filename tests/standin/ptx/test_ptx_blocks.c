@@ -165,6 +165,58 @@ START_TEST(copies_are_waited_for_by_groups)
 }
 END_TEST
 
+START_TEST(copies_of_a_block_end_with_it)
+{
+    /* The first block to run leaves copies and groups behind; the others have their own. */
+    _Alignas(16) uint32_t in[4] = { 5, 6, 7, 8 };
+    uint32_t out[3];
+    const uint32_t expected[3] = { 5, 5, 5 };
+    const bench_kernel kernel = {
+        .body = ".shared .align 16 .b8 S[32];\n"
+                "cp.async.cg.shared.global [S], [%in], 16; cp.async.commit_group;\n"
+                "cp.async.wait_group 0; ld.shared.u32 %r1, [S]; mov.u32 %r2, %ctaid.x;\n"
+                "mul.wide.u32 %d1, %r2, 4; add.u64 %d1, %d1, %out; st.global.u32 [%d1], %r1;\n"
+                "cp.async.cg.shared.global [S], [%in], 16;\n"
+                "cp.async.cg.shared.global [S+16], [%in], 16; cp.async.commit_group;",
+        .grid = 3,
+        .in = in,
+        .in_bytes = sizeof in,
+        .out = out,
+        .out_bytes = sizeof out,
+    };
+
+    bench_check_schedules(&kernel, expected);
+}
+END_TEST
+
+START_TEST(early_copies_read_early)
+{
+    /* What is copied changes under the copy: when it was read is the schedule's choice. */
+    uint32_t seen = 0;
+
+    for (uint32_t k = 0; k < 20; ++k) {
+        _Alignas(16) uint32_t out[4] = { 1, 0, 0, 0 };
+        bench_kernel kernel = {
+            .body = ".shared .align 16 .b8 S[16];\n"
+                    "cp.async.ca.shared.global [S], [%out], 4; st.global.u32 [%out], 2;\n"
+                    "cp.async.wait_all; ld.shared.u32 %r1, [S]; st.global.u32 [%out+4], %r1;",
+            .out = out,
+            .out_bytes = sizeof out,
+            .schedule = { .copies = k < 2 ? (ptx_copy_time)k : PTX_COPY_RANDOM, .seed = k },
+        };
+        ptx_report report;
+
+        ck_assert_msg(bench_run(&kernel, &report), "%s", report.text);
+        if (k < 2) {
+            ck_assert_uint_eq(out[1], k == PTX_COPY_EARLY ? 1 : 2);
+        } else {
+            seen |= 1u << out[1];
+        }
+    }
+    ck_assert_uint_eq(seen, 6);
+}
+END_TEST
+
 START_TEST(dynamic_shared_memory_lies_behind_the_static_one)
 {
     uint32_t out[2];
@@ -233,6 +285,8 @@ int main(void)
     tcase_add_test(tcase, threads_that_left_are_not_waited_for);
     tcase_add_test(tcase, copies_fill_up_with_zeros);
     tcase_add_test(tcase, copies_are_waited_for_by_groups);
+    tcase_add_test(tcase, copies_of_a_block_end_with_it);
+    tcase_add_test(tcase, early_copies_read_early);
     tcase_add_test(tcase, dynamic_shared_memory_lies_behind_the_static_one);
     tcase_add_test(tcase, costs_are_counted);
     suite_add_tcase(suite, tcase);

@@ -11,6 +11,19 @@ static const char variables[] = ".const .align 4 .b8 TABLE[8] = {7, 0, 0, 0, 254
 START_TEST(memory_is_read_and_written_in_every_width)
 {
     static const bench_row rows[] = {
+        { "ld.global.b8 %r9, [%in+3];", 'r', { 0x12345678 }, 0x12 },
+        { "ld.global.v2.u16 {%h8, %h9}, [%in];", 'h', { 0x12345678 }, 0x1234 },
+        { "ld.global.v4.b16 {%h6, %h7, %h8, %h9}, [%in];", 'h', { 0x1111222233334444 }, 0x1111 },
+        { "ld.global.v2.u64 {%d8, %d9}, [%in];", 'd', { 1, 2 }, 2 },
+        { "ld.global.s32 %d9, [%in];", 'd', { 0x80000000 }, 0xffffffff80000000 },
+        { "ld.global.v4.u8 {%r6, %r7, %r9, %r8}, [%in];", 'r', { 0x12345678 }, 0x34 },
+        { "mov.u64 %d4, 8; ld.param.u64 %d5, [%d4+-8]; sub.u64 %d9, %d5, %in;", 'd', { 0 }, 0 },
+        { "ld.param.u32 %r4, [in+4]; shr.u64 %d5, %in, 32; cvt.u32.u64 %r5, %d5;\n"
+          "sub.u32 %r9, %r4, %r5;",
+          'r',
+          { 0 },
+          0 },
+        { "mapa.shared::cluster.u32 %r9, %r0, 0;", 'r', { 77 }, 77 },
         { "ld.global.s8 %r9, [%in+1];", 'r', { 0x11ff80 }, 0xffffffff },
         { "ld.global.u8 %r9, [%in+1];", 'r', { 0x11ff80 }, 0xff },
         { "ld.global.s16 %d9, [%in];", 'd', { 0x8000 }, 0xffffffffffff8000 },
@@ -112,6 +125,34 @@ START_TEST(atomics_return_what_was_there)
                  0x40003c00, 0x42004000);
     check_atomic("mov.b32 %r1, 0x3f803f80; atom.global.add.noftz.bf16x2 %r9, [%out], %r1;",
                  0x40003f80, 0x40404000);
+    check_atomic("atom.global.min.s32 %r9, [%out], 7;", 7, 7);
+    check_atomic("atom.global.min.s64 %d9, [%out], -1;", 7, ~0ull);
+    check_atomic("atom.global.max.s64 %d9, [%out], -1;", 7, 7);
+    check_atomic("atom.global.max.u32 %r9, [%out], 9;", 7, 9);
+    check_atomic("atom.global.exch.b64 %d9, [%out], -1;", 6, ~0ull);
+    check_atomic("atom.global.inc.u32 %r9, [%out], 5;", 6, 0);
+    check_atomic("atom.global.dec.u32 %r9, [%out], 6;", 6, 5);
+    check_atomic("atom.global.dec.u32 %r9, [%out], 9;", 9, 8);
+    check_atomic("mov.b16 %h1, 6; mov.b16 %h2, 5; atom.global.cas.b16 %h9, [%out], %h1, %h2;\n"
+                 "cvt.u32.u16 %r9, %h9;",
+                 6, 5);
+    /* Halves: the largest and the smallest of each, sums that round and that are too large. */
+    check_atomic("mov.b32 %r1, 0x3c013c00; atom.global.min.f16x2 %r9, [%out], %r1;", 0x3c003c01,
+                 0x3c003c00);
+    check_atomic("mov.b32 %r1, 0x3c013c00; atom.global.max.f16x2 %r9, [%out], %r1;", 0x3c003c01,
+                 0x3c013c01);
+    check_atomic("mov.b32 %r1, 0xbf813f80; atom.global.min.bf16x2 %r9, [%out], %r1;", 0x3f803f81,
+                 0xbf813f80);
+    check_atomic("mov.b16 %h1, 0x3c01; atom.global.add.noftz.f16 %h9, [%out], %h1;\n"
+                 "cvt.u32.u16 %r9, %h9;",
+                 0x3c01, 0x4001);
+    check_atomic("mov.b16 %h1, 0x3f81; atom.global.max.bf16 %h9, [%out], %h1;\n"
+                 "cvt.u32.u16 %r9, %h9;",
+                 0x3f80, 0x3f81);
+    check_atomic("mov.b32 %r1, 0x7bff0001; atom.global.add.noftz.f16x2 %r9, [%out], %r1;",
+                 0x7bff0001, 0x7c000002);
+    check_atomic("mov.b32 %r1, 0x10003c01; atom.global.add.noftz.f16x2 %r9, [%out], %r1;",
+                 0x3c011001, 0x3c023c02);
     check_atomic("red.global.add.u32 [%out], 5;", 7, 12);
     check_atomic("red.release.gpu.global.max.s32 [%out], 9;", 7, 9);
 }

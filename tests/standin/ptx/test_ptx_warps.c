@@ -18,6 +18,21 @@ static uint32_t down_by_3_in_eights(uint32_t lane)
     return lane % 8 + 3 < 8 ? 100 + lane + 3 : 100 + lane;
 }
 
+static uint32_t down_by_3_to_lane_3(uint32_t lane)
+{
+    return lane % 8 == 0 ? 103 + lane : 100 + lane;
+}
+
+static uint32_t up_by_3_from_lane_2(uint32_t lane)
+{
+    return lane % 8 >= 5 ? 97 + lane : 100 + lane;
+}
+
+static uint32_t crossed_downwards(uint32_t lane)
+{
+    return lane & 8 ? 92 + lane : 100 + lane; /* up it would leave the segment */
+}
+
 static uint32_t crossed_by_5(uint32_t lane)
 {
     return 100 + (lane ^ 5);
@@ -52,6 +67,13 @@ START_TEST(shuffles_read_within_their_segments)
                       second_of_eights);
     bench_check_lanes("add.u32 %r1, %r0, 100; shfl.sync.idx.b32 %r9, %r1, 39, 0x1f, -1;",
                       from_lane_7);
+    /* The clamp of a lower lane: 0x1807 ends each segment at its lane 7, 0x1803 at 3. */
+    bench_check_lanes("add.u32 %r1, %r0, 100; shfl.sync.down.b32 %r9, %r1, 3, 0x1803, -1;",
+                      down_by_3_to_lane_3);
+    bench_check_lanes("add.u32 %r1, %r0, 100; shfl.sync.up.b32 %r9, %r1, 3, 0x1802, -1;",
+                      up_by_3_from_lane_2);
+    bench_check_lanes("add.u32 %r1, %r0, 100; shfl.sync.bfly.b32 %r9, %r1, 8, 0x1807, -1;",
+                      crossed_downwards);
     bench_check_lanes("shfl.sync.down.b32 %r1|%p1, %r0, 3, 0x1f, -1; selp.u32 %r9, 1, 0, %p1;",
                       within_down_by_3);
 }
@@ -125,6 +147,37 @@ static uint32_t is_first(uint32_t lane)
     return lane == 0;
 }
 
+static uint32_t lane_mask_lt(uint32_t lane)
+{
+    return (1u << lane) - 1;
+}
+
+static uint32_t lane_mask_le(uint32_t lane)
+{
+    return lane == 31 ? 0xffffffff : (2u << lane) - 1;
+}
+
+static uint32_t lane_mask_gt(uint32_t lane)
+{
+    return ~lane_mask_le(lane);
+}
+
+static uint32_t lane_mask_eq(uint32_t lane)
+{
+    return 1u << lane;
+}
+
+static uint32_t lane_mask_ge(uint32_t lane)
+{
+    return ~((1u << lane) - 1);
+}
+
+static uint32_t fifteen(uint32_t lane)
+{
+    (void)lane;
+    return 15;
+}
+
 START_TEST(votes_and_reductions_ask_the_members)
 {
     const char *const is_third = "rem.u32 %r1, %r0, 3; setp.eq.u32 %p1, %r1, 0;";
@@ -143,6 +196,19 @@ START_TEST(votes_and_reductions_ask_the_members)
     (void)snprintf(code, sizeof code,
                    "%s vote.sync.uni.pred %%p2, %%p1, -1; selp.u32 %%r9, 1, 0, %%p2;", is_third);
     bench_check_lanes(code, zero);
+    bench_check_lanes("vote.sync.all.pred %p2, 1, -1; selp.u32 %r9, 1, 0, %p2;", one);
+    bench_check_lanes("vote.sync.any.pred %p2, 0, -1; selp.u32 %r9, 1, 0, %p2;", zero);
+    bench_check_lanes("vote.sync.uni.pred %p2, 0, -1; selp.u32 %r9, 1, 0, %p2;", one);
+    bench_check_lanes("vote.sync.uni.pred %p2, 1, -1; selp.u32 %r9, 1, 0, %p2;", one);
+    bench_check_lanes("match.all.sync.b32 %r8|%p1, 7, -1; selp.u32 %r9, 1, 0, %p1;", one);
+    bench_check_lanes("match.all.sync.b32 %r8|%p1, %r0, -1; selp.u32 %r9, 1, 0, %p1;", zero);
+    bench_check_lanes("match.all.sync.b32 %r9, 7, -1;", everybody);
+    bench_check_lanes("cvt.u64.u32 %d1, %r0; shl.b64 %d1, %d1, 32;\n"
+                      "match.any.sync.b64 %r9, %d1, -1;",
+                      lane_mask_eq);
+    bench_check_lanes("elect.sync %r9|%p1, -1;", zero);
+    bench_check_lanes("sub.u32 %r1, %r0, 16; redux.sync.max.s32 %r9, %r1, -1;", fifteen);
+    bench_check_lanes("sub.u32 %r1, %r0, 16; redux.sync.min.u32 %r9, %r1, -1;", zero);
     bench_check_lanes("and.b32 %r1, %r0, 3; match.any.sync.b32 %r9, %r1, -1;", alike_in_fours);
     bench_check_lanes("and.b32 %r1, %r0, 3; match.all.sync.b32 %r9|%p1, %r1, -1;", zero);
     bench_check_lanes("mov.b64 %d1, 5; match.all.sync.b64 %r9|%p1, %d1, -1;", everybody);
@@ -163,20 +229,25 @@ START_TEST(votes_and_reductions_ask_the_members)
 }
 END_TEST
 
-static uint32_t lane_mask_lt(uint32_t lane)
-{
-    return (1u << lane) - 1;
-}
-
-static uint32_t lane_mask_ge(uint32_t lane)
-{
-    return ~((1u << lane) - 1);
-}
-
 START_TEST(special_registers_know_the_thread)
 {
     bench_check_lanes("mov.u32 %r9, %lanemask_lt;", lane_mask_lt);
     bench_check_lanes("mov.u32 %r9, %lanemask_ge;", lane_mask_ge);
+    bench_check_lanes("mov.u32 %r9, %lanemask_le;", lane_mask_le);
+    bench_check_lanes("mov.u32 %r9, %lanemask_gt;", lane_mask_gt);
+    bench_check_lanes("mov.u32 %r9, %lanemask_eq;", lane_mask_eq);
+    bench_check_lanes("mov.u32 %r9, %nsmid;", one);
+    bench_check_lanes("mov.u32 %r9, %smid;", zero);
+    bench_check_lanes("mov.u32 %r9, %cluster_nctarank;", one);
+    bench_check_lanes("mov.u32 %r9, %cluster_ctarank;", zero);
+    bench_check_lanes("mov.u32 %r9, %nwarpid;", one);
+    bench_check_lanes("mov.u32 %r9, %warpid;", zero);
+    bench_check_lanes("mov.u32 %r1, %total_smem_size; mov.u32 %r2, %dynamic_smem_size;\n"
+                      ".shared .align 4 .b8 S[1]; st.shared.u8 [S], 0; sub.u32 %r9, %r1, %r2;",
+                      one);
+    bench_check_lanes("mov.u64 %d1, %clock64; mov.u64 %d2, %clock64; setp.gt.u64 %p1, %d2, %d1;\n"
+                      "selp.u32 %r9, 1, 0, %p1;",
+                      one);
     bench_check_lanes("mov.u32 %r1, %laneid; sub.u32 %r9, %r1, %r0;", zero);
     bench_check_lanes("mov.u32 %r9, %nctaid.x;", one);
 }
@@ -198,6 +269,45 @@ static uint32_t by_case(uint32_t lane)
 
     return values[lane % 4];
 }
+
+static uint32_t by_case_or_five(uint32_t lane)
+{
+    return lane < 20 ? by_case(lane) : 5;
+}
+
+static uint32_t lower_twenty(uint32_t lane)
+{
+    return lane < 20 ? 0x000fffff : 0;
+}
+
+static uint32_t thousand(uint32_t lane)
+{
+    return 1000 + lane;
+}
+
+START_TEST(lanes_part_by_their_guard)
+{
+    bench_check_lanes("and.b32 %r1, %r0, 3; setp.lt.u32 %p1, %r0, 20;\n"
+                      "TABLE: .branchtargets A, B, C, D;\n"
+                      "@%p1 brx.idx %r1, TABLE; mov.u32 %r9, 5; bra END;\n"
+                      "A: mov.u32 %r9, 70; bra.uni END;\n"
+                      "B: mov.u32 %r9, 30; bra.uni END;\n"
+                      "C: mov.u32 %r9, 50; bra.uni END;\n"
+                      "D: mov.u32 %r9, 9;\n"
+                      "END: bar.warp.sync -1;",
+                      by_case_or_five);
+    /* Those that leave are not waited for, and what they would do is not done. */
+    bench_check_lanes("mov.u32 %r9, 0; mul.wide.u32 %d30, %r0, 4; add.u64 %d30, %d30, %out;\n"
+                      "st.global.u32 [%d30], %r9; setp.ge.u32 %p1, %r0, 20; @%p1 ret;\n"
+                      "activemask.b32 %r9; vote.sync.ballot.b32 %r8, 1, -1; and.b32 %r9, %r9, %r8;",
+                      lower_twenty);
+    /* A long loop of some lanes, while the others wait behind it. */
+    bench_check_lanes("mov.u32 %r9, 0; add.u32 %r1, %r0, 1000;\n"
+                      "LOOP: add.u32 %r9, %r9, 1; setp.lt.u32 %p1, %r9, %r1; @%p1 bra LOOP;\n"
+                      "bar.warp.sync -1;",
+                      thousand);
+}
+END_TEST
 
 START_TEST(lanes_part_and_meet)
 {
@@ -331,6 +441,7 @@ int main(void)
     tcase_add_test(tcase, shuffles_read_within_their_segments);
     tcase_add_test(tcase, votes_and_reductions_ask_the_members);
     tcase_add_test(tcase, special_registers_know_the_thread);
+    tcase_add_test(tcase, lanes_part_by_their_guard);
     tcase_add_test(tcase, lanes_part_and_meet);
     tcase_add_test(tcase, functions_are_called);
     suite_add_tcase(suite, tcase);
