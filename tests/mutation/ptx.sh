@@ -13,7 +13,7 @@ tests=$(dirname "$folder")
 ptx=$tests/standin/ptx
 equivalents=$folder/ptx_equivalents.txt
 # What was not set is visible, and a function that forgets to return is no mutant.
-flags="-std=c11 -D_POSIX_C_SOURCE=200809L -I$tests -fPIC -w -Werror=return-type
+flags="-std=c11 -D_POSIX_C_SOURCE=200809L -I$tests -fPIC -Werror=return-type
     -ftrivial-auto-var-init=pattern"
 sanitizers="-g1 -fsanitize=address,undefined -fno-sanitize-recover=all"
 programs="integers floats warps blocks diagnostics"
