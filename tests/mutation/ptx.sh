@@ -16,7 +16,6 @@ equivalents=$folder/ptx_equivalents.txt
 flags="-std=c11 -D_POSIX_C_SOURCE=200809L -I$tests -fPIC -Werror=return-type
     -ftrivial-auto-var-init=pattern"
 sanitizers="-g1 -fsanitize=address,undefined -fno-sanitize-recover=all"
-programs="integers floats warps blocks diagnostics"
 
 # compile OPTIONS SOURCE OBJECT
 compile() {
@@ -32,10 +31,9 @@ is_noticed() {
     [ "$2" = plain ] || options=$sanitizers
     # shellcheck disable=SC2046,SC2086 # lists of options and of objects
     cc -shared $options -o "$3/libstandin_ptx.so" "$1" \
-        $(ls "$work/$2"/*.o | grep -v "/$(basename "$1")$") -lm
-    for program in $programs; do
-        [ -x "$work/$2/test_$program" ] || continue
-        LD_LIBRARY_PATH=$3 timeout 20 "$work/$2/test_$program" >/dev/null 2>&1 || return 0
+        $(ls "$work/$2"/*.o | grep -v "/$(basename "$1")$") -lm 2>/dev/null
+    for program in "$work/$2"/test_*; do
+        LD_LIBRARY_PATH=$3 timeout 20 "$program" >/dev/null 2>&1 || return 0
     done
     [ "$2" = plain ] || return 1
     [ -f "$work/fuzz.ptx" ] || return 1
@@ -103,14 +101,15 @@ for kind in plain sanitized; do
     options=-O1
     [ "$kind" = plain ] || options="-O1 $sanitizers"
     # shellcheck disable=SC2086
-    cc -shared $options -o "$work/libstandin_ptx.so" "$work/$kind"/*.o -lm
-    for program in $programs; do
+    cc -shared $options -o "$work/libstandin_ptx.so" "$work/$kind"/*.o -lm 2>/dev/null
+    for source in "$ptx"/test_ptx_*.c; do
+        program=$work/$kind/test_$(basename "$source" .c)
         # shellcheck disable=SC2086
-        cc $flags $options -o "$work/$kind/test_$program" "$ptx/test_ptx_$program.c" \
-            "$ptx"/ptx_bench*.c "$tests/support/suite.c" -L"$work" -lstandin_ptx $check
-        LD_LIBRARY_PATH=$work "$work/$kind/test_$program" >"$work/log" 2>&1 || {
+        cc $flags $options -o "$program" "$source" "$ptx"/ptx_bench.c "$tests/support/suite.c" \
+            -L"$work" -lstandin_ptx $check 2>/dev/null
+        LD_LIBRARY_PATH=$work "$program" >"$work/log" 2>&1 || {
             cat "$work/log"
-            echo "FAILED: test_$program without any mutant"
+            echo "FAILED: $source without any mutant"
             exit 1
         }
     done
