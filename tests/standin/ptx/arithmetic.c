@@ -216,7 +216,6 @@ bool ptx_build_multiply(ptx_statement *statement)
     const ptx_type type = ptx_take_type(statement);
     const bool is_24 = strcmp(statement->words[0], "mul24") == 0;
 
-    statement->instruction.type = (uint8_t)type;
     if (type == PTX_F32 || type == PTX_F64) {
         return ptx_build_floating(statement, type);
     }
@@ -277,7 +276,7 @@ static void execute_carry(ptx_warp *warp, const ptx_instruction *i, uint32_t lan
     const uint32_t bytes = ptx_type_bytes((ptx_type)i->type);
     const uint64_t *a = ptx_source(warp, i, 0);
     const uint64_t *b = ptx_source(warp, i, 1);
-    const uint64_t *c = i->source_count > 2 ? ptx_source(warp, i, 2) : a;
+    const uint64_t *c = ptx_source(warp, i, 2); /* the sink where there is none */
     uint64_t *carry = carries(warp);
     uint64_t *d = ptx_destination(warp, i, 0);
 

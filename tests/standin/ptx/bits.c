@@ -194,11 +194,10 @@ static uint32_t least(uint32_t x, uint32_t y)
 static uint64_t field_extracted(uint64_t value, uint32_t position, uint32_t length, ptx_type type)
 {
     const uint32_t bits = 8 * ptx_type_bytes(type);
-    const uint64_t low = ptx_zero_extended(value, bits / 8);
     const uint32_t kept = least(length, bits - least(position, bits));
-    uint64_t field = kept ? low >> position & ones(kept) : 0;
+    uint64_t field = kept ? value >> position & ones(kept) : 0;
 
-    if (ptx_type_is_signed(type) && length && low >> least(position + length - 1, bits - 1) & 1) {
+    if (ptx_type_is_signed(type) && length && value >> least(position + length - 1, bits - 1) & 1) {
         field |= ~ones(kept);
     }
     return field;

@@ -151,7 +151,7 @@ static void execute_setp(ptx_warp *warp, const ptx_instruction *i, uint32_t lane
 {
     const uint64_t *a = ptx_source(warp, i, 0);
     const uint64_t *b = ptx_source(warp, i, 1);
-    const uint64_t *c = i->source_count > 2 ? ptx_source(warp, i, 2) : a;
+    const uint64_t *c = ptx_source(warp, i, 2); /* the sink where there is none */
     uint64_t *d = ptx_destination(warp, i, 0);
     uint64_t *second = i->destination_count > 1 ? ptx_destination(warp, i, 1) : NULL;
     const ptx_type type = (ptx_type)i->type;
@@ -173,7 +173,7 @@ static void execute_setp_pair(ptx_warp *warp, const ptx_instruction *i, uint32_t
 {
     const uint64_t *a = ptx_source(warp, i, 0);
     const uint64_t *b = ptx_source(warp, i, 1);
-    const uint64_t *c = i->source_count > 2 ? ptx_source(warp, i, 2) : a;
+    const uint64_t *c = ptx_source(warp, i, 2); /* the sink where there is none */
     uint64_t *low = ptx_destination(warp, i, 0);
     uint64_t *high = ptx_destination(warp, i, 1);
     const ptx_type type = i->type == PTX_F16X2 ? PTX_F16 : PTX_BF16;
@@ -260,7 +260,7 @@ static void execute_set(ptx_warp *warp, const ptx_instruction *i, uint32_t lanes
 {
     const uint64_t *a = ptx_source(warp, i, 0);
     const uint64_t *b = ptx_source(warp, i, 1);
-    const uint64_t *c = i->source_count > 2 ? ptx_source(warp, i, 2) : a;
+    const uint64_t *c = ptx_source(warp, i, 2); /* the sink where there is none */
     uint64_t *d = ptx_destination(warp, i, 0);
     const ptx_type from = (ptx_type)i->from_type;
     const bool is_pair = from == PTX_F16X2 || from == PTX_BF16X2;

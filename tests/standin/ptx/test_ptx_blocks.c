@@ -66,13 +66,15 @@ END_TEST
 START_TEST(barriers_reduce_predicates)
 {
     uint32_t out[4];
-    const uint32_t expected[4] = { 43, 1, 0, 0 };
+    const uint32_t expected[4] = { 43, 1, 0, 2 };
     const bench_kernel kernel = {
         .body = "rem.u32 %r1, %r0, 3; setp.eq.u32 %p1, %r1, 0;\n"
                 "bar.red.popc.u32 %r2, 0, %p1; bar.red.or.pred %p2, 0, %p1;\n"
                 "bar.red.and.pred %p3, 0, %p1; setp.lt.u32 %p4, %r0, 128;\n"
                 "bar.red.and.pred %p5, 1, 128, !%p4;\n"
                 "selp.u32 %r3, 1, 0, %p2; selp.u32 %r4, 1, 0, %p3; selp.u32 %r5, 1, 0, %p5;\n"
+                "bar.red.and.pred %p7, 0, %p4; @%p7 add.u32 %r5, %r5, 2;\n"
+                "bar.red.or.pred %p8, 0, !%p4; @%p8 add.u32 %r5, %r5, 4;\n"
                 "setp.ne.u32 %p6, %r0, 77; @%p6 bra END;\n"
                 "st.global.v4.u32 [%out], {%r2, %r3, %r4, %r5}; END:",
         .block = THREADS,
@@ -224,8 +226,8 @@ START_TEST(dynamic_shared_memory_lies_behind_the_static_one)
     const bench_kernel kernel = {
         .declarations = ".extern .shared .align 16 .b8 DYNAMIC[];\n",
         .body = ".shared .align 4 .b8 S[4];\n"
-                "mov.u32 %r1, DYNAMIC; st.shared.u32 [S], 5; st.shared.u32 [DYNAMIC+12], 9;\n"
-                "ld.shared.u32 %r2, [S]; ld.shared.u32 %r3, [%r1+12];\n"
+                "mov.u32 %r1, DYNAMIC; st.shared.u32 [S], 5; st.shared.u32 [DYNAMIC], 9;\n"
+                "ld.shared.u32 %r2, [S]; ld.shared.u32 %r3, [%r1];\n"
                 "st.global.u32 [%out], %r2; st.global.u32 [%out+4], %r3;",
         .dynamic_shared_bytes = 16,
         .out = out,

@@ -36,19 +36,20 @@ static void printed_read(const char *format, const char *body, char text[256])
     for (const char *at = format; *at; ++at) {
         (void)snprintf(bytes + strlen(bytes), sizeof bytes - strlen(bytes), "%d, ", *at);
     }
-    (void)snprintf(source, sizeof source,
-                   ".extern .func (.param .b32 r) vprintf(.param .b64 a, .param .b64 b);\n"
-                   ".global .align 1 .b8 format[%zu] = {%s0};\n"
-                   ".global .align 1 .b8 word[4] = {110, 111};\n"
-                   ".entry k() { .local .align 8 .b8 depot[48]; .reg .b64 %%SP; .reg .b64 %%SPL;\n"
-                   ".reg .b64 %%d<4>; .reg .b32 %%r<4>; .reg .pred %%p; mov.u64 %%SPL, depot;\n"
-                   "cvta.local.u64 %%SP, %%SPL; %s mov.u64 %%d1, format;\n"
-                   "cvta.global.u64 %%d2, %%d1; { .param .b64 p0; st.param.b64 [p0], %%d2;\n"
-                   ".param .b64 p1; st.param.b64 [p1], %%SP; .param .b32 r;\n"
-                   "call.uni (r), vprintf, (p0, p1); ld.param.b32 %%r1, [r]; }\n"
-                   "setp.ne.u32 %%p, %%r1, 0;\n"
-                   "@%%p trap; ret; }\n",
-                   strlen(format) + 1, bytes, body);
+    (void)snprintf(
+        source, sizeof source,
+        ".extern .func (.param .b32 r) vprintf(.param .b64 a, .param .b64 b);\n"
+        ".global .align 1 .b8 format[%zu] = {%s0};\n"
+        ".global .align 1 .b8 word[4] = {110, 111};\n"
+        ".entry k() { .local .align 8 .b8 depot[48]; .reg .b64 %%SP; .reg .b64 %%SPL;\n"
+        ".reg .b64 %%d<4>; .reg .b32 %%r<4>; .reg .pred %%p; mov.u64 %%SPL, depot; mov.u32 %%r1, 9;\n"
+        "cvta.local.u64 %%SP, %%SPL; %s mov.u64 %%d1, format;\n"
+        "cvta.global.u64 %%d2, %%d1; { .param .b64 p0; st.param.b64 [p0], %%d2;\n"
+        ".param .b64 p1; st.param.b64 [p1], %%SP; .param .b32 r;\n"
+        "call.uni (r), vprintf, (p0, p1); ld.param.b32 %%r1, [r]; }\n"
+        "setp.ne.u32 %%p, %%r1, 0;\n"
+        "@%%p trap; ret; }\n",
+        strlen(format) + 1, bytes, body);
     ptx_module *module = module_of(source);
     char storage[2][256];
 

@@ -247,6 +247,8 @@ START_TEST(copies_under_way_are_left_alone)
     check_fails(".shared .align 16 .b8 S[32]; cp.async.cg.shared.global [S], [%in], 16;\n"
                 "cp.async.ca.shared.global [S+8], [%in], 4; cp.async.wait_all;",
                 1, "another is under way");
+    check_fails(".shared .align 16 .b8 S[32]; cp.async.ca.shared.global [S+1], [%in], 4;", 1,
+                "misaligned copy of 4 bytes");
     check_fails(".shared .align 16 .b8 S[32]; mov.u32 %r1, 5;\n"
                 "cp.async.ca.shared.global [S], [%in], 4, %r1;",
                 1, "copy of 5 of 4 bytes");
@@ -284,13 +286,38 @@ END_TEST
 START_TEST(endless_loops_end)
 {
     check_fails("LOOP: bra LOOP;", 1, "is not done after 1000000 instructions");
-    check_fails("trap;", 1, "trap at PTX line");
+    check_fails("mov.u32 %r1, %ctaid.x; trap;", 1, "trap at PTX line");
     check_fails("brkpt;", 1, "trap");
+    bench_kernel kernel = kernel_of("mov.u32 %r1, %ctaid.x; LOOP: setp.eq.u32 %p1, %r1, 2;\n"
+                                    "@%p1 bra LOOP; ret.uni;",
+                                    1);
+
+    kernel.grid = 3;
+    bench_check_fails(&kernel, "block (2, 0, 0) is not done after 1000000 instructions");
 }
 END_TEST
 
+/* One warp waits for a word that the other writes, whichever runs first. */
+static void check_spin(const char *look)
+{
+    for (uint32_t writer = 0; writer < 2; ++writer) {
+        char body[512];
+
+        (void)snprintf(body, sizeof body,
+                       "shr.u32 %%r1, %%r0, 5; setp.eq.u32 %%p1, %%r1, %u; @%%p1 bra WRITE;\n"
+                       "SPIN: %s setp.ne.u32 %%p2, %%r1, 7; @%%p2 bra SPIN; bra END;\n"
+                       "WRITE: atom.global.exch.b32 %%r1, [%%out], 7; END:",
+                       writer, look);
+        check_runs(body, 64);
+    }
+}
+
 START_TEST(lanes_that_spin_do_not_starve_others)
 {
+    check_spin("ld.volatile.global.u32 %r1, [%out];");
+    check_spin("ld.acquire.gpu.global.u32 %r1, [%out];");
+    check_spin("atom.global.cas.b32 %r1, [%out], 7, 7;");
+
     /* A lock taken by each lane in turn. */
     check_runs("mov.u32 %r5, 0;\n"
                "AGAIN: atom.global.cas.b32 %r1, [%out], 0, 1; setp.ne.u32 %p1, %r1, 0;\n"
@@ -377,12 +404,13 @@ static void check_blocks(const char *body, bool is_good)
 }
 
 /* Every block writes its word; the last to come reads those of all. */
-#define LAST_BLOCK(FENCE, BARRIER, READ)                                         \
+#define LAST_BLOCK(FENCE, BARRIER, READ) LAST_BLOCK_BY("atom.global", FENCE, BARRIER, READ)
+#define LAST_BLOCK_BY(ATOMIC, FENCE, BARRIER, READ)                              \
     "mov.u32 %r1, %ctaid.x; mul.wide.u32 %d1, %r1, 4; add.u64 %d1, %d1, %out;\n" \
     ".shared .align 4 .b8 S[4]; setp.ne.u32 %p1, %r0, 40; @%p1 bra A;\n"         \
     "st.global.u32 [%d1+16], %r1;\n"                                             \
-    "A: " BARRIER " setp.ne.u32 %p2, %r0, 0; @%p2 bra B;\n" FENCE                \
-    " atom.global.add.u32 %r2, [%out], 1; st.shared.u32 [S], %r2;\n"             \
+    "A: " BARRIER " setp.ne.u32 %p2, %r0, 0; @%p2 bra B;\n" FENCE " " ATOMIC     \
+    ".add.u32 %r2, [%out], 1; st.shared.u32 [S], %r2;\n"                         \
     "B: bar.sync 0; ld.shared.u32 %r3, [S]; setp.ne.u32 %p3, %r3, 2; @%p3 bra END;\n" READ "END:"
 
 START_TEST(races_between_blocks_need_atomics_and_fences)
@@ -400,6 +428,12 @@ START_TEST(races_between_blocks_need_atomics_and_fences)
 #define READS "ld.global.u32 %r4, [%out+16]; ld.global.u32 %r5, [%out+24];\n"
     check_blocks(LAST_BLOCK("membar.gl;", "bar.sync 0;", READS), true);
     check_blocks(LAST_BLOCK("fence.acq_rel.gpu;", "bar.sync 0;", READS), true);
+    check_blocks(LAST_BLOCK("fence.sc.gpu;", "bar.sync 0;", READS), true);
+    check_blocks(LAST_BLOCK("fence.acq_rel.cta;", "bar.sync 0;", READS), false);
+    check_blocks(LAST_BLOCK_BY("atom.acq_rel.gpu.global", "", "bar.sync 0;", READS), true);
+    check_blocks(LAST_BLOCK_BY("atom.release.gpu.global", "", "bar.sync 0;", READS), true);
+    check_blocks(LAST_BLOCK_BY("atom.acquire.gpu.global", "", "bar.sync 0;", READS), false);
+    check_blocks(LAST_BLOCK_BY("atom.relaxed.gpu.global", "", "bar.sync 0;", READS), false);
     check_blocks(LAST_BLOCK("", "bar.sync 0;", READS), false);
     check_blocks(LAST_BLOCK("membar.cta;", "bar.sync 0;", READS), false);
     check_blocks(LAST_BLOCK("membar.gl;", "", READS), false);

@@ -168,6 +168,8 @@ START_TEST(carries_chain)
           { M1, 1 },
           1 },
         { "add.cc.u32 %r9, %r0, %r1;", 'r', { 3, 4 }, 7 },
+        { "add.cc.u32 %r4, %r0, %r1; add.cc.u32 %r9, %r2, 4;", 'r', { M1, 1, 3 }, 7 },
+        { "add.cc.u32 %r4, %r0, %r1; addc.u32 %r5, 0, 0; addc.u32 %r9, 0, 0;", 'r', { M1, 1 }, 1 },
         { "sub.cc.u32 %r9, %r0, %r1;", 'r', { 3, 4 }, 0xffffffff },
         { "add.cc.u32 %r4, %r0, %r1; addc.u32 %r9, %r2, %r3; addc.u32 %r9, %r9, 0;",
           'r',

@@ -191,6 +191,51 @@ START_TEST(products_of_matrices_use_the_fragments_of_the_isa)
 }
 END_TEST
 
+/* One element times 1, in the first row and column. */
+START_TEST(elements_of_eight_bits_have_their_value)
+{
+    static const struct {
+        const char *types;
+        uint32_t element;
+        uint32_t one;
+        uint32_t expected;
+    } products[] = {
+        { "f32.e4m3.e4m3.f32", 0x7e, 0x38, 0x43e00000 },
+        { "f32.e4m3.e4m3.f32", 1, 0x38, 0x3b000000 },
+        { "f32.e4m3.e4m3.f32", 0x39, 0x38, 0x3f900000 },
+        { "f32.e4m3.e4m3.f32", 0xb9, 0x38, 0xbf900000 },
+        { "f32.e4m3.e4m3.f32", 0x80, 0x38, 0 },
+        { "f32.e5m2.e4m3.f32", 0x7b, 0x38, 0x47600000 },
+        { "f32.e5m2.e5m2.f32", 1, 0x3c, 0x37800000 },
+        { "f32.e5m2.e5m2.f32", 0xfc, 0x3c, 0xff800000 },
+        { "s32.u8.s8.s32", 0xff, 0xff, 0xffffff01 },
+        { "s32.s8.u8.s32", 0xff, 0xff, 0xffffff01 },
+        { "s32.u8.u8.s32", 0xff, 0xff, 0xfe01 },
+    };
+
+    for (size_t k = 0; k < sizeof products / sizeof *products; ++k) {
+        char body[512];
+        _Alignas(8) uint32_t in[2] = { products[k].element, products[k].one };
+        uint32_t out[1] = { 0 };
+        const bench_kernel kernel = { .body = body,
+                                      .block = LANES,
+                                      .in = in,
+                                      .in_bytes = sizeof in,
+                                      .out = out,
+                                      .out_bytes = sizeof out };
+
+        (void)snprintf(body, sizeof body,
+                       "mov.u32 %%r1, 0; mov.u32 %%r2, 0; setp.eq.u32 %%p1, %%r0, 0;\n"
+                       "@%%p1 ld.global.v2.u32 {%%r1, %%r2}, [%%in]; mov.u32 %%r3, 0;\n"
+                       "mma.sync.aligned.m16n8k32.row.col.%s {%%r4, %%r5, %%r6, %%r7},\n"
+                       "{%%r1, %%r3, %%r3, %%r3}, {%%r2, %%r3}, {%%r3, %%r3, %%r3, %%r3};\n"
+                       "@%%p1 st.global.u32 [%%out], %%r4;",
+                       products[k].types);
+        bench_check_schedules(&kernel, &products[k].expected);
+    }
+}
+END_TEST
+
 /* A matrix of bytes in shared memory, each row of 16 bytes; ldmatrix of `count` from row addresses
  * in reversed order within each matrix. */
 static void check_ldmatrix(uint32_t count, bool is_transposed)
@@ -289,6 +334,7 @@ int main(void)
 
     tcase_add_loop_test(tcase, products_of_matrices_use_the_fragments_of_the_isa, 0,
                         sizeof shapes / sizeof *shapes);
+    tcase_add_test(tcase, elements_of_eight_bits_have_their_value);
     tcase_add_test(tcase, matrices_are_loaded_by_rows_or_columns);
     tcase_add_test(tcase, matrices_are_stored_as_they_are_loaded);
     suite_add_tcase(suite, tcase);

@@ -137,6 +137,8 @@ START_TEST(atomics_return_what_was_there)
                  "cvt.u32.u16 %r9, %h9;",
                  6, 5);
     /* Halves: the largest and the smallest of each, sums that round and that are too large. */
+    check_atomic("mov.b32 %r1, 0x7c003c00; atom.global.max.f16x2 %r9, [%out], %r1;", 0x3c003c01,
+                 0x7c003c01);
     check_atomic("mov.b32 %r1, 0x3c013c00; atom.global.min.f16x2 %r9, [%out], %r1;", 0x3c003c01,
                  0x3c003c00);
     check_atomic("mov.b32 %r1, 0x3c013c00; atom.global.max.f16x2 %r9, [%out], %r1;", 0x3c003c01,

@@ -342,7 +342,23 @@ START_TEST(lanes_part_and_meet)
 }
 END_TEST
 
+static uint32_t seven_and_last(uint32_t lane)
+{
+    return 7 + (lane == 31);
+}
+
+START_TEST(each_lane_has_its_carry)
+{
+    bench_check_lanes("mov.u64 %d0, 7; add.cc.u32 %r4, %r0, 0xffffffe1; addc.u32 %r9, 0, 0;\n"
+                      "cvt.u32.u64 %r5, %d0; add.u32 %r9, %r9, %r5;",
+                      seven_and_last);
+}
+END_TEST
+
 static const char functions[] =
+    ".func (.param .b32 result) sign_of(.param .b32 x)\n{\n"
+    ".reg .b32 %a<3>; .reg .pred %q; ld.param.s32 %a1, [x]; setp.lt.s32 %q, %a1, 0;\n"
+    "st.param.b32 [result], -1; @%q ret; st.param.b32 [result], 1; ret;\n}\n"
     ".func (.param .b32 result) square(.param .b32 x)\n{\n"
     ".reg .b32 %a<3>; ld.param.u32 %a1, [x]; mul.lo.u32 %a2, %a1, %a1;\n"
     "st.param.b32 [result+0], %a2; ret;\n}\n"
@@ -409,6 +425,11 @@ static uint32_t fibonacci(uint32_t lane)
     return numbers[lane % 8];
 }
 
+static uint32_t sign_around_16(uint32_t lane)
+{
+    return lane < 16 ? 0xffffffff : 1;
+}
+
 START_TEST(functions_are_called)
 {
     check_calls("mov.u32 %r9, 1; setp.ge.u32 %p1, %r0, 16; @!%p1 bra OVER;\n"
@@ -427,6 +448,9 @@ START_TEST(functions_are_called)
                 "call.uni (r0), pair, (p0, p1); ld.param.v2.b32 {%r1, %r2}, [r0+0]; }\n"
                 "mad.lo.u32 %r9, %r2, 1000, %r1;",
                 paired);
+    check_calls("sub.u32 %r1, %r0, 16; { .param .b32 p; st.param.b32 [p], %r1; .param .b32 r;\n"
+                "call.uni (r), sign_of, (p); ld.param.b32 %r9, [r]; }",
+                sign_around_16);
     check_calls("and.b32 %r1, %r0, 7; { .param .b32 p; st.param.b32 [p], %r1; .param .b32 r;\n"
                 "call.uni (r), fib, (p); ld.param.b32 %r9, [r]; }",
                 fibonacci);
@@ -443,6 +467,7 @@ int main(void)
     tcase_add_test(tcase, special_registers_know_the_thread);
     tcase_add_test(tcase, lanes_part_by_their_guard);
     tcase_add_test(tcase, lanes_part_and_meet);
+    tcase_add_test(tcase, each_lane_has_its_carry);
     tcase_add_test(tcase, functions_are_called);
     suite_add_tcase(suite, tcase);
     return suite_run(suite);
