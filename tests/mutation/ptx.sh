@@ -12,7 +12,7 @@ folder=$(cd "$(dirname "$0")" && pwd)
 tests=$(dirname "$folder")
 ptx=$tests/standin/ptx
 equivalents=$folder/ptx_equivalents.txt
-# What was not set is visible, and a function that forgets to return is no mutant.
+# What was not set is visible; a function that forgets to return is no mutant.
 flags="-std=c11 -D_POSIX_C_SOURCE=200809L -I$tests -fPIC -Werror=return-type
     -ftrivial-auto-var-init=pattern"
 sanitizers="-g1 -fsanitize=address,undefined -fno-sanitize-recover=all"
@@ -29,9 +29,12 @@ compile() {
 is_noticed() {
     options=
     [ "$2" = plain ] || options=$sanitizers
-    # shellcheck disable=SC2046,SC2086 # lists of options and of objects
-    cc -shared $options -o "$3/libstandin_ptx.so" "$1" \
-        $(ls "$work/$2"/*.o | grep -v "/$(basename "$1")$") -lm 2>/dev/null
+    objects=$1
+    for object in "$work/$2"/*.o; do
+        [ "${object##*/}" = "${1##*/}" ] || objects="$objects $object"
+    done
+    # shellcheck disable=SC2086 # lists of options and of objects
+    cc -shared $options -o "$3/libstandin_ptx.so" $objects -lm 2>/dev/null
     for program in "$work/$2"/test_*; do
         LD_LIBRARY_PATH=$3 timeout 20 "$program" >/dev/null 2>&1 || return 0
     done
@@ -120,6 +123,7 @@ if "$ptx/fuzz.sh" --prepare "$work" 1 "$fuzz_count"; then
     cc $flags -O1 -o "$work/fuzz_compare" "$ptx/fuzz_compare.c" -L"$work" -lstandin_ptx -ldl
 fi
 
+# shellcheck disable=SC2046 # a list of files
 [ $# -gt 0 ] || set -- $(cat "$work/files")
 for file in "$@"; do
     awk -f "$folder/ptx_mutants.awk" "$ptx/$file"
