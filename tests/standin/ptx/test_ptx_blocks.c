@@ -167,6 +167,25 @@ START_TEST(copies_are_waited_for_by_groups)
 }
 END_TEST
 
+START_TEST(blocks_begin_with_all_lanes_together)
+{
+    uint32_t out[1];
+    const uint32_t expected[1] = { 3 * LANES };
+    const bench_kernel kernel = {
+        .body = "and.b32 %r1, %r0, 3; setp.eq.u32 %p1, %r1, 0; setp.eq.u32 %p2, %r1, 1;\n"
+                "@%p1 bra A; @%p2 bra B; add.u32 %r1, %r1, 1; B: add.u32 %r1, %r1, 1;\n"
+                "A: bar.warp.sync -1; activemask.b32 %r2; setp.ne.u32 %p1, %r2, -1; @%p1 trap;\n"
+                "red.global.add.u32 [%out], 1;",
+        .grid = 3,
+        .block = LANES,
+        .out = out,
+        .out_bytes = sizeof out,
+    };
+
+    bench_check_schedules(&kernel, expected);
+}
+END_TEST
+
 START_TEST(copies_of_a_block_end_with_it)
 {
     /* The first block to run leaves copies and groups behind; the others have their own. */
@@ -176,7 +195,7 @@ START_TEST(copies_of_a_block_end_with_it)
     const bench_kernel kernel = {
         .body = ".shared .align 16 .b8 S[32];\n"
                 "cp.async.cg.shared.global [S], [%in], 16; cp.async.commit_group;\n"
-                "cp.async.wait_group 0; ld.shared.u32 %r1, [S]; mov.u32 %r2, %ctaid.x;\n"
+                "cp.async.wait_all; ld.shared.u32 %r1, [S]; mov.u32 %r2, %ctaid.x;\n"
                 "mul.wide.u32 %d1, %r2, 4; add.u64 %d1, %d1, %out; st.global.u32 [%d1], %r1;\n"
                 "cp.async.cg.shared.global [S], [%in], 16;\n"
                 "cp.async.cg.shared.global [S+16], [%in], 16; cp.async.commit_group;",
@@ -287,6 +306,7 @@ int main(void)
     tcase_add_test(tcase, threads_that_left_are_not_waited_for);
     tcase_add_test(tcase, copies_fill_up_with_zeros);
     tcase_add_test(tcase, copies_are_waited_for_by_groups);
+    tcase_add_test(tcase, blocks_begin_with_all_lanes_together);
     tcase_add_test(tcase, copies_of_a_block_end_with_it);
     tcase_add_test(tcase, early_copies_read_early);
     tcase_add_test(tcase, dynamic_shared_memory_lies_behind_the_static_one);

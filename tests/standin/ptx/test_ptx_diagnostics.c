@@ -261,6 +261,11 @@ START_TEST(copies_under_way_are_left_alone)
                 "cp.async.commit_group; setp.eq.u32 %p1, %r0, 0; @%p1 cp.async.wait_group 0;\n"
                 "ld.shared.u32 %r3, [S+8];",
                 2, "asynchronous copy is under way"); /* lane 0 waits for its own alone */
+    check_fails(".shared .align 16 .b8 S[32]; setp.ne.u32 %p1, %r0, 0; @%p1 bra A;\n"
+                "cp.async.ca.shared.global [S], [%in], 4; A: bar.sync 0; @%p1 bra B;\n"
+                "cp.async.wait_all; B: setp.ne.u32 %p1, %r0, 32; @%p1 bra END;\n"
+                "ld.shared.u32 %r1, [S]; END:",
+                64, "");
     /* The two races of a copy: with who writes what it reads, and with who reads what it writes. */
     check_fails("setp.eq.u32 %p2, %r0, 32; @%p2 st.global.u32 [%out], 5;\n"
                 ".shared .align 16 .b8 S[32]; setp.ne.u32 %p1, %r0, 0;\n"

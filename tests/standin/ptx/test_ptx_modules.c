@@ -148,11 +148,39 @@ START_TEST(launches_need_what_their_kernel_reaches)
 }
 END_TEST
 
+START_TEST(grids_have_a_size)
+{
+    static const struct {
+        uint32_t grid[3];
+        uint32_t block[3];
+        const char *text;
+    } shapes[] = {
+        { { 3, 5, 7 }, { 16, 9, 8 }, "k: 105 blocks of 1152 threads" },
+        { { 3, 0, 7 }, { 1, 1, 1 }, "k: 0 blocks of 1 threads" },
+        { { 1, 1, 1 }, { 1, 0, 7 }, "k: 1 blocks of 0 threads" },
+        { { 65536, 32768, 2 }, { 1, 1, 1 }, "k: 4294967296 blocks of 1 threads" },
+        { { 1, 2, 3 }, { 4, 2, 3 }, "" },
+    };
+    ptx_module *module = module_of(".entry k() { ret; }");
+
+    for (size_t k = 0; k < sizeof shapes / sizeof *shapes; ++k) {
+        ptx_launch launch = { .module = module, .kernel = ptx_module_kernel(module, "k") };
+        ptx_report report;
+
+        memcpy(launch.grid, shapes[k].grid, sizeof launch.grid);
+        memcpy(launch.block, shapes[k].block, sizeof launch.block);
+        ck_assert_int_eq(ptx_launch_run(&launch, &report), !shapes[k].text[0]);
+        ck_assert_str_eq(report.text, shapes[k].text);
+    }
+    ptx_module_free(module);
+}
+END_TEST
+
 START_TEST(grids_have_three_sides)
 {
     /* Each block and thread adds 1 at its place. */
     enum {
-        PLACES = 3 * 2 * 2 * 4 * 3 * 2
+        PLACES = 2 * 4 * 3 * 4 * 2 * 3 /* sizes with common factors, all different */
     };
     ptx_module *module = module_of(
         ".entry k(.param .u64 p)\n{ .reg .b32 %r<12>; .reg .b64 %d<4>; ld.param.u64 %d1, [p];\n"
@@ -171,15 +199,15 @@ START_TEST(grids_have_three_sides)
         const void *const parameters[] = { &address };
         const ptx_launch launch = { .module = module,
                                     .kernel = ptx_module_kernel(module, "k"),
-                                    .grid = { 3, 2, 2 },
-                                    .block = { 4, 3, 2 },
+                                    .grid = { 2, 4, 3 },
+                                    .block = { 4, 2, 3 },
                                     .parameters = parameters,
                                     .schedule = { .order = (ptx_order)order, .seed = 3 } };
         ptx_report report;
 
         ck_assert_msg(ptx_launch_run(&launch, &report), "%s", report.text);
         for (uint32_t k = 0; k < PLACES; ++k) {
-            ck_assert_uint_eq(places[k], 0x201);
+            ck_assert_uint_eq(places[k], 0x301);
         }
     }
     ptx_module_free(module);
@@ -411,6 +439,7 @@ int main(void)
     tcase_add_test(tcase, kernels_are_found_with_their_shape);
     tcase_add_test(tcase, variables_have_initial_values);
     tcase_add_test(tcase, launches_need_what_their_kernel_reaches);
+    tcase_add_test(tcase, grids_have_a_size);
     tcase_add_test(tcase, grids_have_three_sides);
     tcase_add_test(tcase, schedules_order_blocks_and_warps);
     tcase_add_test(tcase, schedules_come_from_the_environment);

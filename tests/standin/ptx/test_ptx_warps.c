@@ -54,6 +54,12 @@ static uint32_t from_lane_7(uint32_t lane)
     return 107;
 }
 
+static uint32_t zero(uint32_t lane)
+{
+    (void)lane;
+    return 0;
+}
+
 START_TEST(shuffles_read_within_their_segments)
 {
     /* c: the mask of the segment in bits 8 to 12, the clamp below. Segments of eight: 0x18. */
@@ -74,6 +80,9 @@ START_TEST(shuffles_read_within_their_segments)
                       up_by_3_from_lane_2);
     bench_check_lanes("add.u32 %r1, %r0, 100; shfl.sync.bfly.b32 %r9, %r1, 8, 0x1807, -1;",
                       crossed_downwards);
+    bench_check_lanes("add.u32 %r1, %r0, 100; shfl.sync.idx.b32 %r2|%p1, %r1, 7, 0x1803, -1;\n"
+                      "sub.u32 %r2, %r2, %r1; selp.u32 %r9, 1, %r2, %p1;",
+                      zero);
     bench_check_lanes("shfl.sync.down.b32 %r1|%p1, %r0, 3, 0x1f, -1; selp.u32 %r9, 1, 0, %p1;",
                       within_down_by_3);
 }
@@ -89,12 +98,6 @@ static uint32_t other_threes(uint32_t lane)
 {
     (void)lane;
     return ~0x49249249u;
-}
-
-static uint32_t zero(uint32_t lane)
-{
-    (void)lane;
-    return 0;
 }
 
 static uint32_t one(uint32_t lane)
@@ -172,6 +175,12 @@ static uint32_t lane_mask_ge(uint32_t lane)
     return ~((1u << lane) - 1);
 }
 
+static uint32_t sixteen(uint32_t lane)
+{
+    (void)lane;
+    return 16;
+}
+
 static uint32_t fifteen(uint32_t lane)
 {
     (void)lane;
@@ -206,7 +215,9 @@ START_TEST(votes_and_reductions_ask_the_members)
     bench_check_lanes("cvt.u64.u32 %d1, %r0; shl.b64 %d1, %d1, 32;\n"
                       "match.any.sync.b64 %r9, %d1, -1;",
                       lane_mask_eq);
-    bench_check_lanes("elect.sync %r9|%p1, -1;", zero);
+    bench_check_lanes("mov.u32 %r9, 16; setp.lt.u32 %p2, %r0, 16; @%p2 bra END; mov.u32 %r9, 0;\n"
+                      "elect.sync %r9|%p1, 0xffff0000; END: bar.warp.sync -1;",
+                      sixteen);
     bench_check_lanes("sub.u32 %r1, %r0, 16; redux.sync.max.s32 %r9, %r1, -1;", fifteen);
     bench_check_lanes("sub.u32 %r1, %r0, 16; redux.sync.min.u32 %r9, %r1, -1;", zero);
     bench_check_lanes("and.b32 %r1, %r0, 3; match.any.sync.b32 %r9, %r1, -1;", alike_in_fours);
