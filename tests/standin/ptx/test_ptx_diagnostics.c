@@ -166,6 +166,9 @@ START_TEST(member_masks_name_who_comes)
     check_fails("setp.lt.u32 %p1, %r0, 16; @%p1 bra A; bra END;\n"
                 "A: shfl.sync.bfly.b32 %r1, %r0, 1, 0x1f, -1; END: bar.warp.sync -1;",
                 LANES, "divergent code");
+    check_fails("setp.ge.u32 %p1, %r0, 16; @%p1 exit;\n"
+                "shfl.sync.bfly.b32 %r1, %r0, 16, 0x1f, -1;",
+                LANES, "reads lane 16, which is outside of 0000ffff");
     check_runs("setp.lt.u32 %p1, %r0, 16; @%p1 bra A; bra END;\n"
                "A: shfl.sync.bfly.b32 %r1, %r0, 1, 0x1f, 0x0000ffff; END: bar.warp.sync -1;",
                LANES);
@@ -323,8 +326,9 @@ START_TEST(lanes_that_spin_do_not_starve_others)
     check_spin("ld.acquire.gpu.global.u32 %r1, [%out];");
     check_spin("atom.global.cas.b32 %r1, [%out], 7, 7;");
 
-    /* A lock taken by each lane in turn. */
-    check_runs("mov.u32 %r5, 0;\n"
+    /* A lock taken by each lane in turn, after a long loop of all. */
+    check_runs("mov.u32 %r5, 0; LOOP: add.u32 %r5, %r5, 1; setp.lt.u32 %p1, %r5, 300;\n"
+               "@%p1 bra LOOP;\n"
                "AGAIN: atom.global.cas.b32 %r1, [%out], 0, 1; setp.ne.u32 %p1, %r1, 0;\n"
                "@%p1 bra AGAIN;\n"
                "membar.gl; ld.volatile.global.u32 %r2, [%out+4]; add.u32 %r2, %r2, 1;\n"
