@@ -38,7 +38,9 @@ bool ptx_parser_refuse(ptx_parser *parser, uint32_t line, const char *format, ..
 
 const ptx_token *ptx_parser_token(const ptx_parser *parser)
 {
-    return &parser->tokens.tokens[parser->at];
+    const uint32_t end = parser->tokens.count - 1; /* its token is empty, and stays the last */
+
+    return &parser->tokens.tokens[parser->at < end ? parser->at : end];
 }
 
 bool ptx_parser_eat(ptx_parser *parser, const char *text)
