@@ -412,16 +412,15 @@ END_TEST
 START_TEST(scopes_are_as_deep_as_64)
 {
     for (uint32_t depth = 64; depth <= 65; ++depth) {
-        char text[512] = ".entry k() ";
+        char text[512];
         char why[PTX_TEXT_BYTES];
+        size_t length = (size_t)snprintf(text, sizeof text, ".entry k() ");
 
-        for (uint32_t k = 0; k < depth; ++k) {
-            strcat(text, "{ ");
-        }
-        strcat(text, "ret; ");
-        for (uint32_t k = 0; k < depth; ++k) {
-            strcat(text, "} ");
-        }
+        memset(text + length, '{', depth);
+        length += depth;
+        length += (size_t)snprintf(text + length, sizeof text - length, " ret; ");
+        memset(text + length, '}', depth);
+        text[length + depth] = '\0';
         ptx_module *module = ptx_module_parse(text, why);
 
         ck_assert_int_eq(module != NULL, depth == 64);
