@@ -30,8 +30,8 @@ is_noticed() {
     options=
     [ "$2" = plain ] || options=$sanitizers
     objects=$1
-    for object in "$work/$2"/*.o; do
-        [ "${object##*/}" = "${1##*/}" ] || objects="$objects $object"
+    for unchanged in "$work/$2"/*.o; do
+        [ "${unchanged##*/}" = "${1##*/}" ] || objects="$objects $unchanged"
     done
     # shellcheck disable=SC2086 # lists of options and of objects
     cc -shared $options -o "$3/libstandin_ptx.so" $objects -lm 2>/dev/null
