@@ -3,9 +3,10 @@
 # The last line says how many passed, failed and were skipped; the exit code is 0 if none failed.
 #
 # usage: tests/run.sh [format] [release] [asan] [tsan] [fuzz] [tidy] [cppcheck] [doxygen]
-#        nothing named: all of them
+#        nothing named: all of them; mutation_ptx has to be named
 #
 # KVSPAN_TEST_DATA     folder with recorded traces; tests that need one are skipped without it
+# KVSPAN_MUTATION_EVERY  one mutant of so many is tried by mutation_ptx (default 40)
 # KVSPAN_REQUIRE_DATA  1: a skipped test counts as failed, but for those of instruction sets and GPUs
 #                      that the machine lacks
 set -eu
@@ -146,6 +147,11 @@ stage_doxygen() {
     count tests/doxygen.sh
 }
 
+# A part of the mutants of the PTX interpreter, another one every day.
+stage_mutation_ptx() {
+    count tests/mutation/ptx.sh --every "${KVSPAN_MUTATION_EVERY:-40}" --first "$(date +%d)"
+}
+
 # run_stage NAME: runs a stage and notes how long it took.
 run_stage() {
     printf '\n==== %s\n' "$1"
@@ -160,12 +166,12 @@ lint=''
 fuzz=''
 for stage in "$@"; do
     case $stage in
-    release | asan | tsan) ;;
+    release | asan | tsan | mutation_ptx) ;;
     format | tidy | cppcheck | doxygen) lint=lint ;;
     fuzz) fuzz=fuzz ;;
     *)
         echo "tests/run.sh: no such stage: $stage" \
-            "(format, release, asan, tsan, fuzz, tidy, cppcheck, doxygen)" >&2
+            "(format, release, asan, tsan, fuzz, tidy, cppcheck, doxygen, mutation_ptx)" >&2
         exit 2
         ;;
     esac

@@ -10,17 +10,16 @@
  * | KVSPAN_STANDIN_MEMORY | bytes of memory of a device | 8 GiB |
  * | KVSPAN_STANDIN_KEYS | 0: do without protection keys (protection.h) | 1 |
  * | KVSPAN_STANDIN_STREAMS | eager, lazy or random:SEED: when queued work runs | eager |
- * | KVSPAN_STANDIN_NOT_READY | queries that say cudaErrorNotReady before the first success | 2 with
- *   random, else 0 |
+ * | KVSPAN_STANDIN_NOT_READY | queries that are cudaErrorNotReady first | random: 2, else 0 |
  * | KVSPAN_STANDIN_IDLE_MS | after this time work of device_work.h goes on by itself | 20 |
  * | KVSPAN_STANDIN_DEADLINE_MS | a wait that lasts longer ends the process, with a text | 300000 |
  * | KVSPAN_STANDIN_REGISTERS | registers of a thread of every kernel, for the occupancy | 128 |
  * | KVSPAN_STANDIN_FAIL | N or NAME:N: the N-th call (of that name) fails | none |
  * | KVSPAN_STANDIN_COUNT_CALLS | 1: calls per name on stderr at exit | 0 |
- * | KVSPAN_STANDIN_LEAKS | 1: what was not freed on stderr at exit, which then is exit code 86 | 0
- * | | KVSPAN_STANDIN_RECORD | file that gets a line for every operation that ran | none | |
- * KVSPAN_STANDIN_COUNTS | file that gets a line for every kernel at exit | none |
- * | KVSPAN_STANDIN_MUTANTS | file that gets the names of ptx/removal.h of a program's kernels | none |
+ * | KVSPAN_STANDIN_LEAKS | 1: what was not freed on stderr at exit, then with code 86 | 0 |
+ * | KVSPAN_STANDIN_RECORD | file that gets a line for every operation that ran | none |
+ * | KVSPAN_STANDIN_COUNTS | file that gets a line for every kernel at exit | none |
+ * | KVSPAN_STANDIN_MUTANTS | file that gets names as in ptx/removal.h, of all kernels | none |
  * | KVSPAN_STANDIN_REMOVE | such a name: these instructions are taken out | none |
  */
 #ifndef KVSPAN_STANDIN_CUDART_SETTINGS_H

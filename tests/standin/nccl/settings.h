@@ -7,13 +7,12 @@
  * | KVSPAN_NCCL_SEED | for how often a nonblocking call is in progress | 1 |
  * | KVSPAN_NCCL_IN_PROGRESS | nonblocking operations are: `random`, `always`, `never` | random |
  * | KVSPAN_NCCL_DEADLINE_MS | how long to wait for a peer that lives; 0: for ever | 20000 |
- * | KVSPAN_NCCL_DEAD | operations with a dead process: `hang`, or `error` (ncclRemoteError) | hang
- * | | KVSPAN_NCCL_ASYNC_ERROR | `rank:operation[:remote\|system]`: it never completes, and
- * ncclCommGetAsyncError tells | none | | KVSPAN_NCCL_FAIL | `n` or `function:n`: the n-th call of
- * this process fails with ncclSystemError | none | | KVSPAN_NCCL_MISUSE | what misuse does beside
- * its message: `error`, or `abort` | error | | KVSPAN_NCCL_SAME_DEVICE | processes of one
- * communicator on one device: `refuse`, or `allow` | refuse | | KVSPAN_NCCL_REPORT | 1: at exit,
- * how many calls were made and communicators not destroyed | none |
+ * | KVSPAN_NCCL_DEAD | operations with the dead: `hang`, or `error` (ncclRemoteError) | hang |
+ * | KVSPAN_NCCL_ASYNC_ERROR | `rank:operation[:remote\|system]`: never completes | none |
+ * | KVSPAN_NCCL_FAIL | `n` or `function:n`: the n-th call says ncclSystemError | none |
+ * | KVSPAN_NCCL_MISUSE | what misuse does beside its message: `error`, or `abort` | error |
+ * | KVSPAN_NCCL_SAME_DEVICE | two processes on one device: `refuse`, or `allow` | refuse |
+ * | KVSPAN_NCCL_REPORT | 1: at exit, calls made and communicators not destroyed | none |
  */
 #ifndef KVSPAN_STANDIN_NCCL_SETTINGS_H
 #define KVSPAN_STANDIN_NCCL_SETTINGS_H

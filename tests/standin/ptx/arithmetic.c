@@ -99,11 +99,25 @@ static int32_t signed_24(uint32_t x)
     return (int32_t)(x << 8) >> 8;
 }
 
-PTX_BINARY(execute_mul24_u32, uint32_t, (uint64_t)(x & 0xffffff) * (y & 0xffffff))
-PTX_BINARY(execute_mul24_s32, uint32_t, (int64_t)signed_24(x) * signed_24(y))
-PTX_TERNARY(execute_mad24_u32, uint32_t, (uint64_t)(x & 0xffffff) * (y & 0xffffff) + z)
-PTX_TERNARY(execute_mad24_s32, uint32_t,
-            (uint64_t)((int64_t)signed_24(x) * signed_24(y)) + (uint64_t)z)
+/* Of the 48 bits of the product, the lower 32 or the upper 32. */
+static uint64_t product_24_unsigned(uint32_t x, uint32_t y)
+{
+    return (uint64_t)(x & 0xffffff) * (y & 0xffffff);
+}
+
+static uint64_t product_24_signed(uint32_t x, uint32_t y)
+{
+    return (uint64_t)((int64_t)signed_24(x) * signed_24(y));
+}
+
+PTX_BINARY(execute_mul24_low_u32, uint32_t, product_24_unsigned(x, y))
+PTX_BINARY(execute_mul24_low_s32, uint32_t, product_24_signed(x, y))
+PTX_BINARY(execute_mul24_high_u32, uint32_t, product_24_unsigned(x, y) >> 16)
+PTX_BINARY(execute_mul24_high_s32, uint32_t, product_24_signed(x, y) >> 16)
+PTX_TERNARY(execute_mad24_low_u32, uint32_t, product_24_unsigned(x, y) + z)
+PTX_TERNARY(execute_mad24_low_s32, uint32_t, product_24_signed(x, y) + z)
+PTX_TERNARY(execute_mad24_high_u32, uint32_t, (product_24_unsigned(x, y) >> 16) + z)
+PTX_TERNARY(execute_mad24_high_s32, uint32_t, (product_24_signed(x, y) >> 16) + z)
 
 static bool integer_pick(ptx_statement *statement, ptx_execute execute, uint32_t source_count)
 {
@@ -116,7 +130,7 @@ static bool integer_pick(ptx_statement *statement, ptx_execute execute, uint32_t
 
 static bool is_integer(ptx_type type)
 {
-    return type >= PTX_B16 && !ptx_type_is_float(type) && type != PTX_B128;
+    return mul_high[type] != NULL;
 }
 
 bool ptx_build_arithmetic(ptx_statement *statement)
@@ -181,12 +195,27 @@ bool ptx_build_remainder(ptx_statement *statement)
     return integer_pick(statement, execute_rem[type], 2);
 }
 
+static bool build_24(ptx_statement *statement, ptx_type type, bool adds)
+{
+    static const ptx_execute executes[2][2][2] = {
+        { { execute_mul24_low_u32, execute_mul24_low_s32 },
+          { execute_mul24_high_u32, execute_mul24_high_s32 } },
+        { { execute_mad24_low_u32, execute_mad24_low_s32 },
+          { execute_mad24_high_u32, execute_mad24_high_s32 } },
+    };
+    const bool is_high = ptx_take(statement, "hi");
+    const bool is_good =
+        (is_high || ptx_take(statement, "lo")) && (type == PTX_U32 || type == PTX_S32);
+
+    return integer_pick(statement, is_good ? executes[adds][is_high][type == PTX_S32] : NULL,
+                        adds ? 3 : 2);
+}
+
 bool ptx_build_multiply(ptx_statement *statement)
 {
     const ptx_type type = ptx_take_type(statement);
     const bool is_24 = strcmp(statement->words[0], "mul24") == 0;
 
-    statement->instruction.type = (uint8_t)type;
     if (type == PTX_F32 || type == PTX_F64) {
         return ptx_build_floating(statement, type);
     }
@@ -194,8 +223,7 @@ bool ptx_build_multiply(ptx_statement *statement)
         return ptx_build_half(statement, type);
     }
     if (is_24) {
-        return ptx_take(statement, "lo") &&
-               integer_pick(statement, type == PTX_S32 ? execute_mul24_s32 : execute_mul24_u32, 2);
+        return build_24(statement, type, false);
     }
     return integer_pick(statement,
                         ptx_take(statement, "wide") ? mul_wide[type]
@@ -219,8 +247,7 @@ bool ptx_build_multiply_add(ptx_statement *statement)
         return ptx_build_floating(statement, type);
     }
     if (is_24) {
-        return ptx_take(statement, "lo") &&
-               integer_pick(statement, type == PTX_S32 ? execute_mad24_s32 : execute_mad24_u32, 3);
+        return build_24(statement, type, true);
     }
     if (ptx_take(statement, "wide")) {
         return integer_pick(statement, mul_wide[type] ? execute_mad_wide : NULL, 3);
@@ -249,7 +276,7 @@ static void execute_carry(ptx_warp *warp, const ptx_instruction *i, uint32_t lan
     const uint32_t bytes = ptx_type_bytes((ptx_type)i->type);
     const uint64_t *a = ptx_source(warp, i, 0);
     const uint64_t *b = ptx_source(warp, i, 1);
-    const uint64_t *c = i->source_count > 2 ? ptx_source(warp, i, 2) : a;
+    const uint64_t *c = ptx_source(warp, i, 2); /* the sink where there is none */
     uint64_t *carry = carries(warp);
     uint64_t *d = ptx_destination(warp, i, 0);
 

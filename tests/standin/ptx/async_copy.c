@@ -105,7 +105,7 @@ static void execute_copy(ptx_warp *warp, const ptx_instruction *i, uint32_t lane
     const uint32_t bytes = i->type;
     const uint64_t *to = ptx_source(warp, i, 0);
     const uint64_t *from = ptx_source(warp, i, 1);
-    const uint64_t *sizes = i->source_count > SOURCES ? ptx_source(warp, i, 2) : to;
+    const uint64_t *sizes = ptx_source(warp, i, 2); /* the sink where there is none */
     uint64_t offsets[PTX_LANES];
     uint64_t sources[PTX_LANES];
     uint32_t reading = 0;

@@ -80,7 +80,7 @@ static void execute_atomic(ptx_warp *warp, const ptx_instruction *i, uint32_t la
     const uint32_t bytes = ptx_type_bytes(type);
     const operation o = (operation)i->variant;
     const uint64_t *operands = ptx_source(warp, i, 1);
-    const uint64_t *seconds = i->source_count > 2 ? ptx_source(warp, i, 2) : operands;
+    const uint64_t *seconds = ptx_source(warp, i, 2); /* the sink where there is none */
     uint64_t *d = i->destination_count ? ptx_destination(warp, i, 0) : NULL;
     uint8_t *places[PTX_LANES];
 

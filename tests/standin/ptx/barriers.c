@@ -116,10 +116,9 @@ static void barrier_release(ptx_block *block, uint32_t id)
     ++block->run->report->counts.barriers;
 }
 
-bool ptx_barriers_release(ptx_block *block)
+void ptx_barriers_release(ptx_block *block)
 {
     uint32_t live_threads = 0;
-    bool is_any_released = false;
 
     for (uint32_t k = 0; k < block->warp_count; ++k) {
         live_threads += block->warps[k].state == PTX_WARP_DONE ? 0 : PTX_LANES;
@@ -130,10 +129,8 @@ bool ptx_barriers_release(ptx_block *block)
         if (barrier->arrived &&
             barrier->arrived >= (barrier->expected ? barrier->expected : live_threads)) {
             barrier_release(block, id);
-            is_any_released = true;
         }
     }
-    return is_any_released;
 }
 
 bool ptx_build_barrier(ptx_statement *statement)

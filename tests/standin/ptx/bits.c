@@ -58,7 +58,6 @@ bool ptx_build_shift(ptx_statement *statement)
     };
     const ptx_type type = ptx_take_type(statement);
 
-    statement->instruction.type = (uint8_t)type;
     statement->instruction.execute =
         strcmp(statement->words[0], "shl") == 0 ? left[type] : right[type];
     return statement->instruction.execute ? ptx_operands_simple(statement, 2)
@@ -187,22 +186,19 @@ static uint64_t ones(uint32_t count)
     return count >= 64 ? ~0ull : (1ull << count) - 1;
 }
 
+static uint32_t least(uint32_t x, uint32_t y)
+{
+    return x < y ? x : y;
+}
+
 static uint64_t field_extracted(uint64_t value, uint32_t position, uint32_t length, ptx_type type)
 {
     const uint32_t bits = 8 * ptx_type_bytes(type);
-    const uint64_t low = ptx_zero_extended(value, bits / 8);
-    uint64_t field = (position >= bits ? 0 : low >> position) & ones(length);
+    const uint32_t kept = least(length, bits - least(position, bits));
+    uint64_t field = kept ? value >> position & ones(kept) : 0;
 
-    if (ptx_type_is_signed(type) && length) {
-        const uint32_t top = position + length - 1;
-        const uint32_t sign_bit = top < bits - 1 ? top : bits - 1;
-        const uint32_t kept = position >= bits           ? 0
-                              : length < bits - position ? length
-                                                         : bits - position;
-
-        if (low >> sign_bit & 1) {
-            field |= ~ones(kept);
-        }
+    if (ptx_type_is_signed(type) && length && value >> least(position + length - 1, bits - 1) & 1) {
+        field |= ~ones(kept);
     }
     return field;
 }

@@ -131,8 +131,8 @@ void ptx_block_run(ptx_block *block)
     }
     while (!run->has_failed && !is_done(block)) {
         const bool is_any_run = turns_take(block);
-        const bool is_any_released = ptx_barriers_release(block);
 
+        ptx_barriers_release(block);
         if (run->has_failed) {
             return;
         }
@@ -141,7 +141,7 @@ void ptx_block_run(ptx_block *block)
                          "block (%u, %u, %u) is not done after %llu instructions of the launch",
                          block->id[0], block->id[1], block->id[2],
                          (unsigned long long)run->report->counts.warp_instructions);
-        } else if (!is_any_run && !is_any_released) {
+        } else if (!is_any_run) {
             deadlock_report(block);
         }
     }

@@ -139,7 +139,6 @@ void ptx_parser_label_use(ptx_parser *parser, const ptx_token *token, uint32_t *
         .length = token->length,
         .scope = parser->scope,
         .target = target,
-        .pc = parser->function->instruction_count - 1,
         .line = token->line,
     };
 }

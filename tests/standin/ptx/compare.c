@@ -62,10 +62,9 @@ static ptx_execute quick_comparison(ptx_type type, comparison c)
         [HI] = execute_gt_u32, [HS] = execute_ge_u32,
     };
 
-    if (type == PTX_S32 && c <= GE) {
-        return of_signed[c];
-    }
-    return (type == PTX_U32 || type == PTX_B32) && c <= HS ? of_unsigned[c] : NULL;
+    return type == PTX_S32                      ? of_signed[c]
+           : type == PTX_U32 || type == PTX_B32 ? of_unsigned[c]
+                                                : NULL;
 }
 
 static bool float_compared(double x, double y, comparison c)
@@ -152,7 +151,7 @@ static void execute_setp(ptx_warp *warp, const ptx_instruction *i, uint32_t lane
 {
     const uint64_t *a = ptx_source(warp, i, 0);
     const uint64_t *b = ptx_source(warp, i, 1);
-    const uint64_t *c = i->source_count > 2 ? ptx_source(warp, i, 2) : a;
+    const uint64_t *c = ptx_source(warp, i, 2); /* the sink where there is none */
     uint64_t *d = ptx_destination(warp, i, 0);
     uint64_t *second = i->destination_count > 1 ? ptx_destination(warp, i, 1) : NULL;
     const ptx_type type = (ptx_type)i->type;
@@ -174,7 +173,7 @@ static void execute_setp_pair(ptx_warp *warp, const ptx_instruction *i, uint32_t
 {
     const uint64_t *a = ptx_source(warp, i, 0);
     const uint64_t *b = ptx_source(warp, i, 1);
-    const uint64_t *c = i->source_count > 2 ? ptx_source(warp, i, 2) : a;
+    const uint64_t *c = ptx_source(warp, i, 2); /* the sink where there is none */
     uint64_t *low = ptx_destination(warp, i, 0);
     uint64_t *high = ptx_destination(warp, i, 1);
     const ptx_type type = i->type == PTX_F16X2 ? PTX_F16 : PTX_BF16;
@@ -202,10 +201,24 @@ static bool comparison_take(ptx_statement *statement)
 
 static bool comparison_fits(const ptx_instruction *i, ptx_type type)
 {
-    if (ptx_type_is_float(type)) {
-        return i->variant <= GE || i->variant >= EQU;
+    switch (type) {
+    case PTX_B16:
+    case PTX_B32:
+    case PTX_B64: return i->variant <= NE;
+    case PTX_S16:
+    case PTX_S32:
+    case PTX_S64: return i->variant <= GE;
+    case PTX_U16:
+    case PTX_U32:
+    case PTX_U64: return i->variant <= HS;
+    case PTX_F16:
+    case PTX_BF16:
+    case PTX_F16X2:
+    case PTX_BF16X2:
+    case PTX_F32:
+    case PTX_F64: return i->variant <= GE || i->variant >= EQU;
+    default: return false;
     }
-    return i->variant <= HS && type >= PTX_B16 && type != PTX_B128;
 }
 
 bool ptx_build_setp(ptx_statement *statement)
@@ -247,7 +260,7 @@ static void execute_set(ptx_warp *warp, const ptx_instruction *i, uint32_t lanes
 {
     const uint64_t *a = ptx_source(warp, i, 0);
     const uint64_t *b = ptx_source(warp, i, 1);
-    const uint64_t *c = i->source_count > 2 ? ptx_source(warp, i, 2) : a;
+    const uint64_t *c = ptx_source(warp, i, 2); /* the sink where there is none */
     uint64_t *d = ptx_destination(warp, i, 0);
     const ptx_type from = (ptx_type)i->from_type;
     const bool is_pair = from == PTX_F16X2 || from == PTX_BF16X2;

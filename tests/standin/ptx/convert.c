@@ -108,8 +108,7 @@ static uint64_t float_of_integer(const ptx_instruction *i, uint64_t value, ptx_t
     /* To zero in double first, with what was lost in the last bit: rounding twice is harmless. */
     const double low =
         is_signed ? ptx_double_of_s64((int64_t)value, 1) : ptx_double_of_u64(value, 1);
-    const bool is_exact =
-        is_signed ? (int64_t)low == (int64_t)value : low < 0x1p64 && (uint64_t)low == value;
+    const bool is_exact = is_signed ? (int64_t)low == (int64_t)value : (uint64_t)low == value;
 
     return narrowed(i, ptx_double_of(ptx_bits_of_double(low) | !is_exact), to);
 }
@@ -233,6 +232,11 @@ static void rounding_take(ptx_statement *statement)
     }
 }
 
+static bool is_convertible(ptx_type type)
+{
+    return type > PTX_PRED && type < PTX_B128;
+}
+
 bool ptx_build_cvt(ptx_statement *statement)
 {
     ptx_instruction *i = &statement->instruction;
@@ -249,7 +253,7 @@ bool ptx_build_cvt(ptx_statement *statement)
 
     i->type = (uint8_t)to;
     i->from_type = (uint8_t)from;
-    if (from <= PTX_PRED || to <= PTX_PRED || from == PTX_B128 || to == PTX_B128 ||
+    if (!is_convertible(from) || !is_convertible(to) || from == PTX_TF32 ||
         (i->rounding == 4 && to != PTX_TF32)) {
         return ptx_refuse(statement, "not with these types");
     }

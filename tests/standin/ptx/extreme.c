@@ -2,6 +2,16 @@
 
 #include <math.h>
 
+bool ptx_take_extreme_flags(ptx_statement *statement)
+{
+    const bool has_nan = ptx_take(statement, "NaN");
+    const bool has_sign = ptx_take(statement, "xorsign");
+
+    statement->instruction.flags |=
+        (has_nan ? PTX_FLAG_NAN : 0u) | (has_sign ? PTX_FLAG_XOR_SIGN : 0u);
+    return ptx_take(statement, "abs") == has_sign || ptx_refuse(statement, "needs .xorsign.abs");
+}
+
 static double minimum(double x, double y, uint32_t flags)
 {
     if (isnan(x) || isnan(y)) {

@@ -39,17 +39,22 @@ static const struct {
     [TANH] = { "tanh", 1 },
 };
 
-#define F32_UNARY(NAME, EXPRESSION) PTX_UNARY(NAME, uint32_t, ptx_bits_of_float(EXPRESSION))
-#define X                           ptx_float_of(x)
-#define Y                           ptx_float_of(y)
-#define Z                           ptx_float_of(z)
+/* What results in NaN has the bits that GPUs write. */
+static uint64_t bits_f32(float value)
+{
+    return isnan(value) ? 0x7fffffff : ptx_bits_of_float(value);
+}
+
+#define X ptx_float_of(x)
+#define Y ptx_float_of(y)
+#define Z ptx_float_of(z)
 
 /* The usual ones: rounded to nearest, subnormal numbers kept. */
-PTX_BINARY(execute_add_f32, uint32_t, ptx_bits_of_float(X + Y))
-PTX_BINARY(execute_sub_f32, uint32_t, ptx_bits_of_float(X - Y))
-PTX_BINARY(execute_mul_f32, uint32_t, ptx_bits_of_float(X *Y))
-PTX_TERNARY(execute_fma_f32, uint32_t, ptx_bits_of_float(fmaf(X, Y, Z)))
-F32_UNARY(execute_ex2_f32, exp2f(X))
+PTX_BINARY(execute_add_f32, uint32_t, bits_f32(X + Y))
+PTX_BINARY(execute_sub_f32, uint32_t, bits_f32(X - Y))
+PTX_BINARY(execute_mul_f32, uint32_t, bits_f32(X *Y))
+PTX_TERNARY(execute_fma_f32, uint32_t, bits_f32(fmaf(X, Y, Z)))
+PTX_UNARY(execute_ex2_f32, uint32_t, bits_f32(exp2f(X)))
 
 #undef X
 #undef Y
@@ -104,12 +109,6 @@ static float result_f32(const ptx_instruction *i, const float v[3])
     case NEG: return -v[0];
     default: return (float)approximated((operation)i->variant, v[0]);
     }
-}
-
-/* What results in NaN has the bits that GPUs write. */
-static uint64_t bits_f32(float value)
-{
-    return isnan(value) ? 0x7fffffff : ptx_bits_of_float(value);
 }
 
 static void execute_f32(ptx_warp *warp, const ptx_instruction *i, uint32_t lanes)
@@ -220,10 +219,8 @@ bool ptx_build_floating(ptx_statement *statement, ptx_type type)
     i->variant = (uint8_t)o;
     ptx_take_rounding(statement);
     ptx_take_float_flags(statement);
-    if (o == MIN || o == MAX) {
-        i->flags |= ptx_take(statement, "NaN") ? PTX_FLAG_NAN : 0;
-        i->flags |=
-            ptx_take(statement, "xorsign") && ptx_take(statement, "abs") ? PTX_FLAG_XOR_SIGN : 0;
+    if ((o == MIN || o == MAX) && !ptx_take_extreme_flags(statement)) {
+        return false;
     }
     if (o == DIV) {
         (void)(ptx_take(statement, "approx") || ptx_take(statement, "full"));

@@ -107,7 +107,7 @@ bool ptx_build_half(ptx_statement *statement, ptx_type type)
     while (o < OPERATIONS && strcmp(operations[o].name, statement->words[0]) != 0) {
         ++o;
     }
-    if (o == OPERATIONS || ptx_type_bytes(type) < 2 ||
+    if (o == OPERATIONS ||
         (type != PTX_F16 && type != PTX_F16X2 && type != PTX_BF16 && type != PTX_BF16X2)) {
         return ptx_refuse(statement, "not with this type");
     }
@@ -119,10 +119,8 @@ bool ptx_build_half(ptx_statement *statement, ptx_type type)
     if (o == FMA) {
         i->flags |= ptx_take(statement, "relu") ? PTX_FLAG_RELU : 0;
     }
-    if (o == MIN || o == MAX) {
-        i->flags |= ptx_take(statement, "NaN") ? PTX_FLAG_NAN : 0;
-        i->flags |=
-            ptx_take(statement, "xorsign") && ptx_take(statement, "abs") ? PTX_FLAG_XOR_SIGN : 0;
+    if ((o == MIN || o == MAX) && !ptx_take_extreme_flags(statement)) {
+        return false;
     }
     i->execute = execute_half;
     return ptx_operands_simple(statement, operations[o].source_count);

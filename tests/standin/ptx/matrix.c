@@ -64,7 +64,7 @@ static float element_value(uint32_t bits, ptx_type type)
 
 static uint32_t element_of(uint64_t reg, uint32_t index, uint32_t bits)
 {
-    return (uint32_t)ptx_zero_extended(reg >> (bits * index), bits / 8);
+    return (uint32_t)(reg >> (bits * index)); /* what is above is left to who reads it */
 }
 
 static void floats_gather(const ptx_warp *warp, const ptx_instruction *i, fragments *f)

@@ -14,15 +14,19 @@ static const char registers[] = ".reg .b64 %d<40>; .reg .b64 %in; .reg .b64 %out
                                 "ld.param.u64 %in, [in]; ld.param.u64 %out, [out];\n"
                                 "mov.u32 %r0, %tid.x;\n";
 
+/* Registers hold ones above their own bits, which no instruction may mind. */
 static const char row_loads[] = "ld.global.v2.b64 {%d0, %d1}, [%in];\n"
                                 "ld.global.v2.b64 {%d2, %d3}, [%in+16];\n"
-                                "cvt.u32.u64 %r0, %d0; cvt.u32.u64 %r1, %d1;\n"
-                                "cvt.u32.u64 %r2, %d2; cvt.u32.u64 %r3, %d3;\n"
-                                "cvt.u16.u64 %h0, %d0; cvt.u16.u64 %h1, %d1;\n"
-                                "cvt.u16.u64 %h2, %d2; cvt.u16.u64 %h3, %d3;\n"
-                                "{ .reg .b64 %b; and.b64 %b, %d0, 1; setp.ne.u64 %p0, %b, 0;\n"
-                                "and.b64 %b, %d1, 1; setp.ne.u64 %p1, %b, 0;\n"
-                                "and.b64 %b, %d2, 1; setp.ne.u64 %p2, %b, 0; }\n";
+#define FILL(N)                                                                        \
+    "xor.b64 %r" #N ", %d" #N ", -1; or.b64 %r" #N ", %r" #N ", 0xffffffff00000000;\n" \
+    "xor.b64 %r" #N ", %r" #N ", 0xffffffff; xor.b64 %h" #N ", %d" #N ", -1;\n"        \
+    "or.b64 %h" #N ", %h" #N ", 0xffffffffffff0000; xor.b64 %h" #N ", %h" #N ", 0xffff;\n"
+    FILL(0) FILL(1) FILL(2) FILL(3)
+#undef FILL
+        "{ .reg .b64 %b; and.b64 %b, %d0, 1; setp.ne.u64 %p0, %b, 0;\n"
+        "and.b64 %b, %d1, 1; setp.ne.u64 %p1, %b, 0;\n"
+        "and.b64 %b, %d2, 1; setp.ne.u64 %p2, %b, 0;\n"
+        "and.b64 %b, %d3, 1; setp.ne.u64 %p3, %b, 0; }\n";
 
 typedef struct bounds {
     const bench_kernel *kernel;
@@ -103,6 +107,11 @@ bool bench_run(const bench_kernel *kernel, ptx_report *report_out)
 
 void bench_check_rows(const bench_row *rows, size_t row_count)
 {
+    bench_check_rows_with(NULL, rows, row_count);
+}
+
+void bench_check_rows_with(const char *declarations, const bench_row *rows, size_t row_count)
+{
     for (size_t k = 0; k < row_count; ++k) {
         const bench_row *row = &rows[k];
         char body[2048];
@@ -118,7 +127,8 @@ void bench_check_rows(const bench_row *rows, size_t row_count)
                        : row->result == 'h' ? "cvt.u64.u16 %d9, %h9;"
                        : row->result == 'p' ? "selp.b64 %d9, 1, 0, %p9;"
                                             : "");
-        const bench_kernel kernel = { .body = body,
+        const bench_kernel kernel = { .declarations = declarations,
+                                      .body = body,
                                       .in = sources,
                                       .in_bytes = sizeof sources,
                                       .out = &result,
@@ -130,6 +140,20 @@ void bench_check_rows(const bench_row *rows, size_t row_count)
                       (unsigned long long)row->sources[1], (unsigned long long)row->sources[2],
                       (unsigned long long)row->sources[3], (unsigned long long)result,
                       (unsigned long long)row->expected);
+    }
+}
+
+void bench_check_refusals(const bench_refusal *refusals, size_t count)
+{
+    for (size_t k = 0; k < count; ++k) {
+        const bench_kernel kernel = { .body = refusals[k].code };
+        ptx_report report;
+
+        ck_assert_msg(!bench_run(&kernel, &report), "%s runs", refusals[k].code);
+        ck_assert_msg(strstr(report.text, refusals[k].why) != NULL, "%s: \"%s\" has no \"%s\"",
+                      refusals[k].code, report.text, refusals[k].why);
+        ck_assert_msg(strstr(report.text, "PTX line 11") != NULL, "%s: %s", refusals[k].code,
+                      report.text);
     }
 }
 
@@ -196,4 +220,26 @@ void bench_check_fails(const bench_kernel *kernel, const char *text)
 void bench_check_fails_sometimes(const bench_kernel *kernel, const char *text)
 {
     ck_assert_uint_gt(failures_count(kernel, text), 0);
+}
+
+void bench_check_lanes(const char *code, uint32_t (*expected_of)(uint32_t lane))
+{
+    enum {
+        LANES = 32
+    };
+    char body[4096];
+    uint32_t out[LANES];
+    uint32_t expected[LANES];
+    const bench_kernel kernel = {
+        .body = body, .block = LANES, .out = out, .out_bytes = sizeof out
+    };
+
+    (void)snprintf(body, sizeof body,
+                   "%s\nmul.wide.u32 %%d30, %%r0, 4; add.u64 %%d30, %%d30, %%out;\n"
+                   "st.global.u32 [%%d30], %%r9;",
+                   code);
+    for (uint32_t lane = 0; lane < LANES; ++lane) {
+        expected[lane] = expected_of(lane);
+    }
+    bench_check_schedules(&kernel, expected);
 }

@@ -22,6 +22,20 @@ typedef struct bench_row {
 /* Fails the running test at the first row that gives something else, with its text. */
 void bench_check_rows(const bench_row *rows, size_t row_count);
 #define BENCH_CHECK_ROWS(rows) bench_check_rows((rows), sizeof(rows) / sizeof *(rows))
+/* With declarations before the kernel. */
+void bench_check_rows_with(const char *declarations, const bench_row *rows, size_t row_count);
+
+/* A statement that no kernel may have, and what is said about it. */
+typedef struct bench_refusal {
+    const char *code;
+    const char *why;
+} bench_refusal;
+
+void bench_check_refusals(const bench_refusal *refusals, size_t count);
+#define BENCH_CHECK_REFUSALS(rows) bench_check_refusals((rows), sizeof(rows) / sizeof *(rows))
+
+/* One warp under every schedule: each lane leaves what is expected of it in %r9. */
+void bench_check_lanes(const char *code, uint32_t (*expected_of)(uint32_t lane));
 
 /* A kernel of several threads: `body` between declarations and `ret`. The registers above are
  * declared (up to 40 of each), %out is the address of the output, %in that of the input, %r0 is

@@ -5,20 +5,19 @@
 typedef struct small_format {
     int mantissa_bits; /* stored ones */
     int bias;
-    int highest_exponent; /* biased, of finite numbers */
-    uint32_t highest;     /* bits of the largest finite number */
-    uint32_t infinity;    /* bits; of e4m3: its NaN */
+    uint32_t highest;  /* bits of the largest finite number */
+    uint32_t infinity; /* bits; of e4m3: its NaN */
     uint32_t nan;
     uint32_t sign_shift;
 } small_format;
 
 static const small_format *format_of(ptx_type type)
 {
-    static const small_format f16 = { 10, 15, 30, 0x7bff, 0x7c00, 0x7fff, 15 };
-    static const small_format bf16 = { 7, 127, 254, 0x7f7f, 0x7f80, 0x7fff, 15 };
-    static const small_format tf32 = { 10, 127, 254, 0x3fbff, 0x3fc00, 0x3ffff, 18 };
-    static const small_format e4m3 = { 3, 7, 15, 0x7e, 0x7f, 0x7f, 7 };
-    static const small_format e5m2 = { 2, 15, 30, 0x7b, 0x7c, 0x7f, 7 };
+    static const small_format f16 = { 10, 15, 0x7bff, 0x7c00, 0x7fff, 15 };
+    static const small_format bf16 = { 7, 127, 0x7f7f, 0x7f80, 0x7fff, 15 };
+    static const small_format tf32 = { 10, 127, 0x3fbff, 0x3fc00, 0x3ffff, 18 };
+    static const small_format e4m3 = { 3, 7, 0x7e, 0x7f, 0x7f, 7 };
+    static const small_format e5m2 = { 2, 15, 0x7b, 0x7c, 0x7f, 7 };
 
     switch (type) {
     case PTX_F16: return &f16;
@@ -33,9 +32,6 @@ double ptx_small_value(uint32_t bits, ptx_type type)
 {
     const small_format *f = format_of(type);
 
-    if (type == PTX_TF32) {
-        bits = bits >> 13 & 0x7ffff;
-    }
     const uint32_t magnitude = bits & ((1u << f->sign_shift) - 1);
     const int exponent = (int)(magnitude >> f->mantissa_bits);
     const uint32_t mantissa = magnitude & ((1u << f->mantissa_bits) - 1);

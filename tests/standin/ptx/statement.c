@@ -454,7 +454,7 @@ static bool statement_build(ptx_statement *statement)
         } while (ptx_parser_eat(parser, ","));
     }
     if (!build(statement)) {
-        return false;
+        return ptx_refuse(statement, "not in this form"); /* unless it was told already */
     }
     for (uint32_t i = 1; i < statement->word_count; ++i) {
         if (!(statement->taken >> i & 1)) {

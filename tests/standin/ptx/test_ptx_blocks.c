@@ -1,4 +1,4 @@
-/* Barriers, matrices and asynchronous copies: right results under every schedule. */
+/* Barriers and asynchronous copies: right results under every schedule. */
 #include "standin/ptx/ptx_bench.h"
 
 #include <stdio.h>
@@ -66,13 +66,15 @@ END_TEST
 START_TEST(barriers_reduce_predicates)
 {
     uint32_t out[4];
-    const uint32_t expected[4] = { 43, 1, 0, 0 };
+    const uint32_t expected[4] = { 43, 1, 0, 2 };
     const bench_kernel kernel = {
         .body = "rem.u32 %r1, %r0, 3; setp.eq.u32 %p1, %r1, 0;\n"
                 "bar.red.popc.u32 %r2, 0, %p1; bar.red.or.pred %p2, 0, %p1;\n"
                 "bar.red.and.pred %p3, 0, %p1; setp.lt.u32 %p4, %r0, 128;\n"
                 "bar.red.and.pred %p5, 1, 128, !%p4;\n"
                 "selp.u32 %r3, 1, 0, %p2; selp.u32 %r4, 1, 0, %p3; selp.u32 %r5, 1, 0, %p5;\n"
+                "bar.red.and.pred %p7, 0, %p4; @%p7 add.u32 %r5, %r5, 2;\n"
+                "bar.red.or.pred %p8, 0, !%p4; @%p8 add.u32 %r5, %r5, 4;\n"
                 "setp.ne.u32 %p6, %r0, 77; @%p6 bra END;\n"
                 "st.global.v4.u32 [%out], {%r2, %r3, %r4, %r5}; END:",
         .block = THREADS,
@@ -97,280 +99,6 @@ START_TEST(threads_that_left_are_not_waited_for)
     };
 
     bench_check_schedules(&kernel, expected);
-}
-END_TEST
-
-/* Fragments by the formulas of the ISA; A, B and C hold small integers, exact in every format. */
-typedef struct shape {
-    const char *instruction;
-    uint32_t depth;
-    uint32_t element_bits;
-    uint32_t sum_registers; /* 4 of f32 or s32, 2 of f16 pairs */
-    bool is_integer;
-    uint32_t (*bits_of)(int value);
-} shape;
-
-static uint32_t f32_bits(int value)
-{
-    const float number = (float)value;
-    uint32_t bits;
-
-    memcpy(&bits, &number, sizeof bits);
-    return bits;
-}
-
-/* Exact for what these tests use: integers below the precision. */
-static uint32_t float_bits(int value, int mantissa_bits, int bias, int sign_bit)
-{
-    const uint32_t sign = value < 0 ? 1u << sign_bit : 0;
-    const uint32_t magnitude = (uint32_t)(value < 0 ? -value : value);
-    int exponent = 0;
-
-    if (!magnitude) {
-        return sign;
-    }
-    while (magnitude >> (exponent + 1)) {
-        ++exponent;
-    }
-    const uint32_t mantissa = (magnitude << mantissa_bits >> exponent) - (1u << mantissa_bits);
-
-    return sign | (uint32_t)(exponent + bias) << mantissa_bits | mantissa;
-}
-
-static uint32_t f16_bits(int value)
-{
-    return float_bits(value, 10, 15, 15);
-}
-
-static uint32_t bf16_bits(int value)
-{
-    return float_bits(value, 7, 127, 15);
-}
-
-static uint32_t e4m3_bits(int value)
-{
-    return float_bits(value, 3, 7, 7);
-}
-
-static uint32_t e5m2_bits(int value)
-{
-    return float_bits(value, 2, 15, 7);
-}
-
-static uint32_t s8_bits(int value)
-{
-    return (uint32_t)value & 0xff;
-}
-
-static int a_at(uint32_t row, uint32_t k)
-{
-    return (int)((row * 5 + k * 3) % 7) - 3;
-}
-
-static int b_at(uint32_t k, uint32_t column)
-{
-    return (int)((k * 2 + column * 3) % 5) - 2;
-}
-
-static int c_at(uint32_t row, uint32_t column)
-{
-    return (int)(row * 8 + column) - 60;
-}
-
-static void inputs_fill(const shape *s, uint32_t in[LANES][12])
-{
-    const uint32_t n = 32 / s->element_bits;
-    const uint32_t a_registers = s->depth / (2 * n);
-    const uint32_t b_registers = s->depth / (4 * n);
-
-    for (uint32_t lane = 0; lane < LANES; ++lane) {
-        const uint32_t group = lane / 4;
-        const uint32_t thread = lane % 4;
-
-        for (uint32_t e = 0; e < a_registers * n; ++e) {
-            const uint32_t r = e / n;
-            const uint32_t row = group + (r % 2 ? 8 : 0);
-            const uint32_t k = thread * n + e % n + (r >= 2 ? 4 * n : 0);
-
-            in[lane][r] |= s->bits_of(a_at(row, k)) << (s->element_bits % 32 * (e % n));
-        }
-        for (uint32_t e = 0; e < b_registers * n; ++e) {
-            const uint32_t r = e / n;
-            const uint32_t k = thread * n + e % n + (r == 1 ? 4 * n : 0);
-
-            in[lane][4 + r] |= s->bits_of(b_at(k, group)) << (s->element_bits % 32 * (e % n));
-        }
-        for (uint32_t e = 0; e < 4; ++e) {
-            const int value = c_at(group + (e >= 2 ? 8 : 0), thread * 2 + e % 2);
-
-            if (s->sum_registers == 4) {
-                in[lane][6 + e] = s->is_integer ? (uint32_t)value : f32_bits(value);
-            } else {
-                in[lane][6 + e / 2] |= f16_bits(value) << (16 * (e % 2));
-            }
-        }
-    }
-}
-
-static void expected_fill(const shape *s, uint32_t out[LANES][4])
-{
-    memset(out, 0, LANES * sizeof(out[0]));
-    for (uint32_t lane = 0; lane < LANES; ++lane) {
-        for (uint32_t e = 0; e < 4; ++e) {
-            const uint32_t row = lane / 4 + (e >= 2 ? 8 : 0);
-            const uint32_t column = lane % 4 * 2 + e % 2;
-            int sum = c_at(row, column);
-
-            for (uint32_t k = 0; k < s->depth; ++k) {
-                sum += a_at(row, k) * b_at(k, column);
-            }
-            if (s->sum_registers == 4) {
-                out[lane][e] = s->is_integer ? (uint32_t)sum : f32_bits(sum);
-            } else {
-                out[lane][e / 2] |= f16_bits(sum) << (16 * (e % 2));
-            }
-        }
-    }
-}
-
-static const shape shapes[] = {
-    { "m16n8k16.row.col.f32.f16.f16.f32", 16, 16, 4, false, f16_bits },
-    { "m16n8k16.row.col.f32.bf16.bf16.f32", 16, 16, 4, false, bf16_bits },
-    { "m16n8k16.row.col.f16.f16.f16.f16", 16, 16, 2, false, f16_bits },
-    { "m16n8k8.row.col.f32.f16.f16.f32", 8, 16, 4, false, f16_bits },
-    { "m16n8k8.row.col.f32.bf16.bf16.f32", 8, 16, 4, false, bf16_bits },
-    { "m16n8k8.row.col.f16.f16.f16.f16", 8, 16, 2, false, f16_bits },
-    { "m16n8k8.row.col.f32.tf32.tf32.f32", 8, 32, 4, false, f32_bits },
-    { "m16n8k4.row.col.f32.tf32.tf32.f32", 4, 32, 4, false, f32_bits },
-    { "m16n8k32.row.col.f32.e4m3.e4m3.f32", 32, 8, 4, false, e4m3_bits },
-    { "m16n8k32.row.col.f32.e5m2.e5m2.f32", 32, 8, 4, false, e5m2_bits },
-    { "m16n8k32.row.col.s32.s8.s8.s32", 32, 8, 4, true, s8_bits },
-    { "m16n8k16.row.col.s32.s8.s8.s32", 16, 8, 4, true, s8_bits },
-};
-
-START_TEST(products_of_matrices_use_the_fragments_of_the_isa)
-{
-    const shape *s = &shapes[_i];
-    const uint32_t n = 32 / s->element_bits;
-    const uint32_t a_registers = s->depth / (2 * n);
-    const char *d = s->sum_registers == 4 ? "{%r20, %r21, %r22, %r23}" : "{%r20, %r21}";
-    const char *c = s->sum_registers == 4 ? "{%r7, %r8, %r9, %r10}" : "{%r7, %r8}";
-    _Alignas(16) uint32_t in[LANES][12] = { 0 };
-    _Alignas(16) uint32_t out[LANES][4];
-    uint32_t expected[LANES][4];
-    char body[2048];
-    const bench_kernel kernel = { .body = body,
-                                  .block = LANES,
-                                  .in = in,
-                                  .in_bytes = sizeof in,
-                                  .out = out,
-                                  .out_bytes = sizeof out };
-
-    inputs_fill(s, in);
-    expected_fill(s, expected);
-    (void)snprintf(
-        body, sizeof body,
-        "mul.wide.u32 %%d1, %%r0, 48; add.u64 %%d1, %%d1, %%in;\n"
-        "ld.global.v4.u32 {%%r1, %%r2, %%r3, %%r4}, [%%d1];\n"
-        "ld.global.v4.u32 {%%r5, %%r6, %%r7, %%r8}, [%%d1+16];\n"
-        "ld.global.v2.u32 {%%r9, %%r10}, [%%d1+32]; mov.u32 %%r22, 0; mov.u32 %%r23, 0;\n"
-        "mma.sync.aligned.%s %s, %s, %s, %s;\n"
-        "mul.wide.u32 %%d1, %%r0, 16; add.u64 %%d1, %%d1, %%out;\n"
-        "st.global.v4.u32 [%%d1], {%%r20, %%r21, %%r22, %%r23};",
-        s->instruction, d, a_registers == 4 ? "{%r1, %r2, %r3, %r4}" : "{%r1, %r2}",
-        a_registers == 4 ? "{%r5, %r6}" : "{%r5}", c);
-    bench_check_schedules(&kernel, expected);
-}
-END_TEST
-
-/* A matrix of bytes in shared memory, each row of 16 bytes; ldmatrix of `count` from row addresses
- * in reversed order within each matrix. */
-static void check_ldmatrix(uint32_t count, bool is_transposed)
-{
-    static const char *const lists[] = { "{%r10}", "{%r10, %r11}", "", "{%r10, %r11, %r12, %r13}" };
-    _Alignas(16) uint16_t in[LANES][8];
-    _Alignas(16) uint32_t out[LANES][4];
-    uint32_t expected[LANES][4] = { 0 };
-    char body[2048];
-    const bench_kernel kernel = { .body = body,
-                                  .block = LANES,
-                                  .in = in,
-                                  .in_bytes = sizeof in,
-                                  .out = out,
-                                  .out_bytes = sizeof out };
-
-    for (uint32_t row = 0; row < LANES; ++row) {
-        for (uint32_t k = 0; k < 8; ++k) {
-            in[row][k] = (uint16_t)(row * 100 + k);
-        }
-    }
-    for (uint32_t lane = 0; lane < LANES; ++lane) {
-        for (uint32_t m = 0; m < count; ++m) {
-            for (uint32_t part = 0; part < 2; ++part) {
-                const uint32_t along = lane % 4 * 2 + part;
-                const uint32_t row = is_transposed ? along : lane / 4;
-                const uint32_t column = is_transposed ? lane / 4 : along;
-
-                expected[lane][m] |= (uint32_t)in[8 * m + 7 - row][column] << (16 * part);
-            }
-        }
-    }
-    (void)snprintf(
-        body, sizeof body,
-        ".shared .align 16 .b8 S[512];\n"
-        "mov.u32 %%r1, S; shl.b32 %%r2, %%r0, 4; add.u32 %%r3, %%r1, %%r2;\n"
-        "cvt.u64.u32 %%d2, %%r2; add.u64 %%d1, %%d2, %%in;\n"
-        "ld.global.v4.u32 {%%r10, %%r11, %%r12, %%r13}, [%%d1];\n"
-        "st.shared.v4.u32 [%%r3], {%%r10, %%r11, %%r12, %%r13}; bar.warp.sync -1;\n"
-        "mov.u32 %%r10, 0; mov.u32 %%r11, 0; mov.u32 %%r12, 0; mov.u32 %%r13, 0;\n"
-        "xor.b32 %%r4, %%r2, 112; add.u32 %%r4, %%r4, %%r1;\n"
-        "ldmatrix.sync.aligned.m8n8.x%u%s.shared.b16 %s, [%%r4];\n"
-        "add.u64 %%d1, %%d2, %%out; st.global.v4.u32 [%%d1], {%%r10, %%r11, %%r12, %%r13};",
-        count, is_transposed ? ".trans" : "", lists[count - 1]);
-    bench_check_schedules(&kernel, expected);
-}
-
-START_TEST(matrices_are_loaded_by_rows_or_columns)
-{
-    check_ldmatrix(1, false);
-    check_ldmatrix(2, false);
-    check_ldmatrix(4, false);
-    check_ldmatrix(1, true);
-    check_ldmatrix(2, true);
-    check_ldmatrix(4, true);
-}
-END_TEST
-
-START_TEST(matrices_are_stored_as_they_are_loaded)
-{
-    _Alignas(16) uint32_t out[LANES][4];
-    uint32_t expected[LANES][4];
-
-    for (uint32_t is_transposed = 0; is_transposed < 2; ++is_transposed) {
-        char body[2048];
-        const bench_kernel kernel = {
-            .body = body, .block = LANES, .out = out, .out_bytes = sizeof out
-        };
-
-        for (uint32_t lane = 0; lane < LANES; ++lane) {
-            for (uint32_t m = 0; m < 4; ++m) {
-                expected[lane][m] = lane * 16 + m;
-            }
-        }
-        (void)snprintf(
-            body, sizeof body,
-            ".shared .align 16 .b8 S[512];\n"
-            "mov.u32 %%r1, S; shl.b32 %%r2, %%r0, 4; add.u32 %%r3, %%r1, %%r2;\n"
-            "mov.u32 %%r10, %%r2; add.u32 %%r11, %%r2, 1; add.u32 %%r12, %%r2, 2;\n"
-            "add.u32 %%r13, %%r2, 3;\n"
-            "stmatrix.sync.aligned.m8n8.x4%s.shared.b16 [%%r3], {%%r10, %%r11, %%r12, %%r13};\n"
-            "bar.warp.sync -1;\n"
-            "ldmatrix.sync.aligned.m8n8.x4%s.shared.b16 {%%r20, %%r21, %%r22, %%r23}, [%%r3];\n"
-            "cvt.u64.u32 %%d1, %%r2; add.u64 %%d1, %%d1, %%out;\n"
-            "st.global.v4.u32 [%%d1], {%%r20, %%r21, %%r22, %%r23};",
-            is_transposed ? ".trans" : "", is_transposed ? ".trans" : "");
-        bench_check_schedules(&kernel, expected);
-    }
 }
 END_TEST
 
@@ -439,6 +167,77 @@ START_TEST(copies_are_waited_for_by_groups)
 }
 END_TEST
 
+START_TEST(blocks_begin_with_all_lanes_together)
+{
+    uint32_t out[1];
+    const uint32_t expected[1] = { 3 * LANES };
+    const bench_kernel kernel = {
+        .body = "and.b32 %r1, %r0, 3; setp.eq.u32 %p1, %r1, 0; setp.eq.u32 %p2, %r1, 1;\n"
+                "@%p1 bra A; @%p2 bra B; add.u32 %r1, %r1, 1; B: add.u32 %r1, %r1, 1;\n"
+                "A: bar.warp.sync -1; activemask.b32 %r2; setp.ne.u32 %p1, %r2, -1; @%p1 trap;\n"
+                "red.global.add.u32 [%out], 1;",
+        .grid = 3,
+        .block = LANES,
+        .out = out,
+        .out_bytes = sizeof out,
+    };
+
+    bench_check_schedules(&kernel, expected);
+}
+END_TEST
+
+START_TEST(copies_of_a_block_end_with_it)
+{
+    /* The first block to run leaves copies and groups behind; the others have their own. */
+    _Alignas(16) uint32_t in[4] = { 5, 6, 7, 8 };
+    uint32_t out[3];
+    const uint32_t expected[3] = { 5, 5, 5 };
+    const bench_kernel kernel = {
+        .body = ".shared .align 16 .b8 S[32];\n"
+                "cp.async.cg.shared.global [S], [%in], 16; cp.async.commit_group;\n"
+                "cp.async.wait_all; ld.shared.u32 %r1, [S]; mov.u32 %r2, %ctaid.x;\n"
+                "mul.wide.u32 %d1, %r2, 4; add.u64 %d1, %d1, %out; st.global.u32 [%d1], %r1;\n"
+                "cp.async.cg.shared.global [S], [%in], 16;\n"
+                "cp.async.cg.shared.global [S+16], [%in], 16; cp.async.commit_group;",
+        .grid = 3,
+        .in = in,
+        .in_bytes = sizeof in,
+        .out = out,
+        .out_bytes = sizeof out,
+    };
+
+    bench_check_schedules(&kernel, expected);
+}
+END_TEST
+
+START_TEST(early_copies_read_early)
+{
+    /* What is copied changes under the copy: when it was read is the schedule's choice. */
+    uint32_t seen = 0;
+
+    for (uint32_t k = 0; k < 20; ++k) {
+        _Alignas(16) uint32_t out[4] = { 1, 0, 0, 0 };
+        bench_kernel kernel = {
+            .body = ".shared .align 16 .b8 S[16];\n"
+                    "cp.async.ca.shared.global [S], [%out], 4; st.global.u32 [%out], 2;\n"
+                    "cp.async.wait_all; ld.shared.u32 %r1, [S]; st.global.u32 [%out+4], %r1;",
+            .out = out,
+            .out_bytes = sizeof out,
+            .schedule = { .copies = k < 2 ? (ptx_copy_time)k : PTX_COPY_RANDOM, .seed = k },
+        };
+        ptx_report report;
+
+        ck_assert_msg(bench_run(&kernel, &report), "%s", report.text);
+        if (k < 2) {
+            ck_assert_uint_eq(out[1], k == PTX_COPY_EARLY ? 1 : 2);
+        } else {
+            seen |= 1u << out[1];
+        }
+    }
+    ck_assert_uint_eq(seen, 6);
+}
+END_TEST
+
 START_TEST(dynamic_shared_memory_lies_behind_the_static_one)
 {
     uint32_t out[2];
@@ -446,8 +245,8 @@ START_TEST(dynamic_shared_memory_lies_behind_the_static_one)
     const bench_kernel kernel = {
         .declarations = ".extern .shared .align 16 .b8 DYNAMIC[];\n",
         .body = ".shared .align 4 .b8 S[4];\n"
-                "mov.u32 %r1, DYNAMIC; st.shared.u32 [S], 5; st.shared.u32 [DYNAMIC+12], 9;\n"
-                "ld.shared.u32 %r2, [S]; ld.shared.u32 %r3, [%r1+12];\n"
+                "mov.u32 %r1, DYNAMIC; st.shared.u32 [S], 5; st.shared.u32 [DYNAMIC], 9;\n"
+                "ld.shared.u32 %r2, [S]; ld.shared.u32 %r3, [%r1];\n"
                 "st.global.u32 [%out], %r2; st.global.u32 [%out+4], %r3;",
         .dynamic_shared_bytes = 16,
         .out = out,
@@ -505,12 +304,11 @@ int main(void)
     tcase_add_test(tcase, named_barriers_join_producer_and_consumer);
     tcase_add_test(tcase, barriers_reduce_predicates);
     tcase_add_test(tcase, threads_that_left_are_not_waited_for);
-    tcase_add_loop_test(tcase, products_of_matrices_use_the_fragments_of_the_isa, 0,
-                        sizeof shapes / sizeof *shapes);
-    tcase_add_test(tcase, matrices_are_loaded_by_rows_or_columns);
-    tcase_add_test(tcase, matrices_are_stored_as_they_are_loaded);
     tcase_add_test(tcase, copies_fill_up_with_zeros);
     tcase_add_test(tcase, copies_are_waited_for_by_groups);
+    tcase_add_test(tcase, blocks_begin_with_all_lanes_together);
+    tcase_add_test(tcase, copies_of_a_block_end_with_it);
+    tcase_add_test(tcase, early_copies_read_early);
     tcase_add_test(tcase, dynamic_shared_memory_lies_behind_the_static_one);
     tcase_add_test(tcase, costs_are_counted);
     suite_add_tcase(suite, tcase);

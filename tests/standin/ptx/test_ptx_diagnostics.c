@@ -131,26 +131,6 @@ START_TEST(what_is_unknown_is_reported_when_launched)
 }
 END_TEST
 
-START_TEST(modules_that_cannot_be_read_say_why)
-{
-    static const char *const broken[] = {
-        ".visible .entry k()\n{\nret;",
-        ".global .b12 x;",
-        ".visible .entry k(.param .u64)\n{ ret; }",
-        "banana",
-        ".global .align 4 .u32 x[2] = {1, 2, 3};",
-        ".visible .entry k() { .reg .b32 %r<; ret; }",
-    };
-
-    for (size_t k = 0; k < sizeof broken / sizeof *broken; ++k) {
-        char text[PTX_TEXT_BYTES] = "";
-
-        ck_assert_msg(!ptx_module_parse(broken[k], text), "%s is read", broken[k]);
-        ck_assert_ptr_nonnull(strstr(text, "PTX line "));
-    }
-}
-END_TEST
-
 START_TEST(warps_come_to_barriers_as_a_whole)
 {
     check_fails("setp.lt.u32 %p1, %r0, 16; @%p1 bra A; bra END; A: bar.sync 0; END: bar.sync 1;",
@@ -164,7 +144,15 @@ START_TEST(warps_come_to_barriers_as_a_whole)
                 64, "deadlock");
     check_fails("bar.sync 0, 48;", 64, "not whole warps");
     check_fails("bar.sync 16;", 32, "barrier 16 of 16");
-    check_fails("bar.sync %r0;", 32, "lanes disagree on a barrier");
+    check_fails("bar.sync %r0;", 32, "lanes disagree on a barrier: 0 and 1");
+    check_runs("bar.sync 15;", 32);
+    check_fails("bar.arrive 1, 0;", 32, "barrier 1 of 0 threads, not whole warps");
+    check_fails("setp.lt.u32 %p1, %r0, 32; selp.u32 %r1, 64, 96, %p1; bar.sync 3, %r1;", 64,
+                "threads, of ");
+    check_fails("setp.lt.u32 %p1, %r0, 32; @%p1 bra END; bar.sync 1, 96; END:", 96,
+                "deadlock: warp 1 waits at barrier 1 (64 of 96 threads), "
+                "warp 2 waits at barrier 1 (64 of 96 threads) at PTX line 11, block (0, 0, 0), "
+                "thread (32, 0, 0)");
 }
 END_TEST
 
@@ -178,6 +166,9 @@ START_TEST(member_masks_name_who_comes)
     check_fails("setp.lt.u32 %p1, %r0, 16; @%p1 bra A; bra END;\n"
                 "A: shfl.sync.bfly.b32 %r1, %r0, 1, 0x1f, -1; END: bar.warp.sync -1;",
                 LANES, "divergent code");
+    check_fails("setp.ge.u32 %p1, %r0, 16; @%p1 exit;\n"
+                "shfl.sync.bfly.b32 %r1, %r0, 16, 0x1f, -1;",
+                LANES, "reads lane 16, which is outside of 0000ffff");
     check_runs("setp.lt.u32 %p1, %r0, 16; @%p1 bra A; bra END;\n"
                "A: shfl.sync.bfly.b32 %r1, %r0, 1, 0x1f, 0x0000ffff; END: bar.warp.sync -1;",
                LANES);
@@ -196,6 +187,55 @@ START_TEST(member_masks_name_who_comes)
 }
 END_TEST
 
+static const char functions[] =
+    ".func (.param .b32 result) depth_of(.param .b32 n)\n{\n"
+    ".reg .b32 %a<4>; .reg .pred %q; ld.param.u32 %a1, [n]; mov.u32 %a2, 0;\n"
+    "setp.eq.u32 %q, %a1, 0; @%q bra BASE; sub.u32 %a1, %a1, 1;\n"
+    "{ .param .b32 p; st.param.b32 [p], %a1; .param .b32 r; call.uni (r), depth_of, (p);\n"
+    "ld.param.b32 %a2, [r]; }\n add.u32 %a2, %a2, 1;\n"
+    "BASE: st.param.b32 [result], %a2; ret;\n}\n";
+
+static void check_call(const char *body, const char *text)
+{
+    bench_kernel kernel = kernel_of(body, LANES);
+    ptx_report report;
+
+    kernel.declarations = functions;
+    const bool is_good = bench_run(&kernel, &report);
+
+    if (text) {
+        ck_assert_msg(!is_good, "%s runs", body);
+        ck_assert_msg(strstr(report.text, text) != NULL, "%s: %s", body, report.text);
+    } else {
+        ck_assert_msg(is_good, "%s: %s", body, report.text);
+    }
+}
+
+START_TEST(calls_pass_what_is_declared)
+{
+#define CALL(P, VALUE, R)                                                                  \
+    "{ .param ." P " p; st.param." P " [p], " VALUE "; .param ." R " r;\n"                 \
+    "call.uni (r), depth_of, (p); ld.param." R " %r1, [r]; } setp.ne.u32 %p1, %r1, " VALUE \
+    "; @%p1 trap;"
+    check_call(CALL("b32", "63", "b32"), NULL);
+    check_call(CALL("b32", "64", "b32"), "calls are too deep at PTX line");
+    check_call(CALL("b64", "1", "b32"), "argument 0 of depth_of has 8 bytes, not 4");
+    check_call(CALL("b32", "1", "b16"), "depth_of returns 4 bytes, not 2");
+#undef CALL
+    check_call("{ .param .b32 p; .param .b32 q; .param .b32 r; call.uni (r), depth_of, (p, q); }",
+               "depth_of is called with 2 arguments instead of 1");
+    check_call("{ .param .b32 p; st.param.b32 [p], 2; call.uni depth_of, (p); }", NULL);
+    check_call("mov.u64 %d1, 5; l: .callprototype _ _ (); call %d1, (), l;",
+               "call of 0x5, which is no function");
+    check_call("mov.u64 %d1, depth_of; add.u64 %d1, %d1, 7; l: .callprototype _ _ ();\n"
+               "call %d1, (), l;",
+               "which is no function");
+    check_call("TABLE: .branchtargets A, A; mov.u32 %r1, 2; brx.idx %r1, TABLE; A:",
+               "branch 2 of a table of 2");
+    check_call("TABLE: .branchtargets A, A; mov.u32 %r1, 1; brx.idx %r1, TABLE; trap; A:", NULL);
+}
+END_TEST
+
 START_TEST(copies_under_way_are_left_alone)
 {
     check_fails(".shared .align 16 .b8 S[32]; cp.async.cg.shared.global [S], [%in], 16;\n"
@@ -210,6 +250,34 @@ START_TEST(copies_under_way_are_left_alone)
     check_fails(".shared .align 16 .b8 S[32]; cp.async.cg.shared.global [S], [%in], 16;\n"
                 "cp.async.ca.shared.global [S+8], [%in], 4; cp.async.wait_all;",
                 1, "another is under way");
+    check_fails(".shared .align 16 .b8 S[32]; cp.async.ca.shared.global [S+1], [%in], 4;", 1,
+                "misaligned copy of 4 bytes");
+    check_fails(".shared .align 16 .b8 S[32]; mov.u32 %r1, 5;\n"
+                "cp.async.ca.shared.global [S], [%in], 4, %r1;",
+                1, "copy of 5 of 4 bytes");
+    check_fails(".shared .align 16 .b8 S[32]; cp.async.ca.shared.global [S+4], [%in], 8;", 1,
+                "misaligned copy of 8 bytes");
+    check_fails(".shared .align 16 .b8 S[32]; cp.async.ca.shared.global [S+8], [%in+4], 8;", 1,
+                "misaligned copy of 8 bytes");
+    check_fails(".shared .align 16 .b8 S[64]; mov.u32 %r1, S; shl.b32 %r2, %r0, 3;\n"
+                "add.u32 %r1, %r1, %r2; cp.async.ca.shared.global [%r1], [%in], 8;\n"
+                "cp.async.commit_group; setp.eq.u32 %p1, %r0, 0; @%p1 cp.async.wait_group 0;\n"
+                "ld.shared.u32 %r3, [S+8];",
+                2, "asynchronous copy is under way"); /* lane 0 waits for its own alone */
+    check_fails(".shared .align 16 .b8 S[32]; setp.ne.u32 %p1, %r0, 0; @%p1 bra A;\n"
+                "cp.async.ca.shared.global [S], [%in], 4; A: bar.sync 0; @%p1 bra B;\n"
+                "cp.async.wait_all; B: setp.ne.u32 %p1, %r0, 32; @%p1 bra END;\n"
+                "ld.shared.u32 %r1, [S]; END:",
+                64, "");
+    /* The two races of a copy: with who writes what it reads, and with who reads what it writes. */
+    check_fails("setp.eq.u32 %p2, %r0, 32; @%p2 st.global.u32 [%out], 5;\n"
+                ".shared .align 16 .b8 S[32]; setp.ne.u32 %p1, %r0, 0;\n"
+                "@%p1 bra A; cp.async.ca.shared.global [S], [%out], 4; cp.async.wait_all; A:",
+                64, "on global");
+    check_fails(".shared .align 16 .b8 S[32]; setp.ne.u32 %p1, %r0, 0; @%p1 bra A;\n"
+                "cp.async.ca.shared.global [S], [%in], 4; cp.async.wait_all; A:\n"
+                "setp.ne.u32 %p1, %r0, 32; @%p1 bra END; ld.shared.u32 %r1, [S]; END:",
+                64, "");
     check_runs(".shared .align 16 .b8 S[32]; cp.async.cg.shared.global [S], [%in], 16;\n"
                "cp.async.commit_group; ld.shared.u32 %r1, [S+16]; cp.async.wait_group 0;\n"
                "ld.shared.u32 %r1, [S+12];",
@@ -226,15 +294,41 @@ END_TEST
 START_TEST(endless_loops_end)
 {
     check_fails("LOOP: bra LOOP;", 1, "is not done after 1000000 instructions");
-    check_fails("trap;", 1, "trap at PTX line");
+    check_fails("mov.u32 %r1, %ctaid.x; trap;", 1, "trap at PTX line");
     check_fails("brkpt;", 1, "trap");
+    bench_kernel kernel = kernel_of("mov.u32 %r1, %ctaid.x; LOOP: setp.eq.u32 %p1, %r1, 2;\n"
+                                    "@%p1 bra LOOP; ret.uni;",
+                                    1);
+
+    kernel.grid = 3;
+    bench_check_fails(&kernel, "block (2, 0, 0) is not done after 1000000 instructions");
 }
 END_TEST
 
+/* One warp waits for a word that the other writes, whichever runs first. */
+static void check_spin(const char *look)
+{
+    for (uint32_t writer = 0; writer < 2; ++writer) {
+        char body[512];
+
+        (void)snprintf(body, sizeof body,
+                       "shr.u32 %%r1, %%r0, 5; setp.eq.u32 %%p1, %%r1, %u; @%%p1 bra WRITE;\n"
+                       "SPIN: %s setp.ne.u32 %%p2, %%r1, 7; @%%p2 bra SPIN; bra END;\n"
+                       "WRITE: atom.global.exch.b32 %%r1, [%%out], 7; END:",
+                       writer, look);
+        check_runs(body, 64);
+    }
+}
+
 START_TEST(lanes_that_spin_do_not_starve_others)
 {
-    /* A lock taken by each lane in turn. */
-    check_runs("mov.u32 %r5, 0;\n"
+    check_spin("ld.volatile.global.u32 %r1, [%out];");
+    check_spin("ld.acquire.gpu.global.u32 %r1, [%out];");
+    check_spin("atom.global.cas.b32 %r1, [%out], 7, 7;");
+
+    /* A lock taken by each lane in turn, after a long loop of all. */
+    check_runs("mov.u32 %r5, 0; LOOP: add.u32 %r5, %r5, 1; setp.lt.u32 %p1, %r5, 300;\n"
+               "@%p1 bra LOOP;\n"
                "AGAIN: atom.global.cas.b32 %r1, [%out], 0, 1; setp.ne.u32 %p1, %r1, 0;\n"
                "@%p1 bra AGAIN;\n"
                "membar.gl; ld.volatile.global.u32 %r2, [%out+4]; add.u32 %r2, %r2, 1;\n"
@@ -319,12 +413,13 @@ static void check_blocks(const char *body, bool is_good)
 }
 
 /* Every block writes its word; the last to come reads those of all. */
-#define LAST_BLOCK(FENCE, BARRIER, READ)                                         \
+#define LAST_BLOCK(FENCE, BARRIER, READ) LAST_BLOCK_BY("atom.global", FENCE, BARRIER, READ)
+#define LAST_BLOCK_BY(ATOMIC, FENCE, BARRIER, READ)                              \
     "mov.u32 %r1, %ctaid.x; mul.wide.u32 %d1, %r1, 4; add.u64 %d1, %d1, %out;\n" \
     ".shared .align 4 .b8 S[4]; setp.ne.u32 %p1, %r0, 40; @%p1 bra A;\n"         \
     "st.global.u32 [%d1+16], %r1;\n"                                             \
-    "A: " BARRIER " setp.ne.u32 %p2, %r0, 0; @%p2 bra B;\n" FENCE                \
-    " atom.global.add.u32 %r2, [%out], 1; st.shared.u32 [S], %r2;\n"             \
+    "A: " BARRIER " setp.ne.u32 %p2, %r0, 0; @%p2 bra B;\n" FENCE " " ATOMIC     \
+    ".add.u32 %r2, [%out], 1; st.shared.u32 [S], %r2;\n"                         \
     "B: bar.sync 0; ld.shared.u32 %r3, [S]; setp.ne.u32 %p3, %r3, 2; @%p3 bra END;\n" READ "END:"
 
 START_TEST(races_between_blocks_need_atomics_and_fences)
@@ -342,6 +437,12 @@ START_TEST(races_between_blocks_need_atomics_and_fences)
 #define READS "ld.global.u32 %r4, [%out+16]; ld.global.u32 %r5, [%out+24];\n"
     check_blocks(LAST_BLOCK("membar.gl;", "bar.sync 0;", READS), true);
     check_blocks(LAST_BLOCK("fence.acq_rel.gpu;", "bar.sync 0;", READS), true);
+    check_blocks(LAST_BLOCK("fence.sc.gpu;", "bar.sync 0;", READS), true);
+    check_blocks(LAST_BLOCK("fence.acq_rel.cta;", "bar.sync 0;", READS), false);
+    check_blocks(LAST_BLOCK_BY("atom.acq_rel.gpu.global", "", "bar.sync 0;", READS), true);
+    check_blocks(LAST_BLOCK_BY("atom.release.gpu.global", "", "bar.sync 0;", READS), true);
+    check_blocks(LAST_BLOCK_BY("atom.acquire.gpu.global", "", "bar.sync 0;", READS), false);
+    check_blocks(LAST_BLOCK_BY("atom.relaxed.gpu.global", "", "bar.sync 0;", READS), false);
     check_blocks(LAST_BLOCK("", "bar.sync 0;", READS), false);
     check_blocks(LAST_BLOCK("membar.cta;", "bar.sync 0;", READS), false);
     check_blocks(LAST_BLOCK("membar.gl;", "", READS), false);
@@ -358,7 +459,6 @@ int main(void)
     tcase_add_test(tcase, accesses_stay_within_bounds);
     tcase_add_test(tcase, accesses_are_aligned);
     tcase_add_test(tcase, what_is_unknown_is_reported_when_launched);
-    tcase_add_test(tcase, modules_that_cannot_be_read_say_why);
     tcase_add_test(tcase, warps_come_to_barriers_as_a_whole);
     tcase_add_test(tcase, member_masks_name_who_comes);
     tcase_add_test(tcase, copies_under_way_are_left_alone);
@@ -368,6 +468,7 @@ int main(void)
     tcase_add_test(tcase, races_between_warps_need_a_barrier);
     tcase_add_test(tcase, races_between_lanes_need_a_meeting);
     tcase_add_test(tcase, races_between_blocks_need_atomics_and_fences);
+    tcase_add_test(tcase, calls_pass_what_is_declared);
     suite_add_tcase(suite, tcase);
     return suite_run(suite);
 }

@@ -1,4 +1,4 @@
-/* What lanes tell each other, branches, calls, memory and atomics. */
+/* What lanes tell each other, branches and calls. */
 #include "standin/ptx/ptx_bench.h"
 
 #include <stdio.h>
@@ -8,26 +8,6 @@ enum {
     LANES = 32
 };
 
-/* One warp: each lane puts %r9 into the output. */
-static void check_lanes(const char *code, uint32_t (*expected_of)(uint32_t lane))
-{
-    char body[4096];
-    uint32_t out[LANES];
-    uint32_t expected[LANES];
-    const bench_kernel kernel = {
-        .body = body, .block = LANES, .out = out, .out_bytes = sizeof out
-    };
-
-    (void)snprintf(body, sizeof body,
-                   "%s\nmul.wide.u32 %%d30, %%r0, 4; add.u64 %%d30, %%d30, %%out;\n"
-                   "st.global.u32 [%%d30], %%r9;",
-                   code);
-    for (uint32_t lane = 0; lane < LANES; ++lane) {
-        expected[lane] = expected_of(lane);
-    }
-    bench_check_schedules(&kernel, expected);
-}
-
 static uint32_t up_by_3_in_eights(uint32_t lane)
 {
     return lane % 8 >= 3 ? 100 + lane - 3 : 100 + lane;
@@ -36,6 +16,21 @@ static uint32_t up_by_3_in_eights(uint32_t lane)
 static uint32_t down_by_3_in_eights(uint32_t lane)
 {
     return lane % 8 + 3 < 8 ? 100 + lane + 3 : 100 + lane;
+}
+
+static uint32_t down_by_3_to_lane_3(uint32_t lane)
+{
+    return lane % 8 == 0 ? 103 + lane : 100 + lane;
+}
+
+static uint32_t up_by_3_from_lane_2(uint32_t lane)
+{
+    return lane % 8 >= 5 ? 97 + lane : 100 + lane;
+}
+
+static uint32_t crossed_downwards(uint32_t lane)
+{
+    return lane & 8 ? 92 + lane : 100 + lane; /* up it would leave the segment */
 }
 
 static uint32_t crossed_by_5(uint32_t lane)
@@ -59,19 +54,37 @@ static uint32_t from_lane_7(uint32_t lane)
     return 107;
 }
 
+static uint32_t zero(uint32_t lane)
+{
+    (void)lane;
+    return 0;
+}
+
 START_TEST(shuffles_read_within_their_segments)
 {
     /* c: the mask of the segment in bits 8 to 12, the clamp below. Segments of eight: 0x18. */
-    check_lanes("add.u32 %r1, %r0, 100; shfl.sync.up.b32 %r9, %r1, 3, 0x1800, -1;",
-                up_by_3_in_eights);
-    check_lanes("add.u32 %r1, %r0, 100; shfl.sync.down.b32 %r9, %r1, 3, 0x181f, -1;",
-                down_by_3_in_eights);
-    check_lanes("add.u32 %r1, %r0, 100; shfl.sync.bfly.b32 %r9, %r1, 5, 0x1f, -1;", crossed_by_5);
-    check_lanes("add.u32 %r1, %r0, 100; shfl.sync.idx.b32 %r9, %r1, 1, 0x181f, -1;",
-                second_of_eights);
-    check_lanes("add.u32 %r1, %r0, 100; shfl.sync.idx.b32 %r9, %r1, 39, 0x1f, -1;", from_lane_7);
-    check_lanes("shfl.sync.down.b32 %r1|%p1, %r0, 3, 0x1f, -1; selp.u32 %r9, 1, 0, %p1;",
-                within_down_by_3);
+    bench_check_lanes("add.u32 %r1, %r0, 100; shfl.sync.up.b32 %r9, %r1, 3, 0x1800, -1;",
+                      up_by_3_in_eights);
+    bench_check_lanes("add.u32 %r1, %r0, 100; shfl.sync.down.b32 %r9, %r1, 3, 0x181f, -1;",
+                      down_by_3_in_eights);
+    bench_check_lanes("add.u32 %r1, %r0, 100; shfl.sync.bfly.b32 %r9, %r1, 5, 0x1f, -1;",
+                      crossed_by_5);
+    bench_check_lanes("add.u32 %r1, %r0, 100; shfl.sync.idx.b32 %r9, %r1, 1, 0x181f, -1;",
+                      second_of_eights);
+    bench_check_lanes("add.u32 %r1, %r0, 100; shfl.sync.idx.b32 %r9, %r1, 39, 0x1f, -1;",
+                      from_lane_7);
+    /* The clamp of a lower lane: 0x1807 ends each segment at its lane 7, 0x1803 at 3. */
+    bench_check_lanes("add.u32 %r1, %r0, 100; shfl.sync.down.b32 %r9, %r1, 3, 0x1803, -1;",
+                      down_by_3_to_lane_3);
+    bench_check_lanes("add.u32 %r1, %r0, 100; shfl.sync.up.b32 %r9, %r1, 3, 0x1802, -1;",
+                      up_by_3_from_lane_2);
+    bench_check_lanes("add.u32 %r1, %r0, 100; shfl.sync.bfly.b32 %r9, %r1, 8, 0x1807, -1;",
+                      crossed_downwards);
+    bench_check_lanes("add.u32 %r1, %r0, 100; shfl.sync.idx.b32 %r2|%p1, %r1, 7, 0x1803, -1;\n"
+                      "sub.u32 %r2, %r2, %r1; selp.u32 %r9, 1, %r2, %p1;",
+                      zero);
+    bench_check_lanes("shfl.sync.down.b32 %r1|%p1, %r0, 3, 0x1f, -1; selp.u32 %r9, 1, 0, %p1;",
+                      within_down_by_3);
 }
 END_TEST
 
@@ -85,12 +98,6 @@ static uint32_t other_threes(uint32_t lane)
 {
     (void)lane;
     return ~0x49249249u;
-}
-
-static uint32_t zero(uint32_t lane)
-{
-    (void)lane;
-    return 0;
 }
 
 static uint32_t one(uint32_t lane)
@@ -143,47 +150,24 @@ static uint32_t is_first(uint32_t lane)
     return lane == 0;
 }
 
-START_TEST(votes_and_reductions_ask_the_members)
-{
-    const char *const is_third = "rem.u32 %r1, %r0, 3; setp.eq.u32 %p1, %r1, 0;";
-    char code[512];
-
-    (void)snprintf(code, sizeof code, "%s vote.sync.ballot.b32 %%r9, %%p1, -1;", is_third);
-    check_lanes(code, threes);
-    (void)snprintf(code, sizeof code, "%s vote.sync.ballot.b32 %%r9, !%%p1, -1;", is_third);
-    check_lanes(code, other_threes);
-    (void)snprintf(code, sizeof code,
-                   "%s vote.sync.all.pred %%p2, %%p1, -1; selp.u32 %%r9, 1, 0, %%p2;", is_third);
-    check_lanes(code, zero);
-    (void)snprintf(code, sizeof code,
-                   "%s vote.sync.any.pred %%p2, %%p1, -1; selp.u32 %%r9, 1, 0, %%p2;", is_third);
-    check_lanes(code, one);
-    (void)snprintf(code, sizeof code,
-                   "%s vote.sync.uni.pred %%p2, %%p1, -1; selp.u32 %%r9, 1, 0, %%p2;", is_third);
-    check_lanes(code, zero);
-    check_lanes("and.b32 %r1, %r0, 3; match.any.sync.b32 %r9, %r1, -1;", alike_in_fours);
-    check_lanes("and.b32 %r1, %r0, 3; match.all.sync.b32 %r9|%p1, %r1, -1;", zero);
-    check_lanes("mov.b64 %d1, 5; match.all.sync.b64 %r9|%p1, %d1, -1;", everybody);
-    check_lanes("redux.sync.add.u32 %r9, %r0, -1;", sum_of_lanes);
-    check_lanes("sub.u32 %r1, %r0, 16; redux.sync.min.s32 %r9, %r1, -1;", least_signed);
-    check_lanes("sub.u32 %r1, %r0, 16; redux.sync.max.u32 %r9, %r1, -1;", most_unsigned);
-    check_lanes("redux.sync.or.b32 %r9, %r0, -1; sub.u32 %r9, %r9, 30;", one);
-    check_lanes("redux.sync.and.b32 %r9, %r0, -1;", zero);
-    check_lanes("redux.sync.xor.b32 %r9, %r0, -1;", zero);
-    check_lanes("setp.lt.u32 %p1, %r0, 16; selp.b32 %r1, 0x0000ffff, 0xffff0000, %p1;"
-                "redux.sync.add.u32 %r9, %r0, %r1;",
-                half_sums);
-    check_lanes("activemask.b32 %r9;", everybody);
-    check_lanes("and.b32 %r1, %r0, 1; setp.eq.u32 %p1, %r1, 0; mov.u32 %r9, 0;"
-                "@%p1 activemask.b32 %r9;",
-                evens);
-    check_lanes("elect.sync %r1|%p1, -1; selp.u32 %r9, 1, 0, %p1;", is_first);
-}
-END_TEST
-
 static uint32_t lane_mask_lt(uint32_t lane)
 {
     return (1u << lane) - 1;
+}
+
+static uint32_t lane_mask_le(uint32_t lane)
+{
+    return lane == 31 ? 0xffffffff : (2u << lane) - 1;
+}
+
+static uint32_t lane_mask_gt(uint32_t lane)
+{
+    return ~lane_mask_le(lane);
+}
+
+static uint32_t lane_mask_eq(uint32_t lane)
+{
+    return 1u << lane;
 }
 
 static uint32_t lane_mask_ge(uint32_t lane)
@@ -191,12 +175,92 @@ static uint32_t lane_mask_ge(uint32_t lane)
     return ~((1u << lane) - 1);
 }
 
+static uint32_t sixteen(uint32_t lane)
+{
+    (void)lane;
+    return 16;
+}
+
+static uint32_t fifteen(uint32_t lane)
+{
+    (void)lane;
+    return 15;
+}
+
+START_TEST(votes_and_reductions_ask_the_members)
+{
+    const char *const is_third = "rem.u32 %r1, %r0, 3; setp.eq.u32 %p1, %r1, 0;";
+    char code[512];
+
+    (void)snprintf(code, sizeof code, "%s vote.sync.ballot.b32 %%r9, %%p1, -1;", is_third);
+    bench_check_lanes(code, threes);
+    (void)snprintf(code, sizeof code, "%s vote.sync.ballot.b32 %%r9, !%%p1, -1;", is_third);
+    bench_check_lanes(code, other_threes);
+    (void)snprintf(code, sizeof code,
+                   "%s vote.sync.all.pred %%p2, %%p1, -1; selp.u32 %%r9, 1, 0, %%p2;", is_third);
+    bench_check_lanes(code, zero);
+    (void)snprintf(code, sizeof code,
+                   "%s vote.sync.any.pred %%p2, %%p1, -1; selp.u32 %%r9, 1, 0, %%p2;", is_third);
+    bench_check_lanes(code, one);
+    (void)snprintf(code, sizeof code,
+                   "%s vote.sync.uni.pred %%p2, %%p1, -1; selp.u32 %%r9, 1, 0, %%p2;", is_third);
+    bench_check_lanes(code, zero);
+    bench_check_lanes("vote.sync.all.pred %p2, 1, -1; selp.u32 %r9, 1, 0, %p2;", one);
+    bench_check_lanes("vote.sync.any.pred %p2, 0, -1; selp.u32 %r9, 1, 0, %p2;", zero);
+    bench_check_lanes("vote.sync.uni.pred %p2, 0, -1; selp.u32 %r9, 1, 0, %p2;", one);
+    bench_check_lanes("vote.sync.uni.pred %p2, 1, -1; selp.u32 %r9, 1, 0, %p2;", one);
+    bench_check_lanes("match.all.sync.b32 %r8|%p1, 7, -1; selp.u32 %r9, 1, 0, %p1;", one);
+    bench_check_lanes("match.all.sync.b32 %r8|%p1, %r0, -1; selp.u32 %r9, 1, 0, %p1;", zero);
+    bench_check_lanes("match.all.sync.b32 %r9, 7, -1;", everybody);
+    bench_check_lanes("cvt.u64.u32 %d1, %r0; shl.b64 %d1, %d1, 32;\n"
+                      "match.any.sync.b64 %r9, %d1, -1;",
+                      lane_mask_eq);
+    bench_check_lanes("mov.u32 %r9, 16; setp.lt.u32 %p2, %r0, 16; @%p2 bra END; mov.u32 %r9, 0;\n"
+                      "elect.sync %r9|%p1, 0xffff0000; END: bar.warp.sync -1;",
+                      sixteen);
+    bench_check_lanes("sub.u32 %r1, %r0, 16; redux.sync.max.s32 %r9, %r1, -1;", fifteen);
+    bench_check_lanes("sub.u32 %r1, %r0, 16; redux.sync.min.u32 %r9, %r1, -1;", zero);
+    bench_check_lanes("and.b32 %r1, %r0, 3; match.any.sync.b32 %r9, %r1, -1;", alike_in_fours);
+    bench_check_lanes("and.b32 %r1, %r0, 3; match.all.sync.b32 %r9|%p1, %r1, -1;", zero);
+    bench_check_lanes("mov.b64 %d1, 5; match.all.sync.b64 %r9|%p1, %d1, -1;", everybody);
+    bench_check_lanes("redux.sync.add.u32 %r9, %r0, -1;", sum_of_lanes);
+    bench_check_lanes("sub.u32 %r1, %r0, 16; redux.sync.min.s32 %r9, %r1, -1;", least_signed);
+    bench_check_lanes("sub.u32 %r1, %r0, 16; redux.sync.max.u32 %r9, %r1, -1;", most_unsigned);
+    bench_check_lanes("redux.sync.or.b32 %r9, %r0, -1; sub.u32 %r9, %r9, 30;", one);
+    bench_check_lanes("redux.sync.and.b32 %r9, %r0, -1;", zero);
+    bench_check_lanes("redux.sync.xor.b32 %r9, %r0, -1;", zero);
+    bench_check_lanes("setp.lt.u32 %p1, %r0, 16; selp.b32 %r1, 0x0000ffff, 0xffff0000, %p1;"
+                      "redux.sync.add.u32 %r9, %r0, %r1;",
+                      half_sums);
+    bench_check_lanes("activemask.b32 %r9;", everybody);
+    bench_check_lanes("and.b32 %r1, %r0, 1; setp.eq.u32 %p1, %r1, 0; mov.u32 %r9, 0;"
+                      "@%p1 activemask.b32 %r9;",
+                      evens);
+    bench_check_lanes("elect.sync %r1|%p1, -1; selp.u32 %r9, 1, 0, %p1;", is_first);
+}
+END_TEST
+
 START_TEST(special_registers_know_the_thread)
 {
-    check_lanes("mov.u32 %r9, %lanemask_lt;", lane_mask_lt);
-    check_lanes("mov.u32 %r9, %lanemask_ge;", lane_mask_ge);
-    check_lanes("mov.u32 %r1, %laneid; sub.u32 %r9, %r1, %r0;", zero);
-    check_lanes("mov.u32 %r9, %nctaid.x;", one);
+    bench_check_lanes("mov.u32 %r9, %lanemask_lt;", lane_mask_lt);
+    bench_check_lanes("mov.u32 %r9, %lanemask_ge;", lane_mask_ge);
+    bench_check_lanes("mov.u32 %r9, %lanemask_le;", lane_mask_le);
+    bench_check_lanes("mov.u32 %r9, %lanemask_gt;", lane_mask_gt);
+    bench_check_lanes("mov.u32 %r9, %lanemask_eq;", lane_mask_eq);
+    bench_check_lanes("mov.u32 %r9, %nsmid;", one);
+    bench_check_lanes("mov.u32 %r9, %smid;", zero);
+    bench_check_lanes("mov.u32 %r9, %cluster_nctarank;", one);
+    bench_check_lanes("mov.u32 %r9, %cluster_ctarank;", zero);
+    bench_check_lanes("mov.u32 %r9, %nwarpid;", one);
+    bench_check_lanes("mov.u32 %r9, %warpid;", zero);
+    bench_check_lanes("mov.u32 %r1, %total_smem_size; mov.u32 %r2, %dynamic_smem_size;\n"
+                      ".shared .align 4 .b8 S[1]; st.shared.u8 [S], 0; sub.u32 %r9, %r1, %r2;",
+                      one);
+    bench_check_lanes("mov.u64 %d1, %clock64; mov.u64 %d2, %clock64; setp.gt.u64 %p1, %d2, %d1;\n"
+                      "selp.u32 %r9, 1, 0, %p1;",
+                      one);
+    bench_check_lanes("mov.u32 %r1, %laneid; sub.u32 %r9, %r1, %r0;", zero);
+    bench_check_lanes("mov.u32 %r9, %nctaid.x;", one);
 }
 END_TEST
 
@@ -217,39 +281,95 @@ static uint32_t by_case(uint32_t lane)
     return values[lane % 4];
 }
 
+static uint32_t by_case_or_five(uint32_t lane)
+{
+    return lane < 20 ? by_case(lane) : 5;
+}
+
+static uint32_t lower_twenty(uint32_t lane)
+{
+    return lane < 20 ? 0x000fffff : 0;
+}
+
+static uint32_t thousand(uint32_t lane)
+{
+    return 1000 + lane;
+}
+
+START_TEST(lanes_part_by_their_guard)
+{
+    bench_check_lanes("and.b32 %r1, %r0, 3; setp.lt.u32 %p1, %r0, 20;\n"
+                      "TABLE: .branchtargets A, B, C, D;\n"
+                      "@%p1 brx.idx %r1, TABLE; mov.u32 %r9, 5; bra END;\n"
+                      "A: mov.u32 %r9, 70; bra.uni END;\n"
+                      "B: mov.u32 %r9, 30; bra.uni END;\n"
+                      "C: mov.u32 %r9, 50; bra.uni END;\n"
+                      "D: mov.u32 %r9, 9;\n"
+                      "END: bar.warp.sync -1;",
+                      by_case_or_five);
+    /* Those that leave are not waited for, and what they would do is not done. */
+    bench_check_lanes("mov.u32 %r9, 0; mul.wide.u32 %d30, %r0, 4; add.u64 %d30, %d30, %out;\n"
+                      "st.global.u32 [%d30], %r9; setp.ge.u32 %p1, %r0, 20; @%p1 ret;\n"
+                      "activemask.b32 %r9; vote.sync.ballot.b32 %r8, 1, -1; and.b32 %r9, %r9, %r8;",
+                      lower_twenty);
+    /* A long loop of some lanes, while the others wait behind it. */
+    bench_check_lanes("mov.u32 %r9, 0; add.u32 %r1, %r0, 1000;\n"
+                      "LOOP: add.u32 %r9, %r9, 1; setp.lt.u32 %p1, %r9, %r1; @%p1 bra LOOP;\n"
+                      "bar.warp.sync -1;",
+                      thousand);
+}
+END_TEST
+
 START_TEST(lanes_part_and_meet)
 {
-    check_lanes("add.u32 %r1, %r0, 1; mov.u32 %r9, 0;\n"
-                "LOOP: setp.eq.u32 %p1, %r1, 1; @%p1 bra DONE;\n"
-                "and.b32 %r2, %r1, 1; setp.eq.u32 %p2, %r2, 0; @%p2 bra EVEN;\n"
-                "mad.lo.u32 %r1, %r1, 3, 1; bra NEXT;\n"
-                "EVEN: shr.u32 %r1, %r1, 1;\n"
-                "NEXT: add.u32 %r9, %r9, 1; bra LOOP;\n"
-                "DONE: bar.warp.sync -1;",
-                collatz_steps);
-    check_lanes("and.b32 %r1, %r0, 3;\n"
-                "TABLE: .branchtargets A, B, C, D;\n"
-                "brx.idx %r1, TABLE;\n"
-                "A: mov.u32 %r9, 70; bra.uni END;\n"
-                "B: mov.u32 %r9, 30; bra.uni END;\n"
-                "C: mov.u32 %r9, 50; bra.uni END;\n"
-                "D: mov.u32 %r9, 9;\n"
-                "END: bar.warp.sync -1;",
-                by_case);
+    bench_check_lanes("add.u32 %r1, %r0, 1; mov.u32 %r9, 0;\n"
+                      "LOOP: setp.eq.u32 %p1, %r1, 1; @%p1 bra DONE;\n"
+                      "and.b32 %r2, %r1, 1; setp.eq.u32 %p2, %r2, 0; @%p2 bra EVEN;\n"
+                      "mad.lo.u32 %r1, %r1, 3, 1; bra NEXT;\n"
+                      "EVEN: shr.u32 %r1, %r1, 1;\n"
+                      "NEXT: add.u32 %r9, %r9, 1; bra LOOP;\n"
+                      "DONE: bar.warp.sync -1;",
+                      collatz_steps);
+    bench_check_lanes("and.b32 %r1, %r0, 3;\n"
+                      "TABLE: .branchtargets A, B, C, D;\n"
+                      "brx.idx %r1, TABLE;\n"
+                      "A: mov.u32 %r9, 70; bra.uni END;\n"
+                      "B: mov.u32 %r9, 30; bra.uni END;\n"
+                      "C: mov.u32 %r9, 50; bra.uni END;\n"
+                      "D: mov.u32 %r9, 9;\n"
+                      "END: bar.warp.sync -1;",
+                      by_case);
     /* Labels and registers belong to their scope. */
-    check_lanes("mov.u32 %r9, 0;\n"
-                "{ .reg.u32 t; mov.u32 t, 5; bra L; mov.u32 %r9, 7; L: }\n"
-                "{ .reg .u32 t; mov.u32 t, 1; bra L; mov.u32 %r9, 7; L: add.u32 %r9, %r9, t; }",
-                one);
+    bench_check_lanes(
+        "mov.u32 %r9, 0;\n"
+        "{ .reg.u32 t; mov.u32 t, 5; bra L; mov.u32 %r9, 7; L: }\n"
+        "{ .reg .u32 t; mov.u32 t, 1; bra L; mov.u32 %r9, 7; L: add.u32 %r9, %r9, t; }",
+        one);
     /* Some have left: the others shuffle among themselves. */
-    check_lanes("mov.u32 %r9, 0; setp.lt.u32 %p1, %r0, 16; @!%p1 bra OUT;\n"
-                "vote.sync.ballot.b32 %r1, 1, 0x0000ffff; setp.eq.u32 %p2, %r1, 0x0000ffff;\n"
-                "OUT: bar.warp.sync -1;",
-                zero);
+    bench_check_lanes("mov.u32 %r9, 0; setp.lt.u32 %p1, %r0, 16; @!%p1 bra OUT;\n"
+                      "vote.sync.ballot.b32 %r1, 1, 0x0000ffff; setp.eq.u32 %p2, %r1, 0x0000ffff;\n"
+                      "OUT: bar.warp.sync -1;",
+                      zero);
+}
+END_TEST
+
+static uint32_t seven_and_last(uint32_t lane)
+{
+    return 7 + (lane == 31);
+}
+
+START_TEST(each_lane_has_its_carry)
+{
+    bench_check_lanes("mov.u64 %d0, 7; add.cc.u32 %r4, %r0, 0xffffffe1; addc.u32 %r9, 0, 0;\n"
+                      "cvt.u32.u64 %r5, %d0; add.u32 %r9, %r9, %r5;",
+                      seven_and_last);
 }
 END_TEST
 
 static const char functions[] =
+    ".func (.param .b32 result) sign_of(.param .b32 x)\n{\n"
+    ".reg .b32 %a<3>; .reg .pred %q; ld.param.s32 %a1, [x]; setp.lt.s32 %q, %a1, 0;\n"
+    "st.param.b32 [result], -1; @%q ret; st.param.b32 [result], 1; ret;\n}\n"
     ".func (.param .b32 result) square(.param .b32 x)\n{\n"
     ".reg .b32 %a<3>; ld.param.u32 %a1, [x]; mul.lo.u32 %a2, %a1, %a1;\n"
     "st.param.b32 [result+0], %a2; ret;\n}\n"
@@ -316,6 +436,11 @@ static uint32_t fibonacci(uint32_t lane)
     return numbers[lane % 8];
 }
 
+static uint32_t sign_around_16(uint32_t lane)
+{
+    return lane < 16 ? 0xffffffff : 1;
+}
+
 START_TEST(functions_are_called)
 {
     check_calls("mov.u32 %r9, 1; setp.ge.u32 %p1, %r0, 16; @!%p1 bra OVER;\n"
@@ -334,163 +459,12 @@ START_TEST(functions_are_called)
                 "call.uni (r0), pair, (p0, p1); ld.param.v2.b32 {%r1, %r2}, [r0+0]; }\n"
                 "mad.lo.u32 %r9, %r2, 1000, %r1;",
                 paired);
+    check_calls("sub.u32 %r1, %r0, 16; { .param .b32 p; st.param.b32 [p], %r1; .param .b32 r;\n"
+                "call.uni (r), sign_of, (p); ld.param.b32 %r9, [r]; }",
+                sign_around_16);
     check_calls("and.b32 %r1, %r0, 7; { .param .b32 p; st.param.b32 [p], %r1; .param .b32 r;\n"
                 "call.uni (r), fib, (p); ld.param.b32 %r9, [r]; }",
                 fibonacci);
-}
-END_TEST
-
-START_TEST(memory_is_read_and_written_in_every_width)
-{
-    static const bench_row rows[] = {
-        { "ld.global.s8 %r9, [%in+1];", 'r', { 0x11ff80 }, 0xffffffff },
-        { "ld.global.u8 %r9, [%in+1];", 'r', { 0x11ff80 }, 0xff },
-        { "ld.global.s16 %d9, [%in];", 'd', { 0x8000 }, 0xffffffffffff8000 },
-        { "ld.global.b16 %h9, [%in+2];", 'h', { 0x12345678 }, 0x1234 },
-        { "ld.global.nc.L1::no_allocate.L2::128B.v4.u32 {%r4, %r5, %r9, %r6}, [%in];",
-          'r',
-          { 1, 0x77 },
-          0x77 },
-        { "ld.global.v8.b32 {%r4, %r5, %r6, %r7, %r8, %r10, %r9, %r11}, [ALIGNED];",
-          'r',
-          { 0 },
-          5 },
-        { "ld.u32 %r9, [%in+8];", 'r', { 1, 6 }, 6 },
-        { "ld.volatile.global.u32 %r9, [%in+8];", 'r', { 1, 6 }, 6 },
-        { "ld.acquire.gpu.global.u32 %r9, [%in+8];", 'r', { 1, 6 }, 6 },
-        { "ld.relaxed.sys.global.L1::no_allocate.u32 %r9, [%in+8];", 'r', { 1, 6 }, 6 },
-        { "ld.const.u32 %r9, [TABLE+4];", 'r', { 0 }, 0xfffffffe },
-        { "mov.u64 %d4, TABLE; cvta.const.u64 %d4, %d4; ld.u8 %r9, [%d4];", 'r', { 0 }, 7 },
-        { "st.shared.v2.b16 [S], {%h0, %h1}; ld.shared.b32 %r9, [S];",
-          'r',
-          { 0x1111, 0x2222 },
-          0x22221111 },
-        { "mov.u32 %r4, S; st.shared.u8 [%r4+3], %r0; ld.shared.u32 %r9, [%r4];",
-          'r',
-          { 0x1ab },
-          0xabffffff },
-        { "mov.u64 %d4, S; cvta.shared.u64 %d4, %d4; st.b32 [%d4], %r0; ld.shared.b32 %r9, [S];",
-          'r',
-          { 9 },
-          9 },
-        { "mov.u64 %d4, S; cvta.shared.u64 %d4, %d4; add.u64 %d4, %d4, 8;"
-          "cvta.to.shared.u64 %d9, %d4; mov.u64 %d5, S; sub.u64 %d9, %d9, %d5;",
-          'd',
-          { 9 },
-          8 },
-        { "mov.u64 %d4, S; cvta.shared.u64 %d4, %d4; isspacep.shared %p9, %d4;", 'p', { 9 }, 1 },
-        { "isspacep.shared %p9, %in;", 'p', { 9 }, 0 },
-        { "isspacep.global %p9, %in;", 'p', { 9 }, 1 },
-        { "st.shared.f64 [S], %d0; ld.shared.f64 %d9, [S];",
-          'd',
-          { 0x123456789abcdef0 },
-          0x123456789abcdef0 },
-        { "createpolicy.fractional.L2::evict_last.b64 %d4, 1.0;"
-          "ld.global.L2::cache_hint.u32 %r9, [%in+8], %d4;",
-          'r',
-          { 1, 6 },
-          6 },
-    };
-
-    for (size_t k = 0; k < sizeof rows / sizeof *rows; ++k) {
-        char body[2048];
-        uint32_t out[4] = { 0 };
-        _Alignas(16) uint64_t in[4];
-        ptx_report report;
-        const bench_kernel kernel = {
-            .declarations = ".const .align 4 .b8 TABLE[8] = {7, 0, 0, 0, 254, 255, 255, 255};\n"
-                            ".global .align 32 .u32 ALIGNED[8] = {0, 0, 0, 0, 0, 0, 5};\n",
-            .body = body,
-            .in = in,
-            .in_bytes = sizeof in,
-            .out = out,
-            .out_bytes = sizeof out,
-        };
-
-        memcpy(in, rows[k].sources, sizeof in);
-        (void)snprintf(body, sizeof body,
-                       ".shared .align 8 .b8 S[16];\n"
-                       "ld.global.u32 %%r0, [%%in]; ld.global.u16 %%h0, [%%in];\n"
-                       "ld.global.u16 %%h1, [%%in+8]; ld.global.u64 %%d0, [%%in];\n%s\n%s\n"
-                       "st.global.v2.b32 [%%out], {%%r20, %%r21};",
-                       rows[k].code,
-                       rows[k].result == 'r'   ? "cvt.u64.u32 %d9, %r9; mov.b64 {%r20, %r21}, %d9;"
-                       : rows[k].result == 'h' ? "cvt.u32.u16 %r20, %h9; mov.u32 %r21, 0;"
-                       : rows[k].result == 'p' ? "selp.u32 %r20, 1, 0, %p9; mov.u32 %r21, 0;"
-                                               : "mov.b64 {%r20, %r21}, %d9;");
-        ck_assert_msg(bench_run(&kernel, &report), "%s: %s", rows[k].code, report.text);
-        const uint64_t result = out[0] | (uint64_t)out[1] << 32;
-
-        ck_assert_msg(result == rows[k].expected, "%s is %llx, not %llx", rows[k].code,
-                      (unsigned long long)result, (unsigned long long)rows[k].expected);
-    }
-}
-END_TEST
-
-/* An atomic on a word that holds `before`: the old value in %r9 or %d9 and what it leaves. */
-static void check_atomic(const char *code, uint64_t before, uint64_t after)
-{
-    char body[1024];
-    _Alignas(8) uint64_t out[2] = { before, 0 };
-    const bench_kernel kernel = { .body = body, .out = out, .out_bytes = sizeof out };
-    ptx_report report;
-
-    (void)snprintf(body, sizeof body,
-                   "mov.b64 %%d9, 0; mov.b32 %%r9, 0; %s\n"
-                   "cvt.u64.u32 %%d10, %%r9; or.b64 %%d9, %%d9, %%d10;\n"
-                   "st.global.u64 [%%out+8], %%d9;",
-                   code);
-    ck_assert_msg(bench_run(&kernel, &report), "%s: %s", code, report.text);
-    ck_assert_msg(out[0] == after, "%s leaves %llx, not %llx", code, (unsigned long long)out[0],
-                  (unsigned long long)after);
-    if (strncmp(code, "red", 3) != 0) {
-        ck_assert_uint_eq(out[1], before);
-    }
-}
-
-START_TEST(atomics_return_what_was_there)
-{
-    check_atomic("atom.global.add.u32 %r9, [%out], 5;", 7, 12);
-    check_atomic("atom.add.u64 %d9, [%out], -1;", 7, 6);
-    check_atomic("atom.global.min.s32 %r9, [%out], -1;", 7, 0xffffffff);
-    check_atomic("atom.global.min.u32 %r9, [%out], -1;", 7, 7);
-    check_atomic("atom.global.max.s32 %r9, [%out], -1;", 7, 7);
-    check_atomic("atom.global.max.u64 %d9, [%out], -1;", 7, ~0ull);
-    check_atomic("atom.global.and.b32 %r9, [%out], 5;", 6, 4);
-    check_atomic("atom.global.or.b32 %r9, [%out], 5;", 6, 7);
-    check_atomic("atom.global.xor.b32 %r9, [%out], 5;", 6, 3);
-    check_atomic("atom.global.exch.b32 %r9, [%out], 5;", 6, 5);
-    check_atomic("atom.acquire.gpu.global.cas.b32 %r9, [%out], 6, 5;", 6, 5);
-    check_atomic("atom.global.cas.b32 %r9, [%out], 7, 5;", 6, 6);
-    check_atomic("atom.global.cas.b64 %d9, [%out], 6, -1;", 6, ~0ull);
-    check_atomic("atom.global.inc.u32 %r9, [%out], 7;", 6, 7);
-    check_atomic("atom.global.inc.u32 %r9, [%out], 6;", 6, 0);
-    check_atomic("atom.global.dec.u32 %r9, [%out], 9;", 6, 5);
-    check_atomic("atom.global.dec.u32 %r9, [%out], 9;", 0, 9);
-    check_atomic("atom.global.dec.u32 %r9, [%out], 9;", 10, 9);
-    check_atomic("atom.global.add.f32 %r9, [%out], 0f3F800000;", 0x3f800000, 0x40000000);
-    check_atomic("atom.global.add.f64 %d9, [%out], 0d3FF0000000000000;", 0x3ff0000000000000,
-                 0x4000000000000000);
-    check_atomic("mov.b32 %r1, 0x3c003c00; atom.global.add.noftz.f16x2 %r9, [%out], %r1;",
-                 0x40003c00, 0x42004000);
-    check_atomic("mov.b32 %r1, 0x3f803f80; atom.global.add.noftz.bf16x2 %r9, [%out], %r1;",
-                 0x40003f80, 0x40404000);
-    check_atomic("red.global.add.u32 [%out], 5;", 7, 12);
-    check_atomic("red.release.gpu.global.max.s32 [%out], 9;", 7, 9);
-}
-END_TEST
-
-START_TEST(atomics_of_all_lanes_add_up)
-{
-    uint32_t out[1];
-    const uint32_t expected[1] = { 4 * 64 * 3 };
-    const bench_kernel kernel = { .body = "red.global.add.u32 [%out], 3;",
-                                  .grid = 4,
-                                  .block = 64,
-                                  .out = out,
-                                  .out_bytes = sizeof out };
-
-    bench_check_schedules(&kernel, expected);
 }
 END_TEST
 
@@ -502,11 +476,10 @@ int main(void)
     tcase_add_test(tcase, shuffles_read_within_their_segments);
     tcase_add_test(tcase, votes_and_reductions_ask_the_members);
     tcase_add_test(tcase, special_registers_know_the_thread);
+    tcase_add_test(tcase, lanes_part_by_their_guard);
     tcase_add_test(tcase, lanes_part_and_meet);
+    tcase_add_test(tcase, each_lane_has_its_carry);
     tcase_add_test(tcase, functions_are_called);
-    tcase_add_test(tcase, memory_is_read_and_written_in_every_width);
-    tcase_add_test(tcase, atomics_return_what_was_there);
-    tcase_add_test(tcase, atomics_of_all_lanes_add_up);
     suite_add_tcase(suite, tcase);
     return suite_run(suite);
 }

@@ -204,8 +204,8 @@ void ptx_block_run(ptx_block *block);
 
 /* barriers.c: the whole warp has come to a barrier. True: it goes on at once. */
 bool ptx_barrier_come(ptx_warp *warp, const ptx_instruction *i, uint32_t lanes);
-/* Releases warps whose barriers are complete; true if there were any. */
-bool ptx_barriers_release(ptx_block *block);
+/* Releases warps whose barriers are complete. */
+void ptx_barriers_release(ptx_block *block);
 
 uint64_t ptx_random(ptx_run *run);
 

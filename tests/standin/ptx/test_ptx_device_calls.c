@@ -1,0 +1,147 @@
+/* What device code prints and asserts. */
+#include "standin/ptx/ptx_bench.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+static ptx_module *module_of(const char *text)
+{
+    char why[PTX_TEXT_BYTES];
+    ptx_module *module = ptx_module_parse(text, why);
+
+    ck_assert_msg(module != NULL, "%s", why);
+    return module;
+}
+
+static bool is_run(const ptx_module *module, ptx_report *report)
+{
+    const ptx_launch launch = { .module = module,
+                                .kernel = ptx_module_kernel(module, "k"),
+                                .grid = { 1, 1, 1 },
+                                .block = { 1, 1, 1 } };
+
+    return ptx_launch_run(&launch, report);
+}
+
+/* Runs a kernel that calls vprintf with `format` and what `body` puts on the stack at %SPL; what it
+ * prints goes to `text`. */
+static void printed_read(const char *format, const char *body, char text[256])
+{
+    char source[4096];
+    char bytes[512] = "";
+    FILE *file = tmpfile();
+    ptx_report report;
+
+    for (const char *at = format; *at; ++at) {
+        (void)snprintf(bytes + strlen(bytes), sizeof bytes - strlen(bytes), "%d, ", *at);
+    }
+    (void)snprintf(
+        source, sizeof source,
+        ".extern .func (.param .b32 r) vprintf(.param .b64 a, .param .b64 b);\n"
+        ".global .align 1 .b8 format[%zu] = {%s0};\n"
+        ".global .align 1 .b8 word[4] = {110, 111};\n"
+        ".entry k() { .local .align 8 .b8 depot[48]; .reg .b64 %%SP; .reg .b64 %%SPL;\n"
+        ".reg .b64 %%d<4>; .reg .b32 %%r<4>; .reg .pred %%p; mov.u64 %%SPL, depot; mov.u32 %%r1, 9;\n"
+        "cvta.local.u64 %%SP, %%SPL; %s mov.u64 %%d1, format;\n"
+        "cvta.global.u64 %%d2, %%d1; { .param .b64 p0; st.param.b64 [p0], %%d2;\n"
+        ".param .b64 p1; st.param.b64 [p1], %%SP; .param .b32 r;\n"
+        "call.uni (r), vprintf, (p0, p1); ld.param.b32 %%r1, [r]; }\n"
+        "setp.ne.u32 %%p, %%r1, 0;\n"
+        "@%%p trap; ret; }\n",
+        strlen(format) + 1, bytes, body);
+    ptx_module *module = module_of(source);
+    char storage[2][256];
+
+    ck_assert_uint_lt(strlen(format), sizeof storage[0]);
+    for (uint32_t i = 0; i < 2; ++i) {
+        ptx_module_variable_bind(module, i, storage[i]);
+        ptx_module_variable_init(module, i, storage[i]);
+    }
+    (void)fflush(stdout);
+    const int kept = dup(STDOUT_FILENO);
+
+    ck_assert_int_ge(dup2(fileno(file), STDOUT_FILENO), 0);
+    const bool is_good = is_run(module, &report);
+
+    (void)fflush(stdout);
+    (void)dup2(kept, STDOUT_FILENO);
+    (void)close(kept);
+    rewind(file);
+    text[fread(text, 1, 255, file)] = '\0';
+    (void)fclose(file);
+    ptx_module_free(module);
+    ck_assert_msg(is_good, "%s", report.text);
+}
+
+START_TEST(device_code_prints)
+{
+    static const struct {
+        const char *format;
+        const char *body;
+        const char *text;
+    } prints[] = {
+        { "hello, 100%%\n", "", "hello, 100%\n" },
+        { "%d %u|", "st.local.u32 [%SPL], -3; st.local.u32 [%SPL+4], 7;", "-3 7|" },
+        { "%d %lld", "st.local.u32 [%SPL], 5; st.local.u64 [%SPL+8], -6;", "5 -6" },
+        { "%x %lx", "st.local.u32 [%SPL], 255; st.local.u64 [%SPL+8], 4096;", "ff 1000" },
+        { "%c%f", "st.local.u32 [%SPL], 65; st.local.f64 [%SPL+8], 0d3FF8000000000000;",
+          "A1.500000" },
+        { "%5.1e", "st.local.f64 [%SPL], 0d3FF8000000000000;", "1.5e+00" },
+        { "[%-4d]", "st.local.u32 [%SPL], 5;", "[5   ]" },
+        { "%zu%d", "st.local.u64 [%SPL], 5; st.local.u32 [%SPL+8], 6;", "56" },
+        { "%hhd", "st.local.u32 [%SPL], 5;", "5" },
+        { "%i %o %X",
+          "st.local.u32 [%SPL], 5; st.local.u32 [%SPL+4], 8;st.local.u32 [%SPL+8], 171;",
+          "5 10 AB" },
+        { "<%s>", "mov.u64 %d3, word; st.local.u64 [%SPL], %d3;", "<no>" },
+        { "%d<%s>", "mov.u64 %d3, word; st.local.u32 [%SPL], 1; st.local.u64 [%SPL+8], %d3;",
+          "1<no>" },
+        { "%p", "st.local.u64 [%SPL], 0x1234;", "0x1234" },
+        { "50%", "", "50" },
+    };
+
+    for (size_t k = 0; k < sizeof prints / sizeof *prints; ++k) {
+        char text[256];
+
+        printed_read(prints[k].format, prints[k].body, text);
+        ck_assert_str_eq(text, prints[k].text);
+    }
+}
+END_TEST
+
+START_TEST(device_code_asserts)
+{
+    ptx_module *module = module_of(
+        ".extern .func __assertfail(.param .b64 a, .param .b64 b, .param .b32 c, .param .b64 d,\n"
+        ".param .b64 e);\n"
+        ".global .align 1 .b8 what[4] = {120, 62, 48};\n"
+        ".global .align 1 .b8 where[5] = {97, 46, 99, 117};\n"
+        ".entry k() { .reg .b64 %d<4>; mov.u64 %d1, what; mov.u64 %d2, where;\n"
+        "{ .param .b64 p0; st.param.b64 [p0], %d1; .param .b64 p1; st.param.b64 [p1], %d2;\n"
+        ".param .b32 p2; st.param.b32 [p2], 77; .param .b64 p3; st.param.b64 [p3], %d2;\n"
+        ".param .b64 p4; st.param.b64 [p4], 1; call.uni __assertfail, (p0, p1, p2, p3, p4); }\n"
+        "ret; }\n");
+    char storage[2][16];
+    ptx_report report;
+
+    for (uint32_t i = 0; i < 2; ++i) {
+        ptx_module_variable_bind(module, i, storage[i]);
+        ptx_module_variable_init(module, i, storage[i]);
+    }
+    ck_assert(!is_run(module, &report));
+    ck_assert_ptr_nonnull(strstr(report.text, "k: assertion 'x>0' of a.cu:77 failed at PTX line"));
+    ptx_module_free(module);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("ptx device calls");
+    TCase *tcase = tcase_create("all");
+
+    tcase_add_test(tcase, device_code_prints);
+    tcase_add_test(tcase, device_code_asserts);
+    suite_add_tcase(suite, tcase);
+    return suite_run(suite);
+}

@@ -1,0 +1,450 @@
+/* Modules as they are read: kernels, variables, names; the schedule and its environment. */
+#include "standin/ptx/ptx_bench.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static ptx_module *module_of(const char *text)
+{
+    char why[PTX_TEXT_BYTES];
+    ptx_module *module = ptx_module_parse(text, why);
+
+    ck_assert_msg(module != NULL, "%s", why);
+    ck_assert_str_eq(why, "");
+    return module;
+}
+
+START_TEST(kernels_are_found_with_their_shape)
+{
+    ptx_module *module =
+        module_of(".version 9.0 .target sm_90 .address_size 64\n"
+                  "// a comment .entry no() {}\n/* another\n one */\n"
+                  ".pragma \"a;b\";\n"
+                  ".section .debug_info { .b8 1, 2 }\n"
+                  ".func helper()\n{ ret; }\n"
+                  ".visible .entry first(.param .u32 a, .param .align 8 .b8 b[24],\n"
+                  "  .param .u8 c, .param .u64 .ptr .global .align 16 d)\n"
+                  ".maxntid 8, 4, 2 .minnctapersm 2\n{ .shared .align 4 .b8 S[20];\n"
+                  ".shared .align 16 .b8 T[4]; st.shared.u32 [S], 1; st.shared.u32 [T], 1; ret; }\n"
+                  ".weak .entry second()\n.reqntid 64\n{ ret; }\n"
+                  ".entry third() { call.uni helper; ret; }\n");
+
+    ck_assert_uint_eq(ptx_module_kernel_count(module), 3);
+    const ptx_kernel *first = ptx_module_kernel(module, "first");
+
+    ck_assert_ptr_eq(ptx_module_kernel_at(module, 0), first);
+    ck_assert_str_eq(ptx_kernel_name(ptx_module_kernel_at(module, 1)), "second");
+    ck_assert_str_eq(ptx_kernel_name(ptx_module_kernel_at(module, 2)), "third");
+    ck_assert_ptr_null(ptx_module_kernel_at(module, 3));
+    ck_assert_ptr_null(ptx_module_kernel(module, "helper"));
+    ck_assert_ptr_null(ptx_module_kernel(module, "firs"));
+    ck_assert_uint_eq(ptx_kernel_parameter_count(first), 4);
+    ck_assert_uint_eq(ptx_kernel_parameter_bytes(first, 0), 4);
+    ck_assert_uint_eq(ptx_kernel_parameter_bytes(first, 1), 24);
+    ck_assert_uint_eq(ptx_kernel_parameter_bytes(first, 2), 1);
+    ck_assert_uint_eq(ptx_kernel_parameter_bytes(first, 3), 8);
+    ck_assert_uint_eq(ptx_kernel_max_threads(first), 64);
+    ck_assert_uint_eq(ptx_kernel_max_threads(ptx_module_kernel(module, "second")), 64);
+    ck_assert_uint_eq(ptx_kernel_max_threads(ptx_module_kernel(module, "third")), 0);
+    ck_assert_uint_eq(ptx_kernel_static_shared_bytes(first), 36);
+    ck_assert_uint_eq(ptx_kernel_static_shared_bytes(ptx_module_kernel(module, "third")), 0);
+    ptx_module_free(module);
+    ptx_module_free(NULL);
+}
+END_TEST
+
+START_TEST(variables_have_initial_values)
+{
+    ptx_module *module =
+        module_of(".global .align 4 .u32 plain;\n"
+                  ".const .align 8 .b8 bytes[10] = {1, 2, 255};\n"
+                  ".global .f32 numbers[2] = {1.5, 0f40000000};\n"
+                  ".global .f64 wide = -1.5;\n"
+                  ".global .align 8 .u64 places[3] = {numbers+4, generic(plain), -1};\n"
+                  ".shared .align 4 .b8 not_one[64];\n"
+                  ".global .u16 nested[2][2] = {{1, 2}, {3, 4}};\n"
+                  ".visible .global .v4 .u32 four;\n"
+                  ".entry k() { .reg .b32 %r; ld.global.u32 %r, [plain]; ret; }\n");
+    static const char *const names[] = { "plain",  "bytes",  "numbers", "wide",
+                                         "places", "nested", "four" };
+    static const size_t bytes[] = { 4, 10, 8, 8, 24, 8, 16 };
+    _Alignas(16) uint8_t storage[7][64];
+    uint64_t address;
+
+    ck_assert_uint_eq(ptx_module_variable_count(module), 7);
+    for (uint32_t i = 0; i < 7; ++i) {
+        ck_assert_str_eq(ptx_module_variable_name(module, i), names[i]);
+        ck_assert_uint_eq(ptx_module_variable_bytes(module, i), bytes[i]);
+        memset(storage[i], 0xee, sizeof storage[i]);
+        ptx_module_variable_bind(module, i, storage[i]);
+    }
+    for (uint32_t i = 0; i < 7; ++i) {
+        ptx_module_variable_init(module, i, storage[i]);
+        ck_assert_uint_eq(storage[i][bytes[i]], 0xee);
+    }
+    ck_assert_mem_eq(storage[0], "\0\0\0\0", 4);
+    ck_assert_mem_eq(storage[1], "\1\2\377\0\0\0\0\0\0\0", 10);
+    ck_assert_mem_eq(storage[2], "\0\0\300\77\0\0\0\100", 8);
+    ck_assert_mem_eq(storage[3], "\0\0\0\0\0\0\370\277", 8);
+    memcpy(&address, storage[4], sizeof address);
+    ck_assert_uint_eq(address, (uint64_t)(uintptr_t)storage[2] + 4);
+    memcpy(&address, storage[4] + 8, sizeof address);
+    ck_assert_uint_eq(address, (uint64_t)(uintptr_t)storage[0]);
+    memcpy(&address, storage[4] + 16, sizeof address);
+    ck_assert_uint_eq(address, ~0ull);
+    ck_assert_mem_eq(storage[5], "\1\0\2\0\3\0\4\0", 8);
+    ptx_module_free(module);
+}
+END_TEST
+
+static bool is_run(const ptx_module *module, const char *name, uint32_t block, ptx_report *report)
+{
+    const ptx_launch launch = { .module = module,
+                                .kernel = ptx_module_kernel(module, name),
+                                .grid = { 1, 1, 1 },
+                                .block = { block, 1, 1 } };
+
+    return ptx_launch_run(&launch, report);
+}
+
+START_TEST(launches_need_what_their_kernel_reaches)
+{
+    ptx_module *module = module_of(".global .u32 variable;\n"
+                                   ".func missing();\n.func deep()\n{ call.uni missing; ret; }\n"
+                                   ".func broken()\n{ frobnicate; ret; }\n"
+                                   ".func by_address() { ret; }\n"
+                                   ".entry good() { ret; }\n"
+                                   ".entry uses() { .reg .b32 %r; ld.global.u32 %r, [variable]; }\n"
+                                   ".entry calls() { call.uni deep; ret; }\n"
+                                   ".entry fails() { call.uni broken; ret; }\n"
+                                   ".entry bounded() .maxntid 32 { ret; }\n"
+                                   ".entry any() { .reg .b64 %d; mov.u64 %d, by_address;\n"
+                                   "p: .callprototype _ _ (); call %d, (), p; ret; }\n");
+    ptx_report report;
+    uint32_t word = 0;
+
+    ck_assert(is_run(module, "good", 1024, &report));
+    ck_assert_str_eq(report.text, "");
+    ck_assert_uint_eq(report.counts.warp_instructions, 32);
+    ck_assert(!is_run(module, "good", 1025, &report));
+    ck_assert_str_eq(report.text, "good: 1 blocks of 1025 threads");
+    ck_assert(!is_run(module, "good", 0, &report));
+    ck_assert_str_eq(report.text, "good: 1 blocks of 0 threads");
+    ck_assert(is_run(module, "bounded", 32, &report));
+    ck_assert(!is_run(module, "bounded", 33, &report));
+    ck_assert_str_eq(report.text, "bounded: blocks of 33 threads, compiled for 32");
+    ck_assert(!is_run(module, "uses", 1, &report));
+    ck_assert_str_eq(report.text, "uses: variable variable is not bound");
+    ptx_module_variable_bind(module, 0, &word);
+    ck_assert(is_run(module, "uses", 1, &report));
+    ck_assert(!is_run(module, "calls", 1, &report));
+    ck_assert_str_eq(report.text, "calls: function missing has no body");
+    ck_assert(!is_run(module, "fails", 1, &report));
+    ck_assert_ptr_nonnull(strstr(report.text, "frobnicate: unknown instruction"));
+    /* A call by address can reach every function. */
+    ck_assert(!is_run(module, "any", 1, &report));
+    ptx_module_free(module);
+}
+END_TEST
+
+START_TEST(grids_have_a_size)
+{
+    static const struct {
+        uint32_t grid[3];
+        uint32_t block[3];
+        const char *text;
+    } shapes[] = {
+        { { 3, 5, 7 }, { 16, 9, 8 }, "k: 105 blocks of 1152 threads" },
+        { { 3, 0, 7 }, { 1, 1, 1 }, "k: 0 blocks of 1 threads" },
+        { { 1, 1, 1 }, { 1, 0, 7 }, "k: 1 blocks of 0 threads" },
+        { { 65536, 32768, 2 }, { 1, 1, 1 }, "k: 4294967296 blocks of 1 threads" },
+        { { 1, 2, 3 }, { 4, 2, 3 }, "" },
+    };
+    ptx_module *module = module_of(".entry k() { ret; }");
+
+    for (size_t k = 0; k < sizeof shapes / sizeof *shapes; ++k) {
+        ptx_launch launch = { .module = module, .kernel = ptx_module_kernel(module, "k") };
+        ptx_report report;
+
+        memcpy(launch.grid, shapes[k].grid, sizeof launch.grid);
+        memcpy(launch.block, shapes[k].block, sizeof launch.block);
+        ck_assert_int_eq(ptx_launch_run(&launch, &report), !shapes[k].text[0]);
+        ck_assert_str_eq(report.text, shapes[k].text);
+    }
+    ptx_module_free(module);
+}
+END_TEST
+
+START_TEST(grids_have_three_sides)
+{
+    /* Each block and thread adds 1 at its place. */
+    enum {
+        PLACES = 2 * 4 * 3 * 4 * 2 * 3 /* sizes with common factors, all different */
+    };
+    ptx_module *module = module_of(
+        ".entry k(.param .u64 p)\n{ .reg .b32 %r<12>; .reg .b64 %d<4>; ld.param.u64 %d1, [p];\n"
+        "mov.u32 %r1, %ctaid.z; mov.u32 %r2, %nctaid.y; mov.u32 %r3, %ctaid.y;\n"
+        "mad.lo.u32 %r1, %r1, %r2, %r3; mov.u32 %r2, %nctaid.x; mov.u32 %r3, %ctaid.x;\n"
+        "mad.lo.u32 %r1, %r1, %r2, %r3; mov.u32 %r2, %ntid.z; mov.u32 %r3, %tid.z;\n"
+        "mad.lo.u32 %r1, %r1, %r2, %r3; mov.u32 %r2, %ntid.y; mov.u32 %r3, %tid.y;\n"
+        "mad.lo.u32 %r1, %r1, %r2, %r3; mov.u32 %r2, %ntid.x; mov.u32 %r3, %tid.x;\n"
+        "mad.lo.u32 %r1, %r1, %r2, %r3; mul.wide.u32 %d2, %r1, 4; add.u64 %d2, %d1, %d2;\n"
+        "mov.u32 %r4, %nctaid.z; shl.b32 %r4, %r4, 8; add.u32 %r4, %r4, 1;\n"
+        "red.global.add.u32 [%d2], %r4; ret; }\n");
+
+    for (uint32_t order = 0; order < 3; ++order) {
+        uint32_t places[PLACES] = { 0 };
+        const uint64_t address = (uint64_t)(uintptr_t)places;
+        const void *const parameters[] = { &address };
+        const ptx_launch launch = { .module = module,
+                                    .kernel = ptx_module_kernel(module, "k"),
+                                    .grid = { 2, 4, 3 },
+                                    .block = { 4, 2, 3 },
+                                    .parameters = parameters,
+                                    .schedule = { .order = (ptx_order)order, .seed = 3 } };
+        ptx_report report;
+
+        ck_assert_msg(ptx_launch_run(&launch, &report), "%s", report.text);
+        for (uint32_t k = 0; k < PLACES; ++k) {
+            ck_assert_uint_eq(places[k], 0x301);
+        }
+    }
+    ptx_module_free(module);
+}
+END_TEST
+
+/* The order in which blocks, or the warps of one, come to a counter. */
+static void order_find(ptx_order order, uint64_t seed, uint32_t grid, uint32_t block,
+                       uint32_t out[16])
+{
+    ptx_module *module = module_of(
+        ".entry k(.param .u64 p)\n{ .reg .b32 %r<12>; .reg .b64 %d<4>; .reg .pred %p;\n"
+        "ld.param.u64 %d1, [p]; mov.u32 %r1, %laneid; setp.ne.u32 %p, %r1, 0; @%p exit;\n"
+        "mov.u32 %r1, %ctaid.x; mov.u32 %r2, %nwarpid; mov.u32 %r3, %warpid;\n"
+        "mad.lo.u32 %r1, %r1, %r2, %r3; atom.global.add.u32 %r4, [%d1+64], 1;\n"
+        "mul.wide.u32 %d2, %r4, 4; add.u64 %d2, %d1, %d2; st.global.u32 [%d2], %r1; ret; }\n");
+    uint32_t words[17] = { 0 };
+    const uint64_t address = (uint64_t)(uintptr_t)words;
+    const void *const parameters[] = { &address };
+    const ptx_launch launch = { .module = module,
+                                .kernel = ptx_module_kernel(module, "k"),
+                                .grid = { grid, 1, 1 },
+                                .block = { block, 1, 1 },
+                                .parameters = parameters,
+                                .schedule = { .order = order, .seed = seed } };
+    ptx_report report;
+
+    ck_assert_msg(ptx_launch_run(&launch, &report), "%s", report.text);
+    ck_assert_uint_eq(words[16], 16);
+    memcpy(out, words, 16 * sizeof *out);
+    ptx_module_free(module);
+}
+
+START_TEST(schedules_order_blocks_and_warps)
+{
+    for (uint32_t is_of_warps = 0; is_of_warps < 2; ++is_of_warps) {
+        const uint32_t grid = is_of_warps ? 1 : 16;
+        const uint32_t block = is_of_warps ? 512 : 32;
+        uint32_t first[16];
+        uint32_t second[16];
+        uint32_t seen = 0;
+
+        order_find(PTX_ORDER_SEQUENTIAL, 1, grid, block, first);
+        order_find(PTX_ORDER_REVERSED, 1, grid, block, second);
+        for (uint32_t k = 0; k < 16; ++k) {
+            ck_assert_uint_eq(first[k], k);
+            ck_assert_uint_eq(second[k], 15 - k);
+        }
+        order_find(PTX_ORDER_RANDOM, 1, grid, block, first);
+        order_find(PTX_ORDER_RANDOM, 1, grid, block, second);
+        ck_assert_mem_eq(first, second, sizeof first);
+        order_find(PTX_ORDER_RANDOM, 2, grid, block, second);
+        ck_assert_mem_ne(first, second, sizeof first);
+        for (uint32_t k = 0; k < 16; ++k) {
+            seen |= 1u << first[k];
+        }
+        ck_assert_uint_eq(seen, 0xffff);
+        /* Any of them can be the first, and the last. */
+        uint32_t firsts = 0;
+        uint32_t lasts = 0;
+
+        for (uint64_t seed = 0; seed < 150; ++seed) {
+            order_find(PTX_ORDER_RANDOM, seed, grid, block, first);
+            firsts |= 1u << first[0];
+            lasts |= 1u << first[15];
+        }
+        ck_assert_uint_eq(firsts, 0xffff);
+        ck_assert_uint_eq(lasts, 0xffff);
+    }
+}
+END_TEST
+
+static void environment_set(const char *order, const char *copies, const char *races)
+{
+    static const char *const names[] = { "KVSPAN_PTX_ORDER", "KVSPAN_PTX_COPIES",
+                                         "KVSPAN_PTX_RACES" };
+    const char *const values[] = { order, copies, races };
+
+    for (uint32_t i = 0; i < 3; ++i) {
+        if (values[i]) {
+            ck_assert_int_eq(setenv(names[i], values[i], 1), 0);
+        } else {
+            ck_assert_int_eq(unsetenv(names[i]), 0);
+        }
+    }
+}
+
+static ptx_schedule schedule_of(const char *order, const char *copies, const char *races)
+{
+    ptx_schedule schedule = { .seed = 99 };
+    char text[PTX_TEXT_BYTES];
+
+    environment_set(order, copies, races);
+    ck_assert_msg(ptx_schedule_from_environment(&schedule, text), "%s", text);
+    environment_set(NULL, NULL, NULL);
+    return schedule;
+}
+
+static void check_no_schedule(const char *order, const char *copies, const char *races,
+                              const char *expected)
+{
+    ptx_schedule schedule = { .seed = 99 };
+    char text[PTX_TEXT_BYTES];
+
+    environment_set(order, copies, races);
+    ck_assert(!ptx_schedule_from_environment(&schedule, text));
+    ck_assert_str_eq(text, expected);
+    ck_assert_uint_eq(schedule.seed, 99);
+    environment_set(NULL, NULL, NULL);
+}
+
+START_TEST(schedules_come_from_the_environment)
+{
+    ck_assert_int_eq(schedule_of(NULL, NULL, NULL).order, PTX_ORDER_SEQUENTIAL);
+    ck_assert_uint_eq(schedule_of(NULL, NULL, NULL).seed, 0);
+    ck_assert_int_eq(schedule_of(NULL, NULL, NULL).copies, PTX_COPY_LATE);
+    ck_assert(!schedule_of(NULL, NULL, NULL).finds_races);
+    ck_assert_int_eq(schedule_of("sequential", NULL, NULL).order, PTX_ORDER_SEQUENTIAL);
+    ck_assert_int_eq(schedule_of("reversed", NULL, NULL).order, PTX_ORDER_REVERSED);
+    ck_assert_int_eq(schedule_of("random:0", NULL, NULL).order, PTX_ORDER_RANDOM);
+    ck_assert_uint_eq(schedule_of("random:98", NULL, NULL).seed, 98);
+    ck_assert_int_eq(schedule_of(NULL, "late", NULL).copies, PTX_COPY_LATE);
+    ck_assert_int_eq(schedule_of(NULL, "early", NULL).copies, PTX_COPY_EARLY);
+    ck_assert_int_eq(schedule_of(NULL, "random", NULL).copies, PTX_COPY_RANDOM);
+    ck_assert(schedule_of(NULL, NULL, "1").finds_races);
+    ck_assert(!schedule_of(NULL, NULL, "0").finds_races);
+    check_no_schedule("random", NULL, NULL, "KVSPAN_PTX_ORDER=random is not understood");
+    check_no_schedule("random:", NULL, NULL, "KVSPAN_PTX_ORDER=random: is not understood");
+    check_no_schedule("random:-1", NULL, NULL, "KVSPAN_PTX_ORDER=random:-1 is not understood");
+    check_no_schedule("random:A", NULL, NULL, "KVSPAN_PTX_ORDER=random:A is not understood");
+    check_no_schedule("random:7x", NULL, NULL, "KVSPAN_PTX_ORDER=random:7x is not understood");
+    check_no_schedule("randomly:7", NULL, NULL, "KVSPAN_PTX_ORDER=randomly:7 is not understood");
+    check_no_schedule(NULL, "never", NULL, "KVSPAN_PTX_COPIES=never is not understood");
+    check_no_schedule(NULL, NULL, "yes", "KVSPAN_PTX_RACES=yes is not understood");
+}
+END_TEST
+
+START_TEST(modules_that_cannot_be_read_say_why)
+{
+    static const struct {
+        const char *text;
+        const char *why;
+    } broken[] = {
+        { ".visible .entry k()\n{\nret;", "PTX line 3: k does not end" },
+        { ".global .b12 x;", "PTX line 1: unknown type '.b12'" },
+        { "\n.visible .entry k(.param .u64)\n{ ret; }", "PTX line 3: " },
+        { "banana", "PTX line 1: unexpected 'banana'" },
+        { ".global .align 4 .u32 x[2] = {1, 2, 3};", "too many initial values" },
+        { ".visible .entry k() { .reg .b32 %r<; ret; }", "';' is no number" },
+        { ".global x;", "'x' has no type" },
+        { ".global .align 8 x[4];", "'x' has no type" },
+        { ".global .u32 x[2000000000];", "a variable of 8000000000 bytes" },
+        { ".global .u32 x[2;", "expected ']', not ';'" },
+        { ".global .u32 x = 1x;", "'1x' is no literal here" },
+        { ".global .u32 x[2] = {1, banana};", "'banana' is no number" },
+        { ".global .u32 x = generic 5;", "expected '(', not '5'" },
+        { ".global .u64 x = generic(5;", "expected ')', not ';'" },
+        { ".global .u32 x", "expected ';', not ''" },
+        { ".entry k() { ret; }\n.entry k() { ret; }", "PTX line 2: k is defined twice" },
+        { ".func f(.reg .b32 x) { ret; }", "parameters in registers are not supported" },
+        { ".func f(.local .b32 x) { ret; }", "expected '.param', not '.local'" },
+        { ".entry k()", "PTX line 1: expected the body of k" },
+        { ".entry k() { .reg .b32 %r }", "expected ';', not '}'" },
+        { ".entry k() { .local .b32 x }", "expected ';', not '}'" },
+        { ".entry k() { .local .b12 x; }", "unknown type '.b12'" },
+        { ".entry k() { .reg .b32 %r; ld.global.u32 %r, [%r; }", "expected ']', not ';'" },
+        { ".entry k() { .reg .b32 %r; mov.b32 {%r, %r, %r; }", "expected '}', not ';'" },
+        { ".entry k() { L: .branchtargets A B; }", "expected ';', not 'B'" },
+        { ".entry k() { .reg .b32 %r; mov.u32 %r, 1z; }", "'1z' is no literal here" },
+        { ".entry k() { .reg .b32 %r; brx.idx %r; }", "expected ',', not ';'" },
+    };
+
+    for (size_t k = 0; k < sizeof broken / sizeof *broken; ++k) {
+        char text[PTX_TEXT_BYTES] = "";
+
+        ck_assert_msg(!ptx_module_parse(broken[k].text, text), "%s is read", broken[k].text);
+        ck_assert_msg(strstr(text, broken[k].why) != NULL, "%s: %s", broken[k].text, text);
+    }
+}
+END_TEST
+
+/* Lines are counted through comments, and comments end where they end. */
+START_TEST(comments_are_skipped)
+{
+    static const char *const texts[] = {
+        "/*/ banana */\n\nbanana", "/**/\n/* * / ** */\n banana", "// banana\n//\nbanana",
+        "/*\n\n*/ banana",         "/*\n*a\n***/banana",          ".pragma \"\n\"; \";\nbanana",
+    };
+
+    for (size_t k = 0; k < sizeof texts / sizeof *texts; ++k) {
+        char text[PTX_TEXT_BYTES];
+
+        ck_assert_ptr_null(ptx_module_parse(texts[k], text));
+        ck_assert_str_eq(text, "PTX line 3: unexpected 'banana'");
+    }
+    ptx_module_free(module_of("// no end of line"));
+    ptx_module_free(module_of("/* no end"));
+    ptx_module_free(module_of(".file 70000 \"x\"\n.file 65535 \"y\"\n.file 1 \"no end\n.file 2\n"));
+}
+END_TEST
+
+START_TEST(scopes_are_as_deep_as_64)
+{
+    for (uint32_t depth = 64; depth <= 65; ++depth) {
+        char text[512];
+        char why[PTX_TEXT_BYTES];
+        size_t length = (size_t)snprintf(text, sizeof text, ".entry k() ");
+
+        memset(text + length, '{', depth);
+        length += depth;
+        length += (size_t)snprintf(text + length, sizeof text - length, " ret; ");
+        memset(text + length, '}', depth);
+        text[length + depth] = '\0';
+        ptx_module *module = ptx_module_parse(text, why);
+
+        ck_assert_int_eq(module != NULL, depth == 64);
+        ck_assert_str_eq(why, module ? "" : "PTX line 1: more than 64 scopes");
+        ptx_module_free(module);
+    }
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("ptx modules");
+    TCase *tcase = tcase_create("all");
+
+    tcase_add_test(tcase, kernels_are_found_with_their_shape);
+    tcase_add_test(tcase, variables_have_initial_values);
+    tcase_add_test(tcase, launches_need_what_their_kernel_reaches);
+    tcase_add_test(tcase, grids_have_a_size);
+    tcase_add_test(tcase, grids_have_three_sides);
+    tcase_add_test(tcase, schedules_order_blocks_and_warps);
+    tcase_add_test(tcase, schedules_come_from_the_environment);
+    tcase_add_test(tcase, modules_that_cannot_be_read_say_why);
+    tcase_add_test(tcase, comments_are_skipped);
+    tcase_add_test(tcase, scopes_are_as_deep_as_64);
+    suite_add_tcase(suite, tcase);
+    return suite_run(suite);
+}
