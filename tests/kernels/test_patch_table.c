@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "column.h"
+#include "support/random.h"
 
 /* Rows of 3 columns; a later patch of a cell wins. */
 START_TEST(patches_change_their_cells_in_order)
@@ -16,6 +17,36 @@ START_TEST(patches_change_their_cells_in_order)
         .table = table, .stride = 3, .patches = patches, .patch_count = 3
     };
 
+    COLUMN_RUN(patch_table, &args);
+    ck_assert_int_eq(memcmp(table, expected, sizeof(table)), 0);
+}
+END_TEST
+
+/* More patches than a block has threads, several to most cells that have any. */
+START_TEST(many_patches_change_their_cells_in_order)
+{
+    enum {
+        SLOTS = 7,
+        COLUMNS = 90,
+        PATCHES = 2600
+    };
+    static uint32_t table[SLOTS * COLUMNS];
+    static uint32_t expected[SLOTS * COLUMNS];
+    static kvspan_table_patch patches[PATCHES];
+    random_source source = random_start("many patches", 1);
+    const kvspan_patch_table_args args = {
+        .table = table, .stride = COLUMNS, .patches = patches, .patch_count = PATCHES - (uint32_t)_i
+    };
+
+    for (uint32_t i = 0; i < SLOTS * COLUMNS; i++) {
+        table[i] = expected[i] = random_below(&source, 1u << 20);
+    }
+    for (uint32_t i = 0; i < args.patch_count; i++) {
+        patches[i] = (kvspan_table_patch){ .slot = random_below(&source, SLOTS),
+                                           .column = random_below(&source, COLUMNS),
+                                           .page = random_below(&source, 1u << 20) };
+        expected[patches[i].slot * COLUMNS + patches[i].column] = patches[i].page;
+    }
     COLUMN_RUN(patch_table, &args);
     ck_assert_int_eq(memcmp(table, expected, sizeof(table)), 0);
 }
@@ -38,6 +69,7 @@ int main(void)
     TCase *patch = tcase_create("patch");
 
     tcase_add_test(patch, patches_change_their_cells_in_order);
+    tcase_add_loop_test(patch, many_patches_change_their_cells_in_order, 0, 3);
     tcase_add_test(patch, no_patches_change_nothing);
     suite_add_tcase(suite, patch);
     return suite_run(suite);

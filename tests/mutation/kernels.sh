@@ -24,15 +24,20 @@ case $1 in
 *append_tokens.cu* | *element_pieces* | *number_formats*)
     echo append_tokens:races:0/1 append_tokens:random:0/1 quantise:races:0/1 ;;
 *copy_pages.cu* | *transcode_pages.cu* | *checksum_pages.cu* | *words.cuh*)
-    echo copy_pages:races:0/1 copy_pages:reversed:0/1 append_tokens:races:0/4 ;;
+    echo copy_pages:races:0/1 cuda/cuda_pages:races:0/1 cuda/cuda_pages:reversed:0/1 \
+        append_tokens:races:0/1 ;;
 *fill_pages.cu*) echo fill_pages:races:0/1 ;;
 *merge_partials.cu*) echo merge_partials:races:0/1 merge_partials:reversed:0/1 ;;
 *patch_table.cu*) echo patch_table:races:0/1 patch_table:reversed:0/1 ;;
 *place_heads.cu*) echo place_heads:races:0/1 ;;
+*move_tokens.cu*) echo move_tokens:races:0/1 move_tokens:reversed:0/1 ;;
+*attend_plain.cu*)
+    echo attend_closed_forms:races:0/1 attend_trees:races:0/4 attend_pages:races:5/16 \
+        attend_pages:sequential:0/8 attend_bits:races:5/8 attend_pages:random:3/8 ;;
 *)
-    echo attend_closed_forms:races:0/64 attend_pages:races:0/64 attend_pages:sequential:1/64 \
-        attend_pages:reversed:2/64 attend_bits:races:0/64 attend_closed_forms:random:0/1 \
-        attend_pages:random:3/8 attend_bits:random:1/8 ;;
+    echo attend_closed_forms:races:0/1 attend_pages:races:5/16 attend_pages:sequential:0/16 \
+        attend_pages:reversed:1/16 attend_bits:races:5/8 attend_pages:races:13/16 \
+        attend_pages:random:3/8 attend_pages:sequential:2/8 ;;
 esac
 END
 
@@ -50,10 +55,12 @@ for each in $(sh "$work/suites_of" "$mutant"); do
     suite=${each%%:*}
     part=${each##*:}
     order=${each#*:}
+    folder=.
+    [ "${suite#*/}" = "$suite" ] || folder=${suite%/*}
     # Word splitting is meant: settings.
     # shellcheck disable=SC2046
     if ! env $(schedule "${order%:*}") KVSPAN_TEST_PART="$part" KVSPAN_STANDIN_REMOVE="$mutant" \
-        timeout -k 5 600 "$build/tests/kernels/test_kernels_${suite}_cuda" >"$work/log.$$" 2>&1; then
+        timeout -k 5 600 "$build/tests/kernels/$folder/test_kernels_${suite##*/}_cuda" >"$work/log.$$" 2>&1; then
         if ! grep -q 'is taken out' "$work/log.$$"; then
             echo "broken $mutant: $suite fails without it too, or never has it"
             cat "$work/log.$$" >&2
