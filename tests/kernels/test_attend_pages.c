@@ -213,10 +213,12 @@ START_TEST(random_steps_are_within_the_bound)
 }
 END_TEST
 
-/* Long contexts: columns divide them at borders of their own and merge the parts. */
+/* Long contexts: columns divide them at borders of their own and merge the parts, which a window
+ * of 300 tokens leaves to one block of a GPU and one of 600 to several. */
 START_TEST(long_contexts_are_within_the_bound)
 {
     static const uint32_t dims[] = { 64, 128 };
+    static const uint32_t windows[] = { 0, 300, 0, 600 };
     random_source source = random_start("long contexts", 9);
 
     for (uint32_t type = (uint32_t)_i; type < PAGED_TYPE_COUNT; type += 6) {
@@ -228,7 +230,7 @@ START_TEST(long_contexts_are_within_the_bound)
         shape.kv_heads = 1 + type % 2;
         shape.group_size = 1u << type % 4;
         shape.member_count = 1 + type / 3 % 2;
-        shape.window = type % 4 == 3 ? 600 : 0;
+        shape.window = windows[type % 4];
         shape.row_count = 4;
         shape.rows[0] = (paged_row){ .sequence = 1, .position = 1600, .token_count = 1 };
         shape.rows[1] = (paged_row){ .sequence = 2, .position = 1023, .token_count = 2 };
