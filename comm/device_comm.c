@@ -117,6 +117,18 @@ kvspan_status kvspan_device_comm_all_to_all(kvspan_device_comm *self,
     return self->ops->exchange(self, exchange, stream, error);
 }
 
+void kvspan_device_comm_expect_replays(kvspan_device_comm *self)
+{
+    self->is_replayed = true;
+}
+
+void kvspan_device_comm_note_replays(kvspan_device_comm *self)
+{
+    if (self->is_replayed) {
+        self->last_ns = kvspan_clock_ns();
+    }
+}
+
 kvspan_status kvspan_device_comm_poll(kvspan_device_comm *self, kvspan_error *error)
 {
     return self->ops->poll ? self->ops->poll(self, error) : KVSPAN_OK;

@@ -204,7 +204,8 @@ uint64_t kvspan_cuda_pack_plan(const kvspan_plan_limits *limits, const kvspan_wo
                                .shared_above = choose_shared_above(limits, plan) };
 
     *header = (kvspan_attend_plan){ .decode_capacity = decode_capacity(limits),
-                                    .prefill_capacity = prefill_capacity(limits) };
+                                    .prefill_capacity = prefill_capacity(limits),
+                                    .partial_row_capacity = kvspan_attend_partial_rows(limits) };
     for (uint32_t i = 0; i < plan->item_count; i++) {
         if (is_decode(limits, &plan->items[i])) {
             pack_decode(&packing, &plan->items[i]);

@@ -161,6 +161,22 @@ static kvspan_status query_event(kvspan_device *device, kvspan_event *event, int
     return judge_query(cudaEventQuery((cudaEvent_t)event), "cudaEventQuery", done_out, error);
 }
 
+static kvspan_status is_capturing(kvspan_device *device, kvspan_stream stream, int *capturing_out,
+                                  kvspan_error *error)
+{
+    enum cudaStreamCaptureStatus capture = cudaStreamCaptureStatusNone;
+    kvspan_status status = kvspan_cuda_select(device, error);
+
+    if (status == KVSPAN_OK) {
+        status = kvspan_cuda_judge(cudaStreamIsCapturing((cudaStream_t)stream, &capture),
+                                   "cudaStreamIsCapturing", error);
+    }
+    if (status == KVSPAN_OK) {
+        *capturing_out = capture != cudaStreamCaptureStatusNone;
+    }
+    return status;
+}
+
 /* No driver, one that is too old or a stub, or no GPU. */
 static int means_no_gpu(cudaError_t code)
 {
@@ -204,6 +220,7 @@ static const kvspan_device_ops cuda_ops = {
     .record_event = record_event,
     .await_event = await_event,
     .query_event = query_event,
+    .is_capturing = is_capturing,
     .close = close_device,
 };
 
