@@ -128,13 +128,19 @@ kvspan_range kvspan_attend_pass_tokens(const kvspan_attend_call *call, uint32_t 
                              call->cache->geometry.sequence.count, pass);
 }
 
+static bool has_exchanges(const kvspan_attend_call *call)
+{
+    const kvspan_placement *const placement = &call->placement;
+
+    return placement->meets || placement->gathers || placement->gathers_q;
+}
+
 /* Exchanges that need the host while they are done cannot be replayed. */
 static kvspan_status check_captured(const kvspan_attend_call *call, kvspan_error *error)
 {
-    const kvspan_placement *const placement = &call->placement;
     kvspan_device_comm *const device_comm = call->cache->device_comm;
 
-    if (!placement->meets && !placement->gathers && !placement->gathers_q) {
+    if (!has_exchanges(call)) {
         return KVSPAN_OK;
     }
     if (!device_comm->ops->can_be_captured) {
@@ -306,6 +312,9 @@ kvspan_status kvspan_cache_attend(kvspan_cache *cache, uint32_t layer, const kvs
     if (status == KVSPAN_OK) {
         status = run_stages(&call, error);
     }
+    if (status == KVSPAN_OK || (call.extent.is_captured && !has_exchanges(&call))) {
+        return status;
+    }
     /* Past the checks a failure leaves the ranks apart. */
-    return status == KVSPAN_OK ? status : kvspan_cache_spend(cache, status, error);
+    return kvspan_cache_spend(cache, status, error);
 }
