@@ -75,6 +75,22 @@ KVSPAN_API kvspan_status kvspan_cuda_count(uint32_t *count_out, kvspan_error *er
 KVSPAN_API kvspan_status kvspan_device_open_cuda(uint32_t index, kvspan_device **device_out,
                                                  kvspan_error *error);
 
+/**
+ * Measures what the GPU's tensor cores give to kernels like those of this library: products of bf16
+ * matrices by mma.sync, summed in f32, on all multiprocessors. For benchmarks to compare with.
+ * Waits until it is done, some hundredths of a second, on a stream of the device's own.
+ *
+ * Not collective.
+ *
+ * @param device  of kvspan_device_open_cuda()
+ * @param[out] operations_per_second_out  two for each product and its sum; written only on success
+ * @param[out] error  may be NULL; native holds the cudaError_t
+ * @return KVSPAN_OK; KVSPAN_ERR_ARGUMENT (NULL, a device that is no GPU); KVSPAN_ERR_CUDA
+ */
+KVSPAN_API kvspan_status kvspan_cuda_measure_products(kvspan_device *device,
+                                                      double *operations_per_second_out,
+                                                      kvspan_error *error);
+
 #ifdef __cplusplus
 }
 #endif

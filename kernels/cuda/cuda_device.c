@@ -190,7 +190,9 @@ static kvspan_device_description describe(const kvspan_device *device)
 
     return (kvspan_device_description){ .name = "cuda",
                                         .isa = cuda->isa,
-                                        .thread_count = cuda->multiprocessor_count };
+                                        .thread_count = cuda->multiprocessor_count,
+                                        .index = (uint32_t)cuda->index,
+                                        .model = cuda->model };
 }
 
 static void close_device(kvspan_device *device)
@@ -302,6 +304,19 @@ static kvspan_status read_capability(kvspan_cuda_device *cuda, kvspan_error *err
     return KVSPAN_OK;
 }
 
+static kvspan_status read_model(kvspan_cuda_device *cuda, kvspan_error *error)
+{
+    struct cudaDeviceProp properties = { 0 };
+    const kvspan_status status = kvspan_cuda_judge(
+        cudaGetDeviceProperties(&properties, cuda->index), "cudaGetDeviceProperties", error);
+
+    if (status == KVSPAN_OK) {
+        (void)snprintf(cuda->model, sizeof(cuda->model), "%.*s", (int)sizeof(cuda->model) - 1,
+                       properties.name);
+    }
+    return status;
+}
+
 /* Of the machine's boot and the GPU's place in it: FNV-1a of both. */
 static kvspan_status read_domain(kvspan_cuda_device *cuda, kvspan_error *error)
 {
@@ -373,6 +388,9 @@ kvspan_status kvspan_device_open_cuda(uint32_t index, kvspan_device **device_out
     status = read_capability(cuda, error);
     if (status == KVSPAN_OK) {
         status = read_domain(cuda, error);
+    }
+    if (status == KVSPAN_OK) {
+        status = read_model(cuda, error);
     }
     if (status == KVSPAN_OK) {
         status = take_resources(cuda, error);
