@@ -122,6 +122,18 @@ void kvspan_device_comm_mark(kvspan_device_comm *self, uint64_t number)
     mix(self, number);
 }
 
+void kvspan_device_comm_expect_replays(kvspan_device_comm *self)
+{
+    self->is_replayed = true;
+}
+
+void kvspan_device_comm_note_replays(kvspan_device_comm *self)
+{
+    if (self->is_replayed) {
+        self->last_ns = kvspan_clock_ns();
+    }
+}
+
 kvspan_status kvspan_device_comm_poll(kvspan_device_comm *self, kvspan_error *error)
 {
     return self->ops->poll ? self->ops->poll(self, error) : KVSPAN_OK;

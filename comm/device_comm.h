@@ -45,6 +45,7 @@ typedef struct kvspan_device_comm kvspan_device_comm;
 typedef struct kvspan_device_comm_ops {
     const char *name;
     bool counts_own_bytes; /* what it sends does not go through comm */
+    bool can_be_captured;  /* exchanges on a captured stream are done again by its replays */
     /* The group will exchange, or parts of it. axis: the mesh axis that it lies along, NULL if it
      * is none or several. Collective over the group. */
     kvspan_status (*prepare)(kvspan_device_comm *self, const kvspan_group *group, const char *axis,
@@ -73,6 +74,7 @@ struct kvspan_device_comm {
     uint64_t count;      /* exchanges so far */
     kvspan_group last;   /* whose the last one was */
     uint64_t last_ns;    /* when it was issued */
+    bool is_replayed;    /* exchanges may be under way that were not issued one by one */
     bool fails_alone;    /* prepare or take_arena has failed where other members cannot know */
     bool is_peer_lost;   /* a backend has seen that a peer is gone, though not which */
     uint64_t sent_bytes; /* to other ranks, by backends that do not send through comm */
@@ -129,6 +131,10 @@ kvspan_status kvspan_device_comm_all_to_all(kvspan_device_comm *self,
 
 /* Into the rolling hash: what the exchanges from here on are for, a number alike on all ranks. */
 void kvspan_device_comm_mark(kvspan_device_comm *self, uint64_t number);
+
+/* Exchanges were captured; and: those of a step that it may have replayed are issued by now. */
+void kvspan_device_comm_expect_replays(kvspan_device_comm *self);
+void kvspan_device_comm_note_replays(kvspan_device_comm *self);
 
 kvspan_status kvspan_device_comm_poll(kvspan_device_comm *self, kvspan_error *error);
 void kvspan_device_comm_abort(kvspan_device_comm *self);

@@ -69,6 +69,7 @@ static kvspan_status create(void *context, const kvspan_comm_services *services,
 {
     static const kvspan_device_comm_ops ops = { .name = "nccl",
                                                 .counts_own_bytes = true,
+                                                .can_be_captured = true,
                                                 .prepare = prepare,
                                                 .take_arena = kvspan_nccl_take_arena,
                                                 .exchange = kvspan_nccl_exchange,

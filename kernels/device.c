@@ -50,7 +50,7 @@ kvspan_status kvspan_device_open(const char *name, uint32_t index, kvspan_device
 kvspan_device_description kvspan_device_describe(const kvspan_device *device)
 {
     if (!device) {
-        return (kvspan_device_description){ .name = "none", .isa = "" };
+        return (kvspan_device_description){ .name = "none", .isa = "", .model = "" };
     }
     return device->ops->describe(device);
 }

@@ -71,6 +71,10 @@ typedef struct kvspan_device_ops {
                                  kvspan_error *error);
     kvspan_status (*query_event)(kvspan_device *device, kvspan_event *event, int *done_out,
                                  kvspan_error *error);
+    /* Whether the stream is being captured: what is enqueued is done once by each replay. NULL: no
+     * stream ever is. */
+    kvspan_status (*is_capturing)(kvspan_device *device, kvspan_stream stream, int *capturing_out,
+                                  kvspan_error *error);
     void (*close)(kvspan_device *device);
 } kvspan_device_ops;
 

@@ -44,6 +44,8 @@ typedef struct kvspan_step_arrays {
     const uint32_t *page_table; /* [slot][column] page ids */
     uint32_t page_table_stride; /* columns */
     kvspan_token_rule rule;     /* which tokens this rank holds */
+    uint32_t is_captured;       /* replayed for other steps: row_count and token_count are the most
+                                   that any has, row_starts[row_count] is what this one has */
 } kvspan_step_arrays;
 
 /* Writes, for every new token this member holds, source[token][head][dim] into its page, quantised

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "launch/bench_cache.h"
+#include "launch/bench_device.h"
 #include "launch/calibrate.h"
 
 static const double giga = 1e9;
@@ -76,16 +77,13 @@ kvspan_status kvspan_bench_append(const kvspan_bench_options *options, kvspan_be
     if (status != KVSPAN_OK) {
         return status;
     }
-    if (!kvspan_device_has_host_memory(bench.device)) {
-        kvspan_bench_cache_fini(&bench);
-        return kvspan_fail(error, KVSPAN_ERR_UNSUPPORTED,
-                           "appends are measured on devices in the host's memory only");
-    }
     kvspan_bench_cache_describe(&bench, report);
     kvspan_bench_report_set_number(report, "written_bytes",
                                    (uint64_t)kvspan_bench_cache_new_bytes(&bench));
     kvspan_bench_report_set_number(report, "rounds", options->rounds);
-    status = run_rounds(&bench, report, error);
+    status = kvspan_device_has_host_memory(bench.device)
+                 ? run_rounds(&bench, report, error)
+                 : kvspan_bench_device_append(&bench, report, error);
     kvspan_bench_cache_fini(&bench);
     return status;
 }

@@ -1,13 +1,10 @@
 #include "launch/bench.h"
 
-#include <time.h>
-
 #include "launch/bench_cache.h"
+#include "launch/bench_device.h"
 #include "launch/calibrate.h"
-#include "launch/calibrate_device.h"
 
 static const double giga = 1e9;
-static const uint64_t copy_bytes = (uint64_t)256 << 20; /* well beyond a GPU's caches */
 
 /* One peak of multiply-adds, if the CPU has it, and what attention is of it. */
 static kvspan_status add_peak(const kvspan_calibrator *calibrator,
@@ -98,57 +95,6 @@ static kvspan_status run_rounds(kvspan_bench_cache *bench, uint64_t buffer_bytes
     return status;
 }
 
-static double wall_seconds(void)
-{
-    struct timespec now = { 0 };
-
-    (void)clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
-}
-
-/* On a device of its own memory: against copies within that memory, by the clock on the wall. */
-static kvspan_status run_device_round(kvspan_bench_cache *bench, unsigned char *buffer,
-                                      uint64_t bytes, kvspan_bench_report *report,
-                                      kvspan_error *error)
-{
-    const double start = wall_seconds();
-    kvspan_status status = kvspan_bench_cache_attend(bench, error);
-    const double seconds = wall_seconds() - start;
-    const double bytes_per_second = kvspan_bench_cache_seen_bytes(bench) / seconds;
-    double copy = 0.0;
-
-    if (status == KVSPAN_OK) {
-        status = kvspan_calibrate_device_copy(bench->device, buffer, bytes, &copy, error);
-    }
-    if (status == KVSPAN_OK) {
-        kvspan_bench_report_add(report, "seconds", seconds);
-        kvspan_bench_report_add(report, "kv_gigabytes_per_second", bytes_per_second / giga);
-        kvspan_bench_report_add(report, "gigaflops_per_second",
-                                kvspan_bench_cache_operations(bench) / seconds / giga);
-        kvspan_bench_report_add(report, "device_copy_gigabytes_per_second", copy / giga);
-        kvspan_bench_report_add(report, "ratio_to_device_copy", bytes_per_second / copy);
-    }
-    return status;
-}
-
-static kvspan_status run_device_rounds(kvspan_bench_cache *bench, uint64_t bytes,
-                                       kvspan_bench_report *report, kvspan_error *error)
-{
-    void *buffer = NULL;
-    kvspan_status status = kvspan_device_allocate(bench->device, 2 * bytes, &buffer, error);
-
-    if (status != KVSPAN_OK) {
-        return status;
-    }
-    status = run_device_round(bench, buffer, bytes, report, error);
-    kvspan_bench_report_forget(report);
-    for (uint32_t i = 0; status == KVSPAN_OK && i < bench->options->rounds; i++) {
-        status = run_device_round(bench, buffer, bytes, report, error);
-    }
-    kvspan_device_release(bench->device, buffer, 2 * bytes);
-    return status;
-}
-
 kvspan_status kvspan_bench_attention(const kvspan_bench_options *options,
                                      kvspan_bench_report *report, kvspan_error *error)
 {
@@ -170,7 +116,7 @@ kvspan_status kvspan_bench_attention(const kvspan_bench_options *options,
     kvspan_bench_report_set_number(report, "rounds", options->rounds);
     status = kvspan_device_has_host_memory(bench.device)
                  ? run_rounds(&bench, buffer_bytes, report, error)
-                 : run_device_rounds(&bench, copy_bytes, report, error);
+                 : kvspan_bench_device_attention(&bench, report, error);
     kvspan_bench_cache_fini(&bench);
     return status;
 }

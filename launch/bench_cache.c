@@ -399,6 +399,10 @@ void kvspan_bench_cache_describe(const kvspan_bench_cache *bench, kvspan_bench_r
     }
     kvspan_bench_report_set_text(report, "device", bench->description.name);
     kvspan_bench_report_set_text(report, "isa", bench->description.isa);
+    if (*bench->description.model) {
+        kvspan_bench_report_set_text(report, "device_model", bench->description.model);
+        kvspan_bench_report_set_number(report, "device_index", bench->description.index);
+    }
     kvspan_bench_report_set_number(report, "threads", bench->description.thread_count);
     kvspan_bench_report_set_text(report, "clock",
                                  kvspan_calibrate_clock_name(bench->description.thread_count));

@@ -141,6 +141,16 @@ static kvspan_status run_step(engine_loop *loop, kvspan_step_view *view, kvspan_
     return status;
 }
 
+static kvspan_report_gpu gpu_of(const kvspan_device *device)
+{
+    const kvspan_device_description description = kvspan_device_describe(device);
+    kvspan_report_gpu gpu = { .index = description.index };
+
+    (void)snprintf(gpu.isa, sizeof(gpu.isa), "%s", description.isa);
+    (void)snprintf(gpu.model, sizeof(gpu.model), "%s", description.model);
+    return gpu;
+}
+
 static void take_result(engine_loop *loop, uint64_t start_ns)
 {
     kvspan_session *const session = loop->session;
@@ -148,6 +158,7 @@ static void take_result(engine_loop *loop, uint64_t start_ns)
 
     result->seconds = (double)(now_ns() - start_ns) * 1e-9;
     result->exchange_bytes = kvspan_cache_metrics(session->cache).exchange_bytes;
+    result->gpu = gpu_of(session->device);
     if (session->model) {
         result->model = kvspan_model_results(session->model);
     }

@@ -15,6 +15,7 @@ typedef struct kvspan_engine_result {
     uint64_t exchange_bytes;
     uint64_t sampled_rows; /* chosen to be verified, on the coordinator */
     uint32_t was_stopped;  /* by a signal */
+    kvspan_report_gpu gpu; /* if the device is one */
     double seconds;
 } kvspan_engine_result;
 

@@ -12,6 +12,10 @@ kvspan_status kvspan_gpu_count(uint32_t *count_out, kvspan_error *error);
 
 kvspan_status kvspan_gpu_open(uint32_t index, kvspan_device **device_out, kvspan_error *error);
 
+/* Operations per second of products of bf16 matrices. */
+kvspan_status kvspan_gpu_measure_products(kvspan_device *device, double *operations_per_second_out,
+                                          kvspan_error *error);
+
 /* Caches on the communicator exchange by NCCL. */
 kvspan_status kvspan_gpu_use_nccl(kvspan_comm *comm, kvspan_error *error);
 

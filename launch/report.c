@@ -65,6 +65,19 @@ static kvspan_status finish(FILE *file, bool is_written, kvspan_error *error)
     return KVSPAN_OK;
 }
 
+static bool write_gpus(const kvspan_report *report, FILE *file)
+{
+    bool is_written = true;
+
+    for (uint32_t i = 0; is_written && report->gpus && i < report->rank_count; i++) {
+        const kvspan_report_gpu *const gpu = &report->gpus[i];
+
+        is_written = fprintf(file, "gpu         rank %u: %u, %s, %s\n", i, gpu->index, gpu->isa,
+                             gpu->model) > 0;
+    }
+    return is_written;
+}
+
 static bool write_work(const kvspan_report *report, FILE *file)
 {
     const kvspan_tally *tally = report->tally;
@@ -109,7 +122,8 @@ kvspan_status kvspan_report_write_text(const kvspan_report *report, FILE *file, 
                               report->mesh, report->rank_count) > 0 &&
                       fprintf(file, "device      %s, %s; exchanges by %s\n", report->device,
                               report->device_isa, report->exchanges) > 0 &&
-                      write_work(report, file) && write_cost(report, file);
+                      write_gpus(report, file) && write_work(report, file) &&
+                      write_cost(report, file);
 
     print_digest(report->output_digest, digest);
     is_written = is_written && fprintf(file, "output      digest %s\n", digest) > 0;
@@ -174,6 +188,35 @@ static bool add_memory_and_bytes(const kvspan_report *report, kvspan_json *json)
            kvspan_json_add_integer(json, "exchange_bytes", (int64_t)report->exchange_bytes);
 }
 
+static bool append_gpu(kvspan_json *array, const kvspan_report_gpu *gpu)
+{
+    kvspan_json *const object = kvspan_json_object();
+
+    if (!kvspan_json_add_integer(object, "index", gpu->index) ||
+        !kvspan_json_add_text(object, "isa", gpu->isa) ||
+        !kvspan_json_add_text(object, "model", gpu->model)) {
+        kvspan_json_free(object);
+        return false;
+    }
+    return kvspan_json_append(array, object);
+}
+
+/* One for each rank, in their order; none of other devices. */
+static bool add_gpus(const kvspan_report *report, kvspan_json *json)
+{
+    kvspan_json *const array = kvspan_json_array();
+    bool is_added = array != NULL;
+
+    for (uint32_t i = 0; is_added && report->gpus && i < report->rank_count; i++) {
+        is_added = append_gpu(array, &report->gpus[i]);
+    }
+    if (!is_added) {
+        kvspan_json_free(array);
+        return false;
+    }
+    return kvspan_json_add(json, "gpus", array);
+}
+
 static bool add_output(const kvspan_report *report, kvspan_json *json)
 {
     char digest[DIGEST_TEXT_BYTES];
@@ -190,7 +233,7 @@ static bool add_output(const kvspan_report *report, kvspan_json *json)
            kvspan_json_add_text(json, "mesh", report->mesh) &&
            kvspan_json_add_integer(json, "ranks", report->rank_count) &&
            kvspan_json_add_text(json, "device", report->device) &&
-           kvspan_json_add_text(json, "device_isa", report->device_isa) &&
+           kvspan_json_add_text(json, "device_isa", report->device_isa) && add_gpus(report, json) &&
            kvspan_json_add_text(json, "exchanges", report->exchanges) &&
            kvspan_json_add_text(json, "version", kvspan_version());
 }

@@ -35,6 +35,13 @@ void kvspan_tally_take(kvspan_tally *tally, const kvspan_scheduler_counts *sched
 /* Adds another step group's totals: all are sums, and the percentiles are of all steps. */
 void kvspan_tally_merge(kvspan_tally *tally, const kvspan_tally *other);
 
+/* The GPU that a rank works on. A plain struct: ranks can send it. */
+typedef struct kvspan_report_gpu {
+    uint32_t index; /* among those that its process sees */
+    char isa[16];
+    char model[64];
+} kvspan_report_gpu;
+
 /* A run, ready to be told. */
 typedef struct kvspan_report {
     const kvspan_tally *tally;
@@ -53,7 +60,8 @@ typedef struct kvspan_report {
     uint32_t rank_count;
     const char *device; /* its name, and what it is */
     const char *device_isa;
-    const char *exchanges; /* how results travel: "host", "nccl" */
+    const kvspan_report_gpu *gpus; /* [rank_count]; NULL = the device is none */
+    const char *exchanges;         /* how results travel: "host", "nccl" */
 } kvspan_report;
 
 /* Writes a summary for people. IO. */

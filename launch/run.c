@@ -34,7 +34,8 @@ typedef struct run_totals {
     kvspan_oracle_verdict worst_verdict;
     kvspan_comparison_result comparison;
     bool was_stopped;
-    double seconds; /* of the slowest rank */
+    double seconds;          /* of the slowest rank */
+    kvspan_report_gpu *gpus; /* [rank_count] */
 } run_totals;
 
 /* ---- totals -----------------------------------------------------------------------------------
@@ -63,13 +64,16 @@ static kvspan_status gather_totals(const kvspan_session *session, const kvspan_e
     kvspan_engine_result *const all = calloc(session->rank_count, sizeof(*all));
     kvspan_status status;
 
-    if (!all) {
+    totals->gpus = calloc(session->rank_count, sizeof(*totals->gpus));
+    if (!all || !totals->gpus) {
+        free(all);
         return kvspan_fail(error, KVSPAN_ERR_MEMORY, "no memory for %u ranks' results",
                            session->rank_count);
     }
     status = kvspan_comm_all_gather(session->comm, mine, sizeof(*mine), all,
                                     session->options->deadline_ms, error);
     for (uint32_t i = 0; status == KVSPAN_OK && i < session->rank_count; i++) {
+        totals->gpus[i] = all[i].gpu;
         kvspan_tally_merge(&totals->tally, &all[i].tally);
         add_model(totals, &all[i].model);
         totals->exchange_bytes += all[i].exchange_bytes;
@@ -165,8 +169,8 @@ static kvspan_status write_report(const kvspan_session *session, const run_total
     char mesh[24];
     const kvspan_run_options *const options = session->options;
     const kvspan_device_description device = kvspan_device_describe(session->device);
-    const bool has_nccl =
-        kvspan_device_choice_is_gpu(&options->device) && options->exchange == KVSPAN_EXCHANGE_NCCL;
+    const bool is_gpu = kvspan_device_choice_is_gpu(&options->device);
+    const bool has_nccl = is_gpu && options->exchange == KVSPAN_EXCHANGE_NCCL;
     kvspan_report report = { .tally = &totals->tally,
                              .seconds = totals->seconds,
                              .exchange_bytes = totals->exchange_bytes,
@@ -183,6 +187,7 @@ static kvspan_status write_report(const kvspan_session *session, const run_total
                              .rank_count = session->rank_count,
                              .device = device.name,
                              .device_isa = device.isa,
+                             .gpus = is_gpu ? totals->gpus : NULL,
                              .exchanges = has_nccl ? "nccl" : "host" };
 
     describe_worst(totals, worst, sizeof(worst));
@@ -262,6 +267,7 @@ static kvspan_exit_code run_session(kvspan_session *session)
     }
     code = conclude(session, totals);
     free(result);
+    free(totals->gpus);
     free(totals);
     return code;
 }

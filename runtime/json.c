@@ -266,6 +266,11 @@ kvspan_json *kvspan_json_array(void)
     return (kvspan_json *)json_array();
 }
 
+bool kvspan_json_append(kvspan_json *array, kvspan_json *value)
+{
+    return json_array_append_new(value_of(array), value_of(value)) == 0;
+}
+
 bool kvspan_json_append_text(kvspan_json *array, const char *value)
 {
     return json_array_append_new(value_of(array), make_text(value)) == 0;

@@ -56,6 +56,7 @@ bool kvspan_json_add_null(kvspan_json *object, const char *key);
 /* Hands the value over to the object, or frees it. */
 bool kvspan_json_add(kvspan_json *object, const char *key, kvspan_json *value);
 kvspan_json *kvspan_json_array(void);
+bool kvspan_json_append(kvspan_json *array, kvspan_json *value); /* as kvspan_json_add() */
 bool kvspan_json_append_text(kvspan_json *array, const char *value);
 /* Its compact text, freed with free(); NULL for lack of memory or of an object. */
 char *kvspan_json_write(const kvspan_json *json);

@@ -250,7 +250,8 @@ typedef struct kvspan_step_view {
     uint32_t row_count;         /**< sequences that take part */
     uint32_t token_count;       /**< new tokens of all rows */
     const kvspan_row *rows;     /**< [row_count], host */
-    const uint32_t *row_starts; /**< [row_count + 1], device, fixed address: first_token of each */
+    const uint32_t *row_starts; /**< [max_step_rows + 1], device, fixed address: first_token of
+                                     each row, then token_count to the end */
     const uint32_t *row_slots;  /**< [row_count], device, fixed address */
     const int32_t *positions;   /**< [token_count], device, fixed address */
     const void *payload;        /**< [payload_bytes], host: the rider */
@@ -292,9 +293,10 @@ KVSPAN_API kvspan_status kvspan_step_begin(kvspan_cache *cache, kvspan_step *ste
  *
  * @param cache  a cache inside a step
  * @param layer  model layer
- * @param planes  one tensor per plane of the group, [token_count of the step][local kv heads][dim],
- *                in the plane's element type; for a plane of an 8-bit type in bf16, f16 or f32,
- *                which are quantised here (see kvspan_plane)
+ * @param planes  one tensor per plane of the group, [token_count of the step][local kv heads][dim]
+ *                (where @p stream is being captured max_step_tokens, see cuda.h), in the plane's
+ * element type; for a plane of an 8-bit type in bf16, f16 or f32, which are quantised here (see
+ * kvspan_plane)
  * @param stream  NULL on CPUs
  * @param[out] error  may be NULL
  * @return KVSPAN_OK; KVSPAN_ERR_ARGUMENT (no step, no such layer, shape or type: names both
@@ -343,15 +345,17 @@ typedef struct kvspan_attention {
  *
  * @param cache  a cache inside a step, after kvspan_cache_append() of this layer
  * @param layer  model layer
- * @param q  [token_count of the step][q heads][dim of K], bf16, f16 or f32
+ * @param q  [token_count of the step][q heads][dim of K], bf16, f16 or f32; in a captured call all
+ *           tensors are of max_step_tokens, see cuda.h
  * @param attention  settings, equal on all ranks but for pointers
  * @param[in,out] out  its data and strides say where the result goes, [tokens][heads][dim of V],
  *                     element type of q; must not overlap q
  * @param stream  NULL on CPUs
  * @param[out] error  may be NULL
  * @return KVSPAN_OK; KVSPAN_ERR_ARGUMENT (names both values); KVSPAN_ERR_UNSUPPORTED (no arena;
- * types this column is not built for); KVSPAN_ERR_LATE, KVSPAN_ERR_PEER, KVSPAN_ERR_CORRUPT,
- *         KVSPAN_ERR_MISMATCH, KVSPAN_ERR_MEMORY, KVSPAN_ERR_TRANSPORT (handle spent)
+ * types this column is not built for; exchanges that cannot be captured); KVSPAN_ERR_LATE,
+ * KVSPAN_ERR_PEER, KVSPAN_ERR_CORRUPT, KVSPAN_ERR_MISMATCH, KVSPAN_ERR_MEMORY,
+ * KVSPAN_ERR_TRANSPORT (handle spent)
  */
 KVSPAN_API kvspan_status kvspan_cache_attend(kvspan_cache *cache, uint32_t layer,
                                              const kvspan_tensor *q,

@@ -40,6 +40,8 @@ typedef struct kvspan_device_description {
     const char *isa;       /**< "portable", "avx2", "avx512", "avx512_bf16", "amx", "sm_90" and the
                                 like */
     uint32_t thread_count; /**< that work on its pages; of a GPU, its multiprocessors */
+    uint32_t index;        /**< which one of that name this process has; 0 on CPUs */
+    const char *model; /**< what its maker calls it; "" on CPUs. As long as the device is open */
 } kvspan_device_description;
 
 /**

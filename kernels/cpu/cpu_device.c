@@ -74,7 +74,8 @@ static kvspan_device_description describe(const kvspan_device *device)
 
     return (kvspan_device_description){ .name = "cpu",
                                         .isa = isa_name(cpu->isa),
-                                        .thread_count = kvspan_pool_thread_count(cpu->pool) };
+                                        .thread_count = kvspan_pool_thread_count(cpu->pool),
+                                        .model = "" };
 }
 
 static uint64_t workspaces_bytes(const kvspan_cpu_device *cpu)

@@ -129,11 +129,14 @@ static __device__ void store_scale(unsigned char *target, float scale, bool is_a
  * that another member holds, have a target of NULL. */
 static __device__ vector_places find_own_places(const append_batch &batch, uint32_t source_bytes)
 {
+    const kvspan_step_arrays &rows = batch.args.rows;
     const uint64_t thread = (uint64_t)blockIdx.x * THREADS + threadIdx.x;
     const uint64_t vector = thread / batch.vector_lanes;
     const uint32_t heads = batch.args.plane.heads;
 
-    if (vector >= (uint64_t)batch.args.rows.token_count * heads) {
+    const uint32_t tokens = rows.is_captured ? rows.row_starts[rows.row_count] : rows.token_count;
+
+    if (vector >= (uint64_t)tokens * heads) {
         return { NULL, NULL, NULL };
     }
     return find_places(batch.args, (uint32_t)(vector / heads), (uint32_t)(vector % heads),

@@ -10,7 +10,9 @@
 #include "kernels/cuda/plain_params.h"
 
 /* A call is one launch for the plan's decode units and one for its prefill units, each a block for
- * every unit and kv head; a launch of nothing is left out. */
+ * every unit and kv head; a launch of nothing is left out. Where launches are captured they are
+ * replayed with other plans, so that nothing in them follows from this one: they have a block for
+ * every unit of any plan. */
 
 enum {
     ROW_ALIGNMENT = 16, /* of rows that are copied by 16 bytes */
@@ -80,7 +82,7 @@ static kvspan_attend_params make_params(const kvspan_attend_pages_args *args)
     const uint64_t first_group = group_of(args, 0);
     const uint64_t stretch = (uint64_t)rule->page_tokens * rule->member_count;
     const uint32_t kv_heads = (uint32_t)(group_of(args, args->q.heads - 1) - first_group) + 1;
-    const uint64_t partial_rows = (uint64_t)plan->partial_row_count * kv_heads;
+    const uint64_t partial_rows = (uint64_t)plan->partial_row_capacity * kv_heads;
     float *const partials = (float *)(void *)((unsigned char *)args->scratch +
                                               KVSPAN_SPLIT_COUNTERS * sizeof(uint32_t));
 
@@ -170,37 +172,28 @@ static kvspan_status run_kernel(kvspan_device *device, const kvspan_attend_kerne
     return kvspan_cuda_launch_run(device, &launch, params, stream, error);
 }
 
-/* A captured launch is replayed with other plans: it has a block for every unit of any. */
-static bool is_captured(kvspan_stream stream)
-{
-    enum cudaStreamCaptureStatus status = cudaStreamCaptureStatusNone;
-
-    return cudaStreamIsCapturing(stream, &status) == cudaSuccess &&
-           status == cudaStreamCaptureStatusActive;
-}
-
 kvspan_status kvspan_cuda_attend_pages(kvspan_device *device, const kvspan_attend_pages_args *args,
                                        kvspan_stream stream, kvspan_error *error)
 {
     const kvspan_attend_plan *const plan = args->plan.packed;
     const kvspan_attend_instance *instance = find_instance(args);
-    const bool captured = is_captured(stream);
+    const bool is_captured = args->rows.is_captured != 0;
     kvspan_plain_params params;
     kvspan_status status;
 
-    if (args->q.heads == 0 || args->plan.item_count == 0) {
+    if (args->q.heads == 0 || (args->plan.item_count == 0 && !is_captured)) {
         return KVSPAN_OK;
     }
     if (!instance) {
         instance = &kvspan_attend_plain;
     }
     params = (kvspan_plain_params){ .attend = make_params(args), .trees = args->trees };
-    status =
-        run_kernel(device, &instance->decode, captured ? plan->decode_capacity : plan->decode_count,
-                   &params, stream, error);
+    status = run_kernel(device, &instance->decode,
+                        is_captured ? plan->decode_capacity : plan->decode_count, &params, stream,
+                        error);
     if (status == KVSPAN_OK) {
         status = run_kernel(device, &instance->prefill,
-                            captured ? plan->prefill_capacity : plan->prefill_count, &params,
+                            is_captured ? plan->prefill_capacity : plan->prefill_count, &params,
                             stream, error);
     }
     return status;

@@ -90,11 +90,19 @@ static uint32_t token_blocks(const kvspan_plan_limits *limits)
     return divide_up(limits->group_size, KVSPAN_DECODE_ROWS);
 }
 
+/* Rows of the smallest unit of decode: a token's, or what is left of them behind whole units. */
+static uint32_t least_rows(const kvspan_plan_limits *limits)
+{
+    const uint32_t rest = limits->group_size % KVSPAN_DECODE_ROWS;
+
+    return rest > 0 ? rest : KVSPAN_DECODE_ROWS;
+}
+
 static uint32_t decode_capacity(const kvspan_plan_limits *limits)
 {
-    /* A unit of a split has at least one partial row. */
+    /* A unit of a split has a partial row for each of its rows. */
     const uint32_t splits =
-        smaller(kvspan_attend_partial_rows(limits),
+        smaller(kvspan_attend_partial_rows(limits) / least_rows(limits),
                 (uint64_t)limits->max_items * token_blocks(limits) * (KVSPAN_MAX_SPLITS + 1));
 
     return limits->max_items * token_blocks(limits) + splits;
@@ -204,7 +212,8 @@ uint64_t kvspan_cuda_pack_plan(const kvspan_plan_limits *limits, const kvspan_wo
                                .shared_above = choose_shared_above(limits, plan) };
 
     *header = (kvspan_attend_plan){ .decode_capacity = decode_capacity(limits),
-                                    .prefill_capacity = prefill_capacity(limits) };
+                                    .prefill_capacity = prefill_capacity(limits),
+                                    .partial_row_capacity = kvspan_attend_partial_rows(limits) };
     for (uint32_t i = 0; i < plan->item_count; i++) {
         if (is_decode(limits, &plan->items[i])) {
             pack_decode(&packing, &plan->items[i]);

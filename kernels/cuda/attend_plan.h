@@ -55,7 +55,8 @@ typedef struct kvspan_attend_plan {
     uint32_t prefill_capacity;
     uint32_t partial_row_count; /* for one kv head */
     uint32_t counter_count;     /* for one kv head */
-    uint32_t reserved[2];
+    uint32_t partial_row_capacity;
+    uint32_t reserved;
 } kvspan_attend_plan;
 
 /* Tokens of a split where a sequence has `index_end` local tokens: a power of two. */

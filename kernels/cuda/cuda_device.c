@@ -161,6 +161,22 @@ static kvspan_status query_event(kvspan_device *device, kvspan_event *event, int
     return judge_query(cudaEventQuery((cudaEvent_t)event), "cudaEventQuery", done_out, error);
 }
 
+static kvspan_status is_capturing(kvspan_device *device, kvspan_stream stream, int *capturing_out,
+                                  kvspan_error *error)
+{
+    enum cudaStreamCaptureStatus capture = cudaStreamCaptureStatusNone;
+    kvspan_status status = kvspan_cuda_select(device, error);
+
+    if (status == KVSPAN_OK) {
+        status = kvspan_cuda_judge(cudaStreamIsCapturing((cudaStream_t)stream, &capture),
+                                   "cudaStreamIsCapturing", error);
+    }
+    if (status == KVSPAN_OK) {
+        *capturing_out = capture != cudaStreamCaptureStatusNone;
+    }
+    return status;
+}
+
 /* No driver, one that is too old or a stub, or no GPU. */
 static int means_no_gpu(cudaError_t code)
 {
@@ -174,7 +190,9 @@ static kvspan_device_description describe(const kvspan_device *device)
 
     return (kvspan_device_description){ .name = "cuda",
                                         .isa = cuda->isa,
-                                        .thread_count = cuda->multiprocessor_count };
+                                        .thread_count = cuda->multiprocessor_count,
+                                        .index = (uint32_t)cuda->index,
+                                        .model = cuda->model };
 }
 
 static void close_device(kvspan_device *device)
@@ -204,6 +222,7 @@ static const kvspan_device_ops cuda_ops = {
     .record_event = record_event,
     .await_event = await_event,
     .query_event = query_event,
+    .is_capturing = is_capturing,
     .close = close_device,
 };
 
@@ -285,6 +304,19 @@ static kvspan_status read_capability(kvspan_cuda_device *cuda, kvspan_error *err
     return KVSPAN_OK;
 }
 
+static kvspan_status read_model(kvspan_cuda_device *cuda, kvspan_error *error)
+{
+    struct cudaDeviceProp properties = { 0 };
+    const kvspan_status status = kvspan_cuda_judge(
+        cudaGetDeviceProperties(&properties, cuda->index), "cudaGetDeviceProperties", error);
+
+    if (status == KVSPAN_OK) {
+        (void)snprintf(cuda->model, sizeof(cuda->model), "%.*s", (int)sizeof(cuda->model) - 1,
+                       properties.name);
+    }
+    return status;
+}
+
 /* Of the machine's boot and the GPU's place in it: FNV-1a of both. */
 static kvspan_status read_domain(kvspan_cuda_device *cuda, kvspan_error *error)
 {
@@ -356,6 +388,9 @@ kvspan_status kvspan_device_open_cuda(uint32_t index, kvspan_device **device_out
     status = read_capability(cuda, error);
     if (status == KVSPAN_OK) {
         status = read_domain(cuda, error);
+    }
+    if (status == KVSPAN_OK) {
+        status = read_model(cuda, error);
     }
     if (status == KVSPAN_OK) {
         status = take_resources(cuda, error);

@@ -23,6 +23,7 @@ typedef struct kvspan_cuda_device {
     uint32_t multiprocessor_count;
     uint64_t domain;
     char isa[16];
+    char model[64];
     kvspan_stream stream; /* for what is done before a call returns */
     uint64_t
         *checksum_parts; /* pinned, [KVSPAN_CUDA_CHECKSUM_PARTS]; checksum_pages writes there */

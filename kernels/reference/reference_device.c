@@ -11,7 +11,9 @@ enum {
 static kvspan_device_description describe(const kvspan_device *device)
 {
     (void)device;
-    return (kvspan_device_description){ .name = "reference", .isa = "portable", .thread_count = 1 };
+    return (kvspan_device_description){
+        .name = "reference", .isa = "portable", .thread_count = 1, .model = ""
+    };
 }
 
 static void close_device(kvspan_device *device)

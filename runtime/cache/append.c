@@ -9,8 +9,8 @@ static bool is_source_of(kvspan_dtype source, kvspan_dtype plane)
 }
 
 /* One plane's tensor against the plane and the step. */
-static kvspan_status check_source(const kvspan_cache *cache, const kvspan_plane *plane,
-                                  uint32_t index, uint32_t heads, const kvspan_tensor *source,
+static kvspan_status check_source(const kvspan_plane *plane, uint32_t index, uint32_t heads,
+                                  const kvspan_tensor *source, const kvspan_step_extent *extent,
                                   kvspan_error *error)
 {
     if (source->heads != heads || source->dim != plane->dim) {
@@ -23,9 +23,11 @@ static kvspan_status check_source(const kvspan_cache *cache, const kvspan_plane 
                            index, kvspan_dtype_name(source->dtype),
                            kvspan_dtype_name(plane->dtype));
     }
-    if (source->tokens != cache->result.token_count) {
-        return kvspan_fail(error, KVSPAN_ERR_ARGUMENT, "planes[%u] has %llu tokens, the step %u",
-                           index, (unsigned long long)source->tokens, cache->result.token_count);
+    if (source->tokens != extent->token_count) {
+        return kvspan_fail(error, KVSPAN_ERR_ARGUMENT, "planes[%u] has %llu tokens, %s %u", index,
+                           (unsigned long long)source->tokens,
+                           extent->is_captured ? "a captured call" : "the step",
+                           extent->token_count);
     }
     if (!source->data && source->tokens > 0) {
         return kvspan_fail(error, KVSPAN_ERR_ARGUMENT, "planes[%u].data is NULL for %llu tokens",
@@ -39,6 +41,7 @@ kvspan_status kvspan_cache_append(kvspan_cache *cache, uint32_t layer, const kvs
 {
     uint32_t group = 0;
     uint32_t index = 0;
+    kvspan_step_extent extent;
     kvspan_status status = kvspan_cache_enter(cache, true, error);
 
     if (status == KVSPAN_OK) {
@@ -50,18 +53,19 @@ kvspan_status kvspan_cache_append(kvspan_cache *cache, uint32_t layer, const kvs
     if (!planes) {
         return kvspan_fail(error, KVSPAN_ERR_ARGUMENT, "planes is NULL");
     }
+    status = kvspan_cache_enter_stream(cache, stream, &extent, error);
     for (uint32_t i = 0; status == KVSPAN_OK && i < cache->formats[group].plane_count; i++) {
-        status = check_source(cache, &cache->settings.groups[group].planes[i], i,
-                              cache->formats[group].planes[i].heads, &planes[i], error);
+        status = check_source(&cache->settings.groups[group].planes[i], i,
+                              cache->formats[group].planes[i].heads, &planes[i], &extent, error);
     }
-    if (status == KVSPAN_OK) {
+    if (status == KVSPAN_OK && !extent.is_captured) {
         status = kvspan_cache_follow(cache, stream, error);
     }
     for (uint32_t i = 0; status == KVSPAN_OK && i < cache->formats[group].plane_count; i++) {
         const kvspan_append_tokens_args args = {
             .plane = kvspan_page_format_view(&cache->formats[group], cache->arena, index, i),
-            .rows = kvspan_device_table_arrays(&cache->table, group, cache->result.row_count,
-                                               cache->result.token_count, &cache->geometry.rule),
+            .rows =
+                kvspan_device_table_arrays(&cache->table, group, &extent, &cache->geometry.rule),
             .source = planes[i]
         };
 

@@ -27,7 +27,7 @@ static kvspan_status check_tensors(const kvspan_attend_call *call, kvspan_error 
     const kvspan_tensor *const lse = call->attention.lse_out;
     kvspan_status status =
         check_tensor("q", &call->q, placement->q.count, planes[call->key_plane].dim,
-                     call->cache->result.token_count, error);
+                     call->extent.token_count, error);
 
     if (status == KVSPAN_OK) {
         status = check_tensor("out", call->out, placement->out.count, call->value_dim,
@@ -88,8 +88,8 @@ static kvspan_status run_attend(const kvspan_attend_call *call, uint32_t pass,
                                         call->layer_index, call->key_plane),
         .values = kvspan_page_format_view(&cache->formats[call->group], cache->arena,
                                           call->layer_index, call->value_plane),
-        .rows = kvspan_device_table_arrays(&cache->table, call->group, cache->result.row_count,
-                                           cache->result.token_count, &cache->geometry.rule),
+        .rows = kvspan_device_table_arrays(&cache->table, call->group, &call->extent,
+                                           &cache->geometry.rule),
         .plan = *kvspan_step_work_pass(&cache->work, call->group, call->passes.count, pass),
         .scratch = cache->work.scratch,
         .q = slice(&call->q, 0, call->q.tokens, compute.first - call->q_range.first, compute.count),
@@ -104,26 +104,52 @@ static kvspan_status run_attend(const kvspan_attend_call *call, uint32_t pass,
         .soft_cap = call->attention.soft_cap
     };
 
-    if (compute.count == 0 || args.plan.item_count == 0) {
+    if (compute.count == 0 || (args.plan.item_count == 0 && !call->extent.is_captured)) {
         return KVSPAN_OK;
     }
     return cache->device->kernels->attend_pages(cache->device, &args, call->stream, error);
 }
 
-/* Heads that go to several copies are packed first, all tokens at once. */
+/* Heads that go to several copies are packed first, all tokens at once. Where passes meet follows
+ * from the step, which captured calls are not made for. */
 static kvspan_passes choose_passes(const kvspan_attend_call *call)
 {
     const kvspan_placement *const placement = &call->placement;
     const bool exchanges = placement->meets || placement->gathers;
 
-    return exchanges && !placement->splits_heads ? call->cache->work.passes
-                                                 : (kvspan_passes){ .count = 1 };
+    return exchanges && !placement->splits_heads && !call->extent.is_captured
+               ? call->cache->work.passes
+               : (kvspan_passes){ .count = 1 };
 }
 
 kvspan_range kvspan_attend_pass_tokens(const kvspan_attend_call *call, uint32_t pass)
 {
     return kvspan_pass_range(&call->passes, call->placement.merge_tokens,
                              call->cache->geometry.sequence.count, pass);
+}
+
+static bool has_exchanges(const kvspan_attend_call *call)
+{
+    const kvspan_placement *const placement = &call->placement;
+
+    return placement->meets || placement->gathers || placement->gathers_q;
+}
+
+/* Exchanges that need the host while they are done cannot be replayed. */
+static kvspan_status check_captured(const kvspan_attend_call *call, kvspan_error *error)
+{
+    kvspan_device_comm *const device_comm = call->cache->device_comm;
+
+    if (!has_exchanges(call)) {
+        return KVSPAN_OK;
+    }
+    if (!device_comm->ops->can_be_captured) {
+        return kvspan_fail(error, KVSPAN_ERR_UNSUPPORTED,
+                           "exchanges by \"%s\" cannot be captured, those by \"nccl\" can",
+                           device_comm->ops->name);
+    }
+    kvspan_device_comm_expect_replays(device_comm);
+    return KVSPAN_OK;
 }
 
 static kvspan_status resolve(kvspan_attend_call *call, uint32_t layer,
@@ -143,7 +169,7 @@ static kvspan_status resolve(kvspan_attend_call *call, uint32_t layer,
     }
     layers = &cache->settings.groups[call->group];
     status = kvspan_placement_make(&cache->geometry, call->group, layers->q_heads, &call->attention,
-                                   cache->result.token_count, &call->placement, error);
+                                   call->extent.token_count, &call->placement, error);
     if (status != KVSPAN_OK) {
         return status;
     }
@@ -159,7 +185,8 @@ static kvspan_status resolve(kvspan_attend_call *call, uint32_t layer,
     if (call->attention.scale == 0.0f) {
         call->attention.scale = 1.0f / sqrtf((float)layers->planes[call->key_plane].dim);
     }
-    return check_tensors(call, error);
+    status = check_tensors(call, error);
+    return status == KVSPAN_OK && call->extent.is_captured ? check_captured(call, error) : status;
 }
 
 /* Attention writes by the step's tokens: what begins with the pass is seen from token 0 on. */
@@ -278,18 +305,27 @@ kvspan_status kvspan_cache_attend(kvspan_cache *cache, uint32_t layer, const kvs
         return kvspan_fail(error, KVSPAN_ERR_ARGUMENT, "%s is NULL", q ? "out" : "q");
     }
     call.q = *q;
+    status = kvspan_cache_enter_stream(cache, stream, &call.extent, error);
+    if (status != KVSPAN_OK) {
+        return kvspan_cache_spend(cache, status, error);
+    }
     status = resolve(&call, layer, attention, error);
     if (status != KVSPAN_OK) {
         return status;
     }
     mark_exchanges(&call, layer);
-    status = kvspan_cache_follow(cache, stream, error);
+    if (!call.extent.is_captured) {
+        status = kvspan_cache_follow(cache, stream, error);
+    }
     if (status == KVSPAN_OK && call.placement.gathers_q) {
         status = kvspan_attend_gather_q(&call, error);
     }
     if (status == KVSPAN_OK) {
         status = run_stages(&call, error);
     }
+    if (status == KVSPAN_OK || (call.extent.is_captured && !has_exchanges(&call))) {
+        return status;
+    }
     /* Past the checks a failure leaves the ranks apart. */
-    return status == KVSPAN_OK ? status : kvspan_cache_spend(cache, status, error);
+    return kvspan_cache_spend(cache, status, error);
 }

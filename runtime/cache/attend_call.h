@@ -26,6 +26,7 @@ typedef struct kvspan_attend_call {
     uint32_t group;
     uint32_t layer_index;
     kvspan_attention attention;
+    kvspan_step_extent extent;
     kvspan_placement placement;
     kvspan_tensor q;      /* the caller's; of all query heads of the kv heads once gathered */
     kvspan_range q_range; /* global query heads of q */

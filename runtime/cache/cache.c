@@ -172,22 +172,19 @@ kvspan_status kvspan_cache_layer_view(const kvspan_cache *cache, uint32_t layer,
                            (int)role);
     }
     plane = kvspan_page_format_view(&cache->formats[group], cache->arena, index, number);
-    *view_out =
-        (kvspan_layer_view){ .data = plane.data,
-                             .page_stride = plane.page_stride,
-                             .head_stride = plane.head_stride,
-                             .token_stride = plane.token_stride,
-                             .dtype = plane.dtype,
-                             .scale_offset = plane.scale_offset,
-                             .order = (uint32_t)plane.order,
-                             .heads = plane.heads,
-                             .first_head = cache->geometry.head_shards[group].kv.first,
-                             .dim = plane.dim,
-                             .page_tokens = cache->settings.config.page_tokens,
-                             .page_count = (uint32_t)cache->plan.page_count,
-                             .page_table = kvspan_device_table_arrays(&cache->table, group, 0, 0,
-                                                                      &cache->geometry.rule)
-                                               .page_table,
-                             .page_table_stride = cache->limits.column_count };
+    *view_out = (kvspan_layer_view){ .data = plane.data,
+                                     .page_stride = plane.page_stride,
+                                     .head_stride = plane.head_stride,
+                                     .token_stride = plane.token_stride,
+                                     .dtype = plane.dtype,
+                                     .scale_offset = plane.scale_offset,
+                                     .order = (uint32_t)plane.order,
+                                     .heads = plane.heads,
+                                     .first_head = cache->geometry.head_shards[group].kv.first,
+                                     .dim = plane.dim,
+                                     .page_tokens = cache->settings.config.page_tokens,
+                                     .page_count = (uint32_t)cache->plan.page_count,
+                                     .page_table = kvspan_device_table_of(&cache->table, group),
+                                     .page_table_stride = cache->limits.column_count };
     return KVSPAN_OK;
 }

@@ -199,7 +199,7 @@ static kvspan_status patch_tables(kvspan_device_table *table, const kvspan_repli
                : table->device->kernels->patch_table(table->device, &args, stream, error);
 }
 
-/* Fills the slot's arrays; returns how many of their bytes are in use. */
+/* Fills the slot's arrays, the starts to their end; returns how many of their bytes are in use. */
 static uint64_t stage_rows(kvspan_device_table *table, const kvspan_replica_result *result)
 {
     uint32_t *const starts = (uint32_t *)(void *)slot_of(table);
@@ -215,7 +215,9 @@ static uint64_t stage_rows(kvspan_device_table *table, const kvspan_replica_resu
             positions[row->first_token + j] = (int32_t)(row->position + j);
         }
     }
-    starts[result->row_count] = result->token_count;
+    for (uint32_t i = result->row_count; i <= table->limits.max_rows; i++) {
+        starts[i] = result->token_count;
+    }
     return array_bytes(&table->limits, result->token_count);
 }
 
@@ -266,18 +268,22 @@ kvspan_status kvspan_device_table_end(kvspan_device_table *table, kvspan_stream 
                                             error);
 }
 
+const uint32_t *kvspan_device_table_of(const kvspan_device_table *table, uint32_t group)
+{
+    return table->tables + group * (uint64_t)table->limits.slot_count * table->limits.column_count;
+}
+
 kvspan_step_arrays kvspan_device_table_arrays(const kvspan_device_table *table, uint32_t group,
-                                              uint32_t row_count, uint32_t token_count,
+                                              const kvspan_step_extent *extent,
                                               const kvspan_token_rule *rule)
 {
-    const uint64_t group_entries = (uint64_t)table->limits.slot_count * table->limits.column_count;
-
-    return (kvspan_step_arrays){ .row_count = row_count,
-                                 .token_count = token_count,
+    return (kvspan_step_arrays){ .row_count = extent->row_count,
+                                 .token_count = extent->token_count,
                                  .row_starts = table->row_starts,
                                  .row_slots = table->row_slots,
                                  .positions = table->positions,
-                                 .page_table = table->tables + group * group_entries,
+                                 .page_table = kvspan_device_table_of(table, group),
                                  .page_table_stride = table->limits.column_count,
-                                 .rule = *rule };
+                                 .rule = *rule,
+                                 .is_captured = extent->is_captured };
 }

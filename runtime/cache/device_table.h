@@ -31,13 +31,21 @@ typedef struct kvspan_slot_layout {
     uint64_t slot_bytes;
 } kvspan_slot_layout;
 
+/* What calls of a step are made for: the step itself, or the largest there can be, where they are
+ * captured and replayed for other steps. */
+typedef struct kvspan_step_extent {
+    uint32_t row_count;
+    uint32_t token_count;
+    bool is_captured;
+} kvspan_step_extent;
+
 typedef struct kvspan_device_table {
     kvspan_device *device;
     kvspan_step_limits limits;
     kvspan_slot_layout layout;
     uint32_t *tables;     /* device [group][slot][column] */
     unsigned char *block; /* device, of device_bytes: the arrays below, then the packed plans */
-    uint32_t *row_starts; /* device [max_rows + 1] */
+    uint32_t *row_starts; /* device [max_rows + 1], behind the last row its end again */
     uint32_t *row_slots;  /* device [max_rows] */
     int32_t *positions;   /* device [max_tokens] */
     unsigned char *slots; /* pinned [slot_count][slot_bytes] */
@@ -79,9 +87,12 @@ kvspan_status kvspan_device_table_update(kvspan_device_table *table,
 kvspan_status kvspan_device_table_end(kvspan_device_table *table, kvspan_stream stream,
                                       kvspan_error *error);
 
+/* The page table of a group. */
+const uint32_t *kvspan_device_table_of(const kvspan_device_table *table, uint32_t group);
+
 /* The arrays of the current step for kernels of a group. */
 kvspan_step_arrays kvspan_device_table_arrays(const kvspan_device_table *table, uint32_t group,
-                                              uint32_t row_count, uint32_t token_count,
+                                              const kvspan_step_extent *extent,
                                               const kvspan_token_rule *rule);
 
 #endif

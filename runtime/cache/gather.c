@@ -13,10 +13,10 @@ static kvspan_head_block place_of(const kvspan_attend_call *call, uint32_t membe
             ? call->cache->staging.shares[call->group * call->cache->geometry.heads.count +
                                           placement->first_head_member + member / split_count]
             : placement->meet_heads;
-    const kvspan_range split = placement->gathers_tokens
-                                   ? kvspan_split_range(call->cache->result.token_count,
-                                                        sequence->count, member % split_count)
-                                   : placement->merge_tokens;
+    const kvspan_range split =
+        placement->gathers_tokens
+            ? kvspan_split_range(call->extent.token_count, sequence->count, member % split_count)
+            : placement->merge_tokens;
     const kvspan_range tokens = kvspan_pass_range(&call->passes, split, sequence->count, pass);
 
     return (kvspan_head_block){ .first_token = tokens.first - placement->out_tokens.first,

@@ -141,8 +141,8 @@ kvspan_status kvspan_attend_exchange(const kvspan_attend_call *call, uint32_t pa
 
     for (uint32_t i = 0; i < geometry->tokens.count; i++) {
         const kvspan_range split = kvspan_pass_range(
-            &call->passes, kvspan_split_range(cache->result.token_count, splits, i / copies),
-            splits, pass);
+            &call->passes, kvspan_split_range(call->extent.token_count, splits, i / copies), splits,
+            pass);
 
         staging->send_offsets[i] =
             i % copies * copy_bytes(call) + split.first * call->part_token_bytes;

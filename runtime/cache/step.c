@@ -266,6 +266,9 @@ kvspan_status kvspan_step_end(kvspan_cache *cache, kvspan_stream stream, kvspan_
         return status;
     }
     cache->is_in_step = false;
+    if (cache->device_comm) {
+        kvspan_device_comm_note_replays(cache->device_comm);
+    }
     status = kvspan_cache_close_stream(cache, stream, error);
     if (status == KVSPAN_OK) {
         status = kvspan_broadcast_ended(&cache->broadcast, cache->replica.epoch, cache->notices,

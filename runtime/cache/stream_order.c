@@ -27,6 +27,24 @@ kvspan_status kvspan_cache_follow(kvspan_cache *cache, kvspan_stream stream, kvs
     return status;
 }
 
+kvspan_status kvspan_cache_enter_stream(const kvspan_cache *cache, kvspan_stream stream,
+                                        kvspan_step_extent *extent_out, kvspan_error *error)
+{
+    const kvspan_device_ops *const ops = cache->device->ops;
+    int is_capturing = 0;
+    kvspan_status status = KVSPAN_OK;
+
+    if (ops->is_capturing) {
+        status = ops->is_capturing(cache->device, stream, &is_capturing, error);
+    }
+    *extent_out = is_capturing ? (kvspan_step_extent){ .row_count = cache->limits.max_rows,
+                                                       .token_count = cache->limits.max_tokens,
+                                                       .is_captured = true }
+                               : (kvspan_step_extent){ .row_count = cache->result.row_count,
+                                                       .token_count = cache->result.token_count };
+    return status;
+}
+
 kvspan_status kvspan_cache_close_stream(kvspan_cache *cache, kvspan_stream stream,
                                         kvspan_error *error)
 {

@@ -10,6 +10,11 @@
  * one. */
 kvspan_status kvspan_cache_follow(kvspan_cache *cache, kvspan_stream stream, kvspan_error *error);
 
+/* Enters a call on this stream: what it is made for. A captured stream runs nothing by itself: its
+ * replays follow what their own stream has done before. */
+kvspan_status kvspan_cache_enter_stream(const kvspan_cache *cache, kvspan_stream stream,
+                                        kvspan_step_extent *extent_out, kvspan_error *error);
+
 /* The step's last operation is enqueued on the stream. */
 kvspan_status kvspan_cache_close_stream(kvspan_cache *cache, kvspan_stream stream,
                                         kvspan_error *error);

@@ -2,9 +2,10 @@
 # Checks that every public call that takes a pointer is tried with NULL: that its name is called in
 # tests/runtime/test_null_arguments.c. kvspan_comm_create_mpi() needs MPI and is tried in
 # tests/comm/test_mpi.c, kvspan_cache_create() needs ranks and is tried in
-# tests/runtime/test_cache_create.c, kvspan_device_open_cuda() and kvspan_cuda_count() are tried in
-# tests/kernels/cuda/test_device.c, kvspan_comm_use_nccl() in tests/runtime/test_cache_mesh_cuda.c,
-# kvspan_comm_set_nccl_watchdog() in tests/runtime/test_cache_watchdog_cuda.c.
+# tests/runtime/test_cache_create.c, kvspan_device_open_cuda() and the kvspan_cuda_…() are tried
+# in tests/kernels/cuda/test_device.c, kvspan_comm_use_nccl() in
+# tests/runtime/test_cache_mesh_cuda.c, kvspan_comm_set_nccl_watchdog() in
+# tests/runtime/test_cache_watchdog_cuda.c.
 #
 # usage: null_arguments.sh SOURCE-FOLDER
 set -eu
@@ -17,6 +18,7 @@ for call in $calls; do
     case $call in
     kvspan_cache_create) file=tests/runtime/test_cache_create.c ;;
     kvspan_device_open_cuda) file=tests/kernels/cuda/test_device.c ;;
+    kvspan_cuda_measure_products) file=tests/kernels/cuda/test_device.c ;;
     kvspan_cuda_count) file=tests/kernels/cuda/test_device.c ;;
     kvspan_comm_use_nccl) file=tests/runtime/test_cache_mesh_cuda.c ;;
     kvspan_comm_set_nccl_watchdog) file=tests/runtime/test_cache_watchdog_cuda.c ;;

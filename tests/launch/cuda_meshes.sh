@@ -42,6 +42,8 @@ for KVSPAN_STANDIN_STREAMS in lazy random:3; do
     check 4 tp:2,sp:2 "" "${wide[@]}"
 done
 check 2 tp:2 "$lone" "${wide[@]}" --exchange host
+[ "$(grep -o '"index":[0-9]*,"isa":"sm_[0-9]*","model":"[^"]' "$work/report" | wc -l)" = 2 ] ||
+    fail "the report names other GPUs than two: $(cat "$work/report")"
 check 4 tp:4 "$lone" "${wide[@]}"
 check 4 sp:4 "" "${wide[@]}"
 check 1 tp:1 "" "${narrow[@]}"

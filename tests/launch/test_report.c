@@ -36,6 +36,7 @@ static const char *const promised_keys[] = { "requests_finished",
                                              "ranks",
                                              "device",
                                              "device_isa",
+                                             "gpus",
                                              "exchanges",
                                              "version" };
 
@@ -141,8 +142,30 @@ START_TEST(the_json_says_what_was_counted)
         "\"output_digest\":\"0000000000000abc0000000000000001\",\"verify_rows\":32,"
         "\"verify_max_error\":0.125,\"verify_bound\":0.25,\"verify_worst\":\"request 1\","
         "\"compare_rows\":33,\"compare_max_difference\":0.375,\"compare_worst\":\"request 2\","
-        "\"mesh\":\"tp:4\",\"ranks\":4,\"device\":\"cpu\",\"device_isa\":\"avx2\",\"exchanges\":\"host\",\"version\":\"" KVSPAN_VERSION_TEXT
+        "\"mesh\":\"tp:4\",\"ranks\":4,\"device\":\"cpu\",\"device_isa\":\"avx2\",\"gpus\":[],\"exchanges\":\"host\",\"version\":\"" KVSPAN_VERSION_TEXT
         "\"}\n");
+    free(text);
+}
+END_TEST
+
+START_TEST(every_rank_names_its_gpu)
+{
+    static kvspan_tally tally;
+    static const kvspan_report_gpu gpus[] = { { 1, "sm_90", "Some GPU" }, { 0, "sm_80", "Other" } };
+    kvspan_report report = report_of(&tally);
+    char *text;
+
+    fill(&tally);
+    report.rank_count = 2;
+    report.gpus = gpus;
+    text = written(&report, true);
+    ck_assert_ptr_nonnull(strstr(text,
+                                 "\"gpus\":[{\"index\":1,\"isa\":\"sm_90\",\"model\":\"Some GPU\"},"
+                                 "{\"index\":0,\"isa\":\"sm_80\",\"model\":\"Other\"}],"));
+    free(text);
+    text = written(&report, false);
+    ck_assert_ptr_nonnull(strstr(text, "\ngpu         rank 0: 1, sm_90, Some GPU\n"
+                                       "gpu         rank 1: 0, sm_80, Other\n"));
     free(text);
 }
 END_TEST
@@ -249,6 +272,7 @@ int main(void)
 
     tcase_add_test(report, the_json_has_these_keys_in_this_order);
     tcase_add_test(report, the_json_says_what_was_counted);
+    tcase_add_test(report, every_rank_names_its_gpu);
     tcase_add_test(report, a_run_of_nothing_is_told_without_dividing_by_zero);
     tcase_add_test(report, step_groups_add_up);
     tcase_add_test(report, the_summary_names_every_figure);

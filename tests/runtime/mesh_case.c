@@ -16,7 +16,6 @@
 
 enum {
     SLOTS = 4,
-    STEP_TOKENS = 48,
     PAGES = 64,
     STEPS = 9,
     TIMEOUT_MS = 20000
@@ -28,147 +27,6 @@ static const uint32_t script[STEPS][MESH_CASE_SEQUENCES] = {
     { 1, 1, 1, 5, 0 },  { 7, 0, 40, 0, 0 }, { 0, 0, 1, 1, 22 },
     { 0, 0, 1, 0, 1 },  { 0, 0, 5, 9, 3 },  { 0, 0, 0, 1, 1 },
 };
-
-static const kvspan_row *row_of(const kvspan_step_view *view, uint32_t token)
-{
-    const kvspan_row *row = view->rows;
-
-    while (token >= row->first_token + row->token_count) {
-        row++;
-    }
-    return row;
-}
-
-/* On the host, and on its way to the device. */
-static kvspan_tensor fill(const mesh_rank *rank, mesh_round *round, uint32_t role, uint32_t layer,
-                          kvspan_range heads, uint32_t dim, int *is_good)
-{
-    const kvspan_step_view *const view = &round->view;
-    const uint32_t item = kvspan_dtype_bytes(rank->mesh->dtype);
-    unsigned char *at = round->host[layer][role];
-
-    for (uint32_t token = 0; token < view->token_count; token++) {
-        const kvspan_row *const row = row_of(view, token);
-        const uint64_t position = row->position + token - row->first_token;
-
-        for (uint32_t head = 0; head < heads.count; head++) {
-            for (uint32_t i = 0; i < dim; i++, at += item) {
-                oracle_store(rank->mesh->dtype, at,
-                             mesh_element(rank->mesh, role, row->tag, position, layer,
-                                          heads.first + head, i));
-            }
-        }
-    }
-    *is_good &= mesh_round_upload(round, rank->device, layer, role);
-    return (kvspan_tensor){ .data = round->device[layer][role],
-                            .dtype = rank->mesh->dtype,
-                            .heads = heads.count,
-                            .dim = dim,
-                            .tokens = view->token_count,
-                            .token_stride = (int64_t)heads.count * dim,
-                            .head_stride = dim };
-}
-
-static kvspan_range out_heads_of(const mesh_rank *rank, uint32_t layer)
-{
-    switch (rank->mesh->out_place) {
-    case KVSPAN_HEADS_OF_KV: return rank->shards[layer].q_heads_of_kv;
-    case KVSPAN_HEADS_EVEN: return rank->shards[layer].q_heads_even;
-    case KVSPAN_HEADS_ALL: break;
-    }
-    return (kvspan_range){ .count = rank->mesh->q_heads };
-}
-
-/* The tokens of a step that out has. */
-static kvspan_range out_tokens_of(const mesh_rank *rank, uint32_t layer, uint32_t token_count)
-{
-    const kvspan_shard *const shard = &rank->shards[layer];
-    const uint32_t first = token_count * shard->split_member / shard->split_count;
-    const uint32_t end = token_count * (shard->split_member + 1) / shard->split_count;
-
-    return rank->mesh->out_tokens == KVSPAN_TOKENS_SPLIT
-               ? (kvspan_range){ .first = first, .count = end - first }
-               : (kvspan_range){ .count = token_count };
-}
-
-static int check_rows(mesh_rank *rank, const mesh_round *round, uint32_t layer)
-{
-    const kvspan_range heads = out_heads_of(rank, layer);
-    const kvspan_range tokens = out_tokens_of(rank, layer, round->view.token_count);
-    const uint64_t row_bytes =
-        (uint64_t)rank->mesh->value_dim * kvspan_dtype_bytes(rank->mesh->dtype);
-    const unsigned char *at = round->host[layer][MESH_ROLE_OUT];
-    const float *const lse = (const float *)(const void *)round->host[layer][MESH_ROLE_LSE];
-
-    for (uint64_t token = 0; token < tokens.count; token++) {
-        const kvspan_row *const row = row_of(&round->view, tokens.first + (uint32_t)token);
-        const uint64_t position = row->position + tokens.first + token - row->first_token;
-
-        for (uint32_t head = 0; head < heads.count; head++, at += row_bytes) {
-            uint64_t hash = 1;
-
-            if (!mesh_check_row(rank, row, position, layer, heads.first + head, at,
-                                lse[token * heads.count + head])) {
-                return 0;
-            }
-            for (uint64_t i = 0; i < row_bytes; i++) {
-                hash = random_mix(hash + at[i]);
-            }
-            rank->rows->hashes[row->tag % 100][position][layer][heads.first + head] = hash;
-            rank->rows->count++;
-        }
-    }
-    return 1;
-}
-
-static int run_layer(mesh_rank *rank, mesh_round *round, uint32_t layer)
-{
-    const mesh_case *const mesh = rank->mesh;
-    const kvspan_shard *const shard = &rank->shards[layer];
-    const kvspan_range q_heads =
-        mesh->q_place == KVSPAN_HEADS_OF_KV ? shard->q_heads_of_kv : shard->q_heads_even;
-    const kvspan_range heads = out_heads_of(rank, layer);
-    const uint32_t tokens = out_tokens_of(rank, layer, round->view.token_count).count;
-    int is_good = 1;
-    const kvspan_tensor q = fill(rank, round, MESH_ROLE_Q, layer, q_heads, mesh->key_dim, &is_good);
-    const kvspan_tensor planes[2] = {
-        fill(rank, round, MESH_ROLE_K, layer, shard->kv_heads, mesh->key_dim, &is_good),
-        fill(rank, round, MESH_ROLE_V, layer, shard->kv_heads, mesh->value_dim, &is_good)
-    };
-    kvspan_tensor lse = { .data = round->device[layer][MESH_ROLE_LSE],
-                          .dtype = KVSPAN_F32,
-                          .heads = heads.count,
-                          .dim = 1,
-                          .tokens = tokens,
-                          .token_stride = heads.count,
-                          .head_stride = 1 };
-    kvspan_tensor out = { .data = round->device[layer][MESH_ROLE_OUT],
-                          .dtype = mesh->dtype,
-                          .heads = heads.count,
-                          .dim = mesh->value_dim,
-                          .tokens = tokens,
-                          .token_stride = (int64_t)heads.count * mesh->value_dim,
-                          .head_stride = mesh->value_dim };
-    const kvspan_attention attention = { .size = sizeof(attention),
-                                         .soft_cap = mesh->soft_cap,
-                                         .sink_logits = mesh->has_sinks
-                                                            ? rank->sinks_device + heads.first
-                                                            : NULL,
-                                         .q_heads = mesh->q_place,
-                                         .out_heads = mesh->out_place,
-                                         .out_tokens = mesh->out_tokens,
-                                         .lse_out = mesh->wants_lse ? &lse : NULL };
-    kvspan_error error = { .status = KVSPAN_OK };
-
-    if (kvspan_cache_append(rank->cache, layer, planes, round->stream, &error) != KVSPAN_OK ||
-        kvspan_cache_attend(rank->cache, layer, &q, &attention, &out, round->stream, &error) !=
-            KVSPAN_OK) {
-        return mesh_fail(rank, "rank %u: %s", shard->rank, error.message);
-    }
-    is_good &= mesh_round_download(round, rank->device, layer, MESH_ROLE_OUT);
-    is_good &= mesh_round_download(round, rank->device, layer, MESH_ROLE_LSE);
-    return is_good ? 1 : mesh_fail(rank, "rank %u: the device cannot copy", shard->rank);
-}
 
 /* Waits for what a round computes, and looks at it. */
 static int end_round(mesh_rank *rank, mesh_round *round)
@@ -184,7 +42,7 @@ static int end_round(mesh_rank *rank, mesh_round *round)
         return mesh_fail(rank, "rank %u waits: %s", rank->shard.rank, error.message);
     }
     for (uint32_t layer = 0; is_good && layer < MESH_CASE_LAYERS; layer++) {
-        is_good = check_rows(rank, round, layer);
+        is_good = mesh_check_rows(rank, round, layer);
     }
     return is_good;
 }
@@ -279,10 +137,8 @@ static int run_step(mesh_rank *rank, uint32_t number)
                          view.payload_bytes);
     }
     mesh_round_begin(round, &view);
-    for (uint32_t layer = 0; layer < MESH_CASE_LAYERS; layer++) {
-        if (!run_layer(rank, round, layer)) {
-            return 0;
-        }
+    if (!mesh_run_layers(rank, round)) {
+        return 0;
     }
     if (kvspan_step_end(rank->cache, round->stream, &error) != KVSPAN_OK ||
         kvspan_cache_check(rank->cache, &error) != KVSPAN_OK) {
@@ -322,7 +178,7 @@ static kvspan_cache_config config_of(const mesh_case *mesh, kvspan_layer_group g
                                   .page_tokens = mesh->page_tokens,
                                   .slot_count = SLOTS,
                                   .max_sequence_tokens = MESH_CASE_TOKENS,
-                                  .max_step_tokens = STEP_TOKENS,
+                                  .max_step_tokens = MESH_STEP_TOKENS,
                                   .page_count = PAGES,
                                   .memory_limit_bytes = 64u << 20,
                                   .layout = mesh->layout,
@@ -366,6 +222,9 @@ static void close_all(mesh_rank *rank)
     const uint64_t sink_bytes = MESH_CASE_HEADS * sizeof(float);
 
     for (uint32_t i = 0; i < MESH_ROUNDS; i++) {
+        if (rank->rounds[i].graph) {
+            (void)rank->mesh->graphs->destroy(rank->rounds[i].graph);
+        }
         mesh_round_close(&rank->rounds[i], rank->device);
     }
     if (rank->sinks_device) {
@@ -381,7 +240,7 @@ static void close_all(mesh_rank *rank)
 static int run_steps(mesh_rank *rank)
 {
     kvspan_error error = { .status = KVSPAN_OK };
-    const uint64_t tensor_bytes = (uint64_t)STEP_TOKENS * MESH_CASE_HEADS * MESH_MAX_DIM * 4;
+    const uint64_t tensor_bytes = (uint64_t)MESH_STEP_TOKENS * MESH_CASE_HEADS * MESH_MAX_DIM * 4;
     int is_good = 1;
 
     for (uint32_t i = 0; i < MESH_CASE_LAYERS; i++) {

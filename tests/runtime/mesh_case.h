@@ -21,6 +21,14 @@ enum {
 typedef kvspan_status (*mesh_open)(kvspan_comm *comm, kvspan_device **device_out,
                                    kvspan_error *error);
 
+/* Graphs of captured streams, by the device's own library. All are 1, or 0 on failure. */
+typedef struct mesh_graphs {
+    int (*begin)(kvspan_stream stream);
+    int (*end)(kvspan_stream stream, void **graph_out);
+    int (*launch)(void *graph, kvspan_stream stream);
+    int (*destroy)(void *graph);
+} mesh_graphs;
+
 typedef struct mesh_case {
     const char *mesh;
     const char *partition_axis;
@@ -46,9 +54,10 @@ typedef struct mesh_case {
     uint32_t
         second_kv_heads; /* layer 1 is a layer group of its own, of so many kv heads; 0 = not */
     uint32_t second_window;
-    int forks;              /* the last sequence starts as a fork of the third */
-    mesh_open open;         /* NULL = the best device here, or … */
-    uint64_t deferred_seed; /* … if not 0 a deferred one, of all three modes */
+    int forks;                 /* the last sequence starts as a fork of the third */
+    const mesh_graphs *graphs; /* calls are captured once per round and replayed; NULL = not */
+    mesh_open open;            /* NULL = the best device here, or … */
+    uint64_t deferred_seed;    /* … if not 0 a deferred one, of all three modes */
 } mesh_case;
 
 /* The bits of every row of O, hashed; 0 = not computed. Sequence by its number within a step group.

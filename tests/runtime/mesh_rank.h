@@ -1,6 +1,5 @@
 /** @file
- * One rank of a mesh case, and what the oracle says of it. Shared by mesh_case.c and
- * mesh_oracle.c alone.
+ * One rank of a mesh case, and what the oracle says of it. Shared by the files mesh_*.c alone.
  */
 #ifndef KVSPAN_TESTS_MESH_RANK_H
 #define KVSPAN_TESTS_MESH_RANK_H
@@ -9,6 +8,7 @@
 
 enum {
     MESH_MAX_DIM = 24,
+    MESH_STEP_TOKENS = 48, /* of the largest step */
     MESH_FORK_PARENT = 2,
     MESH_FORK_POSITION = 30 /* in the middle of a page, and behind it the parent goes on */
 };
@@ -48,6 +48,12 @@ double mesh_element(const mesh_case *mesh, uint32_t role, uint64_t tag, uint64_t
 
 /* Fills keys and values with all that planes ever keep. 0 if there is no memory. */
 int mesh_remember_all(mesh_rank *rank);
+
+/* Appends and attends all layers of a step, and brings the results on their way to the host. */
+int mesh_run_layers(mesh_rank *rank, mesh_round *round);
+
+/* Looks at the results of one layer, once they are there. */
+int mesh_check_rows(mesh_rank *rank, const mesh_round *round, uint32_t layer);
 
 /* One row of O, by the oracle's own mapping, with a sink if there is one. */
 int mesh_check_row(mesh_rank *rank, const kvspan_row *row, uint64_t position, uint32_t layer,

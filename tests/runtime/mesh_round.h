@@ -29,6 +29,7 @@ typedef struct mesh_round {
     kvspan_stream stream;
     int has_stream;
     uint64_t tensor_bytes;
+    void *graph; /* of the calls for all layers, once captured */
     unsigned char *host[MESH_CASE_LAYERS][MESH_TENSORS]; /* pinned */
     unsigned char *device[MESH_CASE_LAYERS][MESH_TENSORS];
 } mesh_round;

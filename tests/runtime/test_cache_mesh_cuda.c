@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <cuda_runtime_api.h>
 #include <kvspan/cuda.h>
 #include <kvspan/nccl.h>
 
@@ -88,6 +89,36 @@ static uint32_t count_gpus(void)
     return count;
 }
 
+static int graph_begin(kvspan_stream stream)
+{
+    return cudaStreamBeginCapture(stream, cudaStreamCaptureModeThreadLocal) == cudaSuccess;
+}
+
+static int graph_end(kvspan_stream stream, void **graph_out)
+{
+    cudaGraph_t graph = NULL;
+    cudaGraphExec_t exec = NULL;
+    const int is_good = cudaStreamEndCapture(stream, &graph) == cudaSuccess &&
+                        cudaGraphInstantiate(&exec, graph, 0) == cudaSuccess;
+
+    *graph_out = exec;
+    return is_good && cudaGraphDestroy(graph) == cudaSuccess;
+}
+
+static int graph_launch(void *graph, kvspan_stream stream)
+{
+    return cudaGraphLaunch(graph, stream) == cudaSuccess;
+}
+
+static int graph_destroy(void *graph)
+{
+    return cudaGraphExecDestroy(graph) == cudaSuccess;
+}
+
+static const mesh_graphs cuda_graphs = {
+    .begin = graph_begin, .end = graph_end, .launch = graph_launch, .destroy = graph_destroy
+};
+
 /* A mesh for every number of ranks: the one where the most happens. */
 static const char *mesh_of(uint32_t rank_count)
 {
@@ -115,6 +146,41 @@ static mesh_case base_case(const ranks_self *self, mesh_open open)
                         .has_sinks = 1,
                         .wants_lse = 1,
                         .open = open };
+}
+
+/* 0 if the case fails or some row differs from what all have. */
+static int run_and_join(ranks_self *self, const mesh_case *mesh, mesh_rows *all)
+{
+    mesh_rows *const rows = malloc(sizeof(*rows));
+    char text[300] = "no memory";
+    int is_good = rows && mesh_case_run(mesh, self->comm, rows, text, sizeof(text));
+
+    if (!is_good) {
+        ranks_note(self, __FILE__, __LINE__, "%s", text);
+    } else if (!mesh_rows_join(all, rows)) {
+        is_good = 0;
+        ranks_note(self, __FILE__, __LINE__, "a row has other bits");
+    }
+    free(rows);
+    return is_good;
+}
+
+/* Replays of other steps than was captured, and the same steps call by call. */
+static void run_rank_twice(ranks_self *self)
+{
+    const mesh_open *const open = self->context;
+    mesh_case mesh = base_case(self, *open);
+    mesh_rows *const all = calloc(1, sizeof(*all));
+
+    ranks_check(self, all);
+    if (all && run_and_join(self, &mesh, all)) {
+        const uint64_t count = all->count;
+
+        mesh.graphs = &cuda_graphs;
+        ranks_check(self, run_and_join(self, &mesh, all));
+        ranks_check(self, all->count == 2 * count);
+    }
+    free(all);
 }
 
 static void run_rank(ranks_self *self)
@@ -174,6 +240,36 @@ START_TEST(rows_are_right_with_a_communicator_of_the_callers)
 }
 END_TEST
 
+START_TEST(replays_of_a_captured_step_are_right_for_other_steps)
+{
+    mesh_open open = open_with_nccl;
+
+    ranks_run_mpi(run_rank_twice, &open);
+}
+END_TEST
+
+/* Exchanges through the host go on while the stream does: no replay could. */
+static void capture_through_host(ranks_self *self)
+{
+    mesh_case mesh = base_case(self, open_gpu);
+    mesh_rows *const rows = malloc(sizeof(*rows));
+    char text[300] = "";
+
+    mesh.graphs = &cuda_graphs;
+    ranks_check(self, rows);
+    if (self->rank_count > 1) {
+        ranks_check(self, !mesh_case_run(&mesh, self->comm, rows, text, sizeof(text)));
+        ranks_check(self, strstr(text, "\"staged\" cannot be captured") != NULL);
+    }
+    free(rows);
+}
+
+START_TEST(exchanges_through_the_host_cannot_be_captured)
+{
+    ranks_run_mpi(capture_through_host, NULL);
+}
+END_TEST
+
 static void call_wrongly(ranks_self *self)
 {
     kvspan_error error = { .status = KVSPAN_OK };
@@ -203,6 +299,8 @@ int main(int argc, char **argv)
     tcase_add_test(mpi, rows_are_right_with_exchanges_through_the_host);
     tcase_add_test(mpi, rows_are_right_with_exchanges_by_nccl);
     tcase_add_test(mpi, rows_are_right_with_a_communicator_of_the_callers);
+    tcase_add_test(mpi, replays_of_a_captured_step_are_right_for_other_steps);
+    tcase_add_test(mpi, exchanges_through_the_host_cannot_be_captured);
     tcase_add_test(mpi, wrong_arguments_are_refused);
     suite_add_tcase(suite, mpi);
     return suite_run_mpi(suite, &argc, &argv);

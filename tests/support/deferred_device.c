@@ -350,7 +350,9 @@ static uint32_t choose_format(const kvspan_layer_group *group, uint32_t page_tok
 static kvspan_device_description describe(const kvspan_device *device)
 {
     (void)device;
-    return (kvspan_device_description){ .name = "deferred", .isa = "portable", .thread_count = 1 };
+    return (kvspan_device_description){
+        .name = "deferred", .isa = "portable", .thread_count = 1, .model = ""
+    };
 }
 
 kvspan_device *deferred_device_open(deferred_mode mode, uint64_t seed)

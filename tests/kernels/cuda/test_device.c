@@ -77,6 +77,8 @@ START_TEST(a_device_tells_what_it_is)
     ck_assert_str_eq(description.name, "cuda");
     ck_assert_int_eq(strncmp(description.isa, "sm_", 3), 0);
     ck_assert_uint_gt(description.thread_count, 0);
+    ck_assert_uint_eq(description.index, 0);
+    ck_assert_uint_gt(strlen(description.model), 0);
     kvspan_device_close(device);
 }
 END_TEST
@@ -93,6 +95,29 @@ START_TEST(what_cannot_be_opened_is_named)
     ck_assert_int_eq(kvspan_device_open_cuda(4096, &device, &error), KVSPAN_ERR_ARGUMENT);
     ck_assert_ptr_nonnull(strstr(error.message, "4096"));
     ck_assert_ptr_eq(device, untouched);
+}
+END_TEST
+
+START_TEST(products_of_matrices_are_measured)
+{
+    kvspan_device *const device = open_cuda();
+    kvspan_device *reference = NULL;
+    double rate = 0.0;
+    kvspan_error error = { 0 };
+
+    ck_assert_int_eq(kvspan_device_open("reference", 0, &reference, NULL), KVSPAN_OK);
+    ck_assert_int_eq(kvspan_cuda_measure_products(NULL, &rate, &error), KVSPAN_ERR_ARGUMENT);
+    ck_assert_str_eq(error.message, "device is NULL");
+    ck_assert_int_eq(kvspan_cuda_measure_products(device, NULL, &error), KVSPAN_ERR_ARGUMENT);
+    ck_assert_str_eq(error.message, "operations_per_second_out is NULL");
+    ck_assert_int_eq(kvspan_cuda_measure_products(reference, &rate, &error), KVSPAN_ERR_ARGUMENT);
+    ck_assert_str_eq(error.message, "device is \"reference\", \"cuda\" is needed");
+    ck_assert(rate == 0.0);
+    ck_assert_msg(kvspan_cuda_measure_products(device, &rate, &error) == KVSPAN_OK, "%s",
+                  error.message);
+    ck_assert_double_gt(rate, 0.0);
+    kvspan_device_close(reference);
+    kvspan_device_close(device);
 }
 END_TEST
 
@@ -295,6 +320,7 @@ int main(void)
 
     tcase_add_test(device, a_device_tells_what_it_is);
     tcase_add_test(device, what_cannot_be_opened_is_named);
+    tcase_add_test(device, products_of_matrices_are_measured);
     tcase_add_loop_test(device, memory_is_zeroed_and_aligned, 0, 5);
     tcase_add_test(device, no_bytes_are_no_memory);
     tcase_add_loop_test(device, more_than_the_gpu_has_is_refused, 0, 2);

@@ -64,6 +64,34 @@ START_TEST(a_kernel_runs_late_unless_streams_are_eager)
 }
 END_TEST
 
+/* What it works on is what lies there when the graph is launched. */
+START_TEST(a_captured_kernel_keeps_its_arguments)
+{
+    cudaGraph_t graph = NULL;
+    cudaGraphExec_t exec = NULL;
+    int added = 5;
+    unsigned count = COUNT;
+    void *arguments[] = { &device, &added, &count };
+
+    ck_cuda(cudaStreamSynchronize(stream));
+    ck_cuda(cudaStreamBeginCapture(stream, cudaStreamCaptureModeThreadLocal));
+    ck_cuda(cudaLaunchKernel(kernel_add_address(), (dim3){ 2, 1, 1 }, (dim3){ 64, 1, 1 }, arguments,
+                             0, stream));
+    ck_cuda(cudaStreamEndCapture(stream, &graph));
+    ck_cuda(cudaGraphInstantiate(&exec, graph, 0));
+    added = 100;
+    count = 1;
+    ck_cuda(cudaGraphLaunch(exec, stream));
+    ck_cuda(cudaGraphLaunch(exec, stream));
+    values_fetch();
+    for (int i = 0; i < COUNT; i++) {
+        ck_assert_int_eq(pinned[i], i + 10);
+    }
+    ck_cuda(cudaGraphExecDestroy(exec));
+    ck_cuda(cudaGraphDestroy(graph));
+}
+END_TEST
+
 START_TEST(a_kernel_is_launched_by_its_address)
 {
     int added = 3;
@@ -322,6 +350,7 @@ int main(void)
     tcase_add_checked_fixture(tests, setup, teardown);
     tcase_add_test(tests, a_kernel_runs_in_the_order_of_its_stream);
     tcase_add_test(tests, a_kernel_runs_late_unless_streams_are_eager);
+    tcase_add_test(tests, a_captured_kernel_keeps_its_arguments);
     tcase_add_test(tests, a_kernel_is_launched_by_its_address);
     tcase_add_test(tests, dynamic_shared_memory_over_48_kib_has_to_be_allowed);
     tcase_add_test(tests, shapes_that_no_device_has_are_refused);
