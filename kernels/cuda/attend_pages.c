@@ -5,6 +5,7 @@
 #include <cuda_runtime_api.h>
 
 #include "kernels/cuda/attend_params.h"
+#include "kernels/cuda/cuda_call.h"
 #include "kernels/cuda/cuda_device.h"
 #include "kernels/cuda/cuda_operations.h"
 
@@ -169,12 +170,14 @@ static kvspan_status run_kernel(kvspan_device *device, const kvspan_attend_kerne
 }
 
 /* A captured launch is replayed with other plans: it has a block for every unit of any. */
-static bool is_captured(kvspan_stream stream)
+static kvspan_status ask_captured(kvspan_stream stream, bool *captured_out, kvspan_error *error)
 {
-    enum cudaStreamCaptureStatus status = cudaStreamCaptureStatusNone;
+    enum cudaStreamCaptureStatus capture = cudaStreamCaptureStatusNone;
+    const kvspan_status status = kvspan_cuda_judge(
+        cudaStreamIsCapturing((cudaStream_t)stream, &capture), "cudaStreamIsCapturing", error);
 
-    return cudaStreamIsCapturing(stream, &status) == cudaSuccess &&
-           status == cudaStreamCaptureStatusActive;
+    *captured_out = capture == cudaStreamCaptureStatusActive;
+    return status;
 }
 
 kvspan_status kvspan_cuda_attend_pages(kvspan_device *device, const kvspan_attend_pages_args *args,
@@ -182,8 +185,8 @@ kvspan_status kvspan_cuda_attend_pages(kvspan_device *device, const kvspan_atten
 {
     const kvspan_attend_plan *const plan = args->plan.packed;
     const kvspan_attend_instance *instance = find_instance(args);
-    const bool captured = is_captured(stream);
     kvspan_attend_params params;
+    bool captured = false;
     kvspan_status status;
 
     if (args->q.heads == 0 || args->plan.item_count == 0) {
@@ -193,9 +196,12 @@ kvspan_status kvspan_cuda_attend_pages(kvspan_device *device, const kvspan_atten
         instance = &kvspan_attend_plain;
     }
     params = make_params(args);
-    status =
-        run_kernel(device, &instance->decode, captured ? plan->decode_capacity : plan->decode_count,
-                   &params, stream, error);
+    status = ask_captured(stream, &captured, error);
+    if (status == KVSPAN_OK) {
+        status = run_kernel(device, &instance->decode,
+                            captured ? plan->decode_capacity : plan->decode_count, &params, stream,
+                            error);
+    }
     if (status == KVSPAN_OK) {
         status = run_kernel(device, &instance->prefill,
                             captured ? plan->prefill_capacity : plan->prefill_count, &params,

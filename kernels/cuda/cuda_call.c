@@ -32,6 +32,13 @@ kvspan_status kvspan_cuda_judge(cudaError_t code, const char *call, kvspan_error
         error, code == cudaErrorMemoryAllocation ? KVSPAN_ERR_MEMORY : KVSPAN_ERR_CUDA, code, call);
 }
 
+void kvspan_cuda_forget(cudaError_t code)
+{
+    if (code != cudaSuccess) {
+        (void)cudaGetLastError();
+    }
+}
+
 kvspan_status kvspan_cuda_select(kvspan_device *device, kvspan_error *error)
 {
     return kvspan_cuda_judge(cudaSetDevice(kvspan_cuda_device_of(device)->index), "cudaSetDevice",

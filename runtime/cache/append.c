@@ -54,9 +54,10 @@ kvspan_status kvspan_cache_append(kvspan_cache *cache, uint32_t layer, const kvs
         status = check_source(cache, &cache->settings.groups[group].planes[i], i,
                               cache->formats[group].planes[i].heads, &planes[i], error);
     }
-    if (status == KVSPAN_OK) {
-        status = kvspan_cache_follow(cache, stream, error);
+    if (status != KVSPAN_OK) {
+        return status;
     }
+    status = kvspan_cache_follow(cache, stream, error);
     for (uint32_t i = 0; status == KVSPAN_OK && i < cache->formats[group].plane_count; i++) {
         const kvspan_append_tokens_args args = {
             .plane = kvspan_page_format_view(&cache->formats[group], cache->arena, index, i),
@@ -67,5 +68,6 @@ kvspan_status kvspan_cache_append(kvspan_cache *cache, uint32_t layer, const kvs
 
         status = cache->device->kernels->append_tokens(cache->device, &args, stream, error);
     }
-    return status;
+    /* Past the checks a failure leaves pages half written. */
+    return status == KVSPAN_OK ? status : kvspan_cache_spend(cache, status, error);
 }
