@@ -42,6 +42,7 @@ typedef struct kvspan_nccl_comm {
     bool is_adopted;
     kvspan_group group; /* rank i of the communicator is group.ranks[i], unless by_rank */
     bool by_rank;       /* rank i of the communicator is rank i of the kvspan_comm */
+    const char *call;   /* that began the last exchange */
     void *registration;
     bool is_arena_of_nccl;
 } kvspan_nccl_comm;
