@@ -10,10 +10,11 @@
  * | KVSPAN_NCCL_DEAD | operations with a dead process: `hang`, or `error` (ncclRemoteError) | hang
  * | | KVSPAN_NCCL_ASYNC_ERROR | `rank:operation[:remote\|system]`: it never completes, and
  * ncclCommGetAsyncError tells | none | | KVSPAN_NCCL_FAIL | `n` or `function:n`: the n-th call of
- * this process fails with ncclSystemError | none | | KVSPAN_NCCL_MISUSE | what misuse does beside
- * its message: `error`, or `abort` | error | | KVSPAN_NCCL_SAME_DEVICE | processes of one
- * communicator on one device: `refuse`, or `allow` | refuse | | KVSPAN_NCCL_REPORT | 1: at exit,
- * how many calls were made and communicators not destroyed | none |
+ * this process fails with ncclSystemError (one that gives back does so all the same) | none | |
+ * KVSPAN_NCCL_MISUSE | what misuse does beside its message: `error`, or `abort` | error | |
+ * KVSPAN_NCCL_SAME_DEVICE | processes of one communicator on one device: `refuse`, or `allow` |
+ * refuse | | KVSPAN_NCCL_REPORT | 1: at exit, how many calls were made and communicators not
+ * destroyed | none |
  */
 #ifndef KVSPAN_STANDIN_NCCL_SETTINGS_H
 #define KVSPAN_STANDIN_NCCL_SETTINGS_H
