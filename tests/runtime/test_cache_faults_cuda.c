@@ -6,7 +6,7 @@
 
 #include <nccl.h>
 
-#include "runtime/story_process.h"
+#include "runtime/story_judge.h"
 
 /* Each call of CUDA and of NCCL that a cache's life makes fails once, in a process of its own: the
  * rank it happened to has a status and a sentence that names the call, the others hear of it,
@@ -29,159 +29,6 @@ typedef struct tally {
     uint32_t failures;
     uint64_t longest_ms;
 } tally;
-
-static const char *say(const story_order *order, const story_result *result)
-{
-    static char text[2 * STORY_SAID_BYTES];
-    size_t used =
-        (size_t)snprintf(text, sizeof(text), "%s=%s, %s: ", order->variable ? order->variable : "",
-                         order->value ? order->value : "", result->failed);
-
-    for (uint32_t i = 0; i < STORY_LIVES * order->rank_count; i++) {
-        const cuda_story_end *const end =
-            &result->ends[i / order->rank_count][i % order->rank_count];
-
-        used +=
-            (size_t)snprintf(text + used, sizeof(text) - used,
-                             "life %u rank %u: %s about %d: %s [%s] digest %llx, broken: %s; ",
-                             i / order->rank_count, i % order->rank_count,
-                             kvspan_status_name(end->status), end->error.rank, end->error.message,
-                             end->retried.message, (unsigned long long)end->digest, end->broken);
-    }
-    (void)snprintf(text + used, sizeof(text) - used, "exit %d, %llu ms\n%s", result->exit_code,
-                   (unsigned long long)result->elapsed_ms, result->said);
-    return text;
-}
-
-static int is_good(const cuda_story_end *end, uint64_t digest)
-{
-    return end->status == KVSPAN_OK && (digest == 0 || end->digest == digest) && end->digest != 0;
-}
-
-static int names(const kvspan_error *error, const char *function)
-{
-    const int is_of_nccl = strncmp(function, "nccl", 4) == 0;
-    const kvspan_status status = error->status;
-
-    return strstr(error->message, function) &&
-           (is_of_nccl ? status == KVSPAN_ERR_NCCL
-                       : status == KVSPAN_ERR_CUDA || status == KVSPAN_ERR_MEMORY ||
-                             status == KVSPAN_ERR_UNSUPPORTED) &&
-           error->native != 0;
-}
-
-/* What gives back has nobody to tell. */
-static int gives_back(const char *function)
-{
-    static const char *const functions[] = { "cudaFree",          "cudaFreeHost",
-                                             "cudaStreamDestroy", "cudaEventDestroy",
-                                             "ncclMemFree",       "ncclCommDestroy",
-                                             "ncclCommFinalize",  "ncclCommDeregister" };
-
-    for (size_t i = 0; i < sizeof(functions) / sizeof(functions[0]); i++) {
-        if (strcmp(functions[i], function) == 0) {
-            return 1;
-        }
-    }
-    return 0;
-}
-
-/* The stand-in of NCCL calls CUDA too; then it is NCCL that says no, if it minds. */
-static int is_within_nccl(const story_order *order, const char *function)
-{
-    return order->is_by_nccl && strncmp(function, "cuda", 4) == 0;
-}
-
-static int is_own(const story_order *order, const story_result *result, uint32_t rank)
-{
-    const kvspan_error *const error = &result->ends[0][rank].error;
-
-    return result->ends[0][rank].status != KVSPAN_OK &&
-           (names(error, result->failed) ||
-            (is_within_nccl(order, result->failed) && error->status == KVSPAN_ERR_NCCL &&
-             strstr(error->message, "unhandled cuda error")));
-}
-
-/* The rank whose call failed; rank_count: none has said so. */
-static uint32_t find_rank(const story_order *order, const story_result *result)
-{
-    uint32_t rank = 0;
-
-    while (rank < order->rank_count && !is_own(order, result, rank)) {
-        rank++;
-    }
-    return rank;
-}
-
-static int is_retried(const story_order *order, const story_result *result)
-{
-    int count = 0;
-
-    for (uint32_t i = 0; i < order->rank_count; i++) {
-        count += names(&result->ends[0][i].retried, result->failed);
-    }
-    return count == 1;
-}
-
-/* In create all hear the same; in a step the others have PEER or LATE, or were done before it. */
-static void check_others(const story_order *order, const story_result *result, uint32_t failing,
-                         uint64_t digest)
-{
-    const cuda_story_end *const own = &result->ends[0][failing];
-
-    for (uint32_t i = 0; i < order->rank_count; i++) {
-        const cuda_story_end *const end = &result->ends[0][i];
-        const int is_heard = end->status == KVSPAN_ERR_PEER || end->status == KVSPAN_ERR_LATE;
-        const int is_agreed = !own->is_created && end->status == own->status;
-
-        ck_assert_msg(i == failing ||
-                          ((is_heard || is_agreed) && end->error.rank == own->error.rank) ||
-                          (result->was_giving_back && is_good(end, digest)),
-                      "%s", say(order, result));
-    }
-}
-
-static void check_first_life(const story_order *order, const story_result *result, uint64_t digest)
-{
-    const uint32_t failing = find_rank(order, result);
-    int good = 0;
-
-    for (uint32_t i = 0; i < order->rank_count; i++) {
-        good += is_good(&result->ends[0][i], digest);
-    }
-    if (good == (int)order->rank_count) {
-        ck_assert_msg(is_retried(order, result) || gives_back(result->failed) ||
-                          result->was_giving_back || is_within_nccl(order, result->failed),
-                      "nobody was told: %s", say(order, result));
-        return;
-    }
-    ck_assert_msg(failing < order->rank_count, "the call is not named: %s", say(order, result));
-    check_others(order, result, failing, digest);
-}
-
-/* Nothing hangs, nothing is left, no promise is broken. */
-static void check_rest(const story_order *order, const story_result *result)
-{
-    ck_assert_msg(result->exit_code == 0, "hung, failed or leaked: %s", say(order, result));
-    ck_assert_msg(!order->is_by_nccl ||
-                      strstr(result->said, " 0 communicators neither destroyed nor aborted"),
-                  "communicators are left: %s", say(order, result));
-    for (uint32_t i = 0; i < STORY_LIVES * order->rank_count; i++) {
-        const cuda_story_end *const end =
-            &result->ends[i / order->rank_count][i % order->rank_count];
-
-        ck_assert_msg(end->broken[0] == '\0', "%s", say(order, result));
-        ck_assert_msg(!end->is_error_left || is_within_nccl(order, result->failed),
-                      "cudaGetLastError() is left with it: %s", say(order, result));
-    }
-}
-
-static void check_second_life(const story_order *order, const story_result *result, uint64_t digest)
-{
-    for (uint32_t i = 0; i < order->rank_count; i++) {
-        ck_assert_msg(is_good(&result->ends[1][i], digest), "%s", say(order, result));
-    }
-}
 
 static void count(tally *it, const story_result *result)
 {
@@ -207,12 +54,12 @@ static int fail_once(story_order order, const char *value, uint64_t digest, tall
     order.value = value;
     story_process_run(&order, &result);
     if (result.failed[0] == '\0') {
-        ck_assert_msg(result.exit_code == 0, "%s", say(&order, &result));
+        ck_assert_msg(result.exit_code == 0, "%s", story_text(&order, &result));
         return 0;
     }
-    check_first_life(&order, &result, digest);
-    check_rest(&order, &result);
-    check_second_life(&order, &result, digest);
+    story_check_first_life(&order, &result, digest);
+    story_check_rest(&order, &result);
+    story_check_second_life(&order, &result, digest);
     count(it, &result);
     return 1;
 }
@@ -223,12 +70,12 @@ static uint64_t live_well(story_order order)
 
     order.variable = NULL;
     story_process_run(&order, &result);
-    check_rest(&order, &result);
-    check_second_life(&order, &result, 0);
-    ck_assert_msg(is_good(&result.ends[0][0], result.ends[1][0].digest), "%s",
-                  say(&order, &result));
-    ck_assert_msg(is_good(&result.ends[0][order.rank_count - 1], result.ends[1][0].digest), "%s",
-                  say(&order, &result));
+    story_check_rest(&order, &result);
+    story_check_second_life(&order, &result, 0);
+    ck_assert_msg(story_is_good(&result.ends[0][0], result.ends[1][0].digest), "%s",
+                  story_text(&order, &result));
+    ck_assert_msg(story_is_good(&result.ends[0][order.rank_count - 1], result.ends[1][0].digest),
+                  "%s", story_text(&order, &result));
     return result.ends[0][0].digest;
 }
 
@@ -424,17 +271,17 @@ static void check_async(const story_order *order, const story_result *result, in
     const int is_heard = other->status == KVSPAN_ERR_PEER || other->status == KVSPAN_ERR_LATE;
 
     if (is_remote) {
-        ck_assert_msg(is_own_heard && is_heard, "%s", say(order, result));
+        ck_assert_msg(is_own_heard && is_heard, "%s", story_text(order, result));
     } else {
         ck_assert_msg(own->status == KVSPAN_ERR_NCCL && own->error.rank == 1 &&
                           own->error.native == ncclSystemError &&
                           strstr(own->error.message, "nccl"),
-                      "%s", say(order, result));
+                      "%s", story_text(order, result));
         ck_assert_msg((is_heard && other->error.rank == 1) ||
-                          (result->was_giving_back && is_good(other, digest)),
-                      "%s", say(order, result));
+                          (result->was_giving_back && story_is_good(other, digest)),
+                      "%s", story_text(order, result));
     }
-    ck_assert_msg(result->elapsed_ms < ASYNC_LONGEST_MS, "%s", say(order, result));
+    ck_assert_msg(result->elapsed_ms < ASYNC_LONGEST_MS, "%s", story_text(order, result));
 }
 
 /* Each operation on one rank turns out bad behind the call that began it. */
@@ -455,9 +302,9 @@ static void fail_behind(const char *streams, const char *kind)
         (void)snprintf(value, sizeof(value), "1:%u:%s", i, kind);
         order.value = value;
         story_process_run(&order, &result);
-        ck_assert_msg(result.failed[0] != '\0', "%s", say(&order, &result));
+        ck_assert_msg(result.failed[0] != '\0', "%s", story_text(&order, &result));
         check_async(&order, &result, strcmp(kind, "remote") == 0, digest);
-        check_rest(&order, &result);
+        story_check_rest(&order, &result);
         longest_ms = result.elapsed_ms > longest_ms ? result.elapsed_ms : longest_ms;
         failures++;
     }
