@@ -49,7 +49,7 @@ static kvspan_status poll(kvspan_device_comm *self, kvspan_error *error)
     }
     return state == ncclSuccess || state == ncclInProgress
                ? KVSPAN_OK
-               : kvspan_nccl_fail(error, state, "an exchange by NCCL");
+               : kvspan_nccl_fail(error, state, nccl->call);
 }
 
 static void abort_exchanges(kvspan_device_comm *self)
@@ -84,6 +84,7 @@ static kvspan_status create(void *context, const kvspan_comm_services *services,
     nccl->base.ops = &ops;
     nccl->services = services;
     nccl->context = context;
+    nccl->call = "NCCL";
     *out = &nccl->base;
     return KVSPAN_OK;
 }

@@ -63,10 +63,27 @@ kvspan_status kvspan_nccl_settle(kvspan_nccl_comm *nccl, ncclResult_t result, co
 
 /* ---- agreeing ------------------------------------------------------------------------------- */
 
+/* The calls that a rank makes alone. */
+typedef enum record_call {
+    CALL_COUNT,
+    CALL_USER_RANK,
+    CALL_UNIQUE_ID,
+    CALL_END
+} record_call;
+
+static const char *call_name(int32_t call)
+{
+    static const char *const names[CALL_END] = { "ncclCommCount", "ncclCommUserRank",
+                                                 "ncclGetUniqueId" };
+
+    return call >= 0 && call < CALL_END ? names[call] : "NCCL";
+}
+
 /* What a rank brings to the making of a communicator. Fixed width: it travels. */
 typedef struct record {
     int32_t status;     /* kvspan_status: of what this rank did alone */
     int32_t native;     /* ncclResult_t of it */
+    int32_t call;       /* record_call: which it was */
     int32_t version;    /* of NCCL */
     int32_t is_adopted; /* a communicator of the caller's is to be used */
     int32_t rank_count; /* of that */
@@ -91,11 +108,12 @@ static const kvspan_nccl_adopted *find_adopted(const kvspan_nccl_context *contex
     return found;
 }
 
-static void note(record *mine, ncclResult_t result)
+static void note(record *mine, record_call call, ncclResult_t result)
 {
     if (result != ncclSuccess && mine->status == KVSPAN_OK) {
         mine->status = KVSPAN_ERR_NCCL;
         mine->native = (int32_t)result;
+        mine->call = (int32_t)call;
     }
 }
 
@@ -115,12 +133,12 @@ static record make_record(const kvspan_nccl_comm *nccl, const kvspan_group *grou
         mine.wanted_rank = (int32_t)kvspan_comm_rank(nccl->base.comm);
     }
     if (adopted) {
-        note(&mine, ncclCommCount(adopted->handle, &rank_count));
-        note(&mine, ncclCommUserRank(adopted->handle, &rank));
+        note(&mine, CALL_COUNT, ncclCommCount(adopted->handle, &rank_count));
+        note(&mine, CALL_USER_RANK, ncclCommUserRank(adopted->handle, &rank));
         mine.rank_count = rank_count;
         mine.rank = rank;
     } else if (group->member == 0) {
-        note(&mine, ncclGetUniqueId(&mine.id));
+        note(&mine, CALL_UNIQUE_ID, ncclGetUniqueId(&mine.id));
     }
     return mine;
 }
@@ -129,8 +147,9 @@ static kvspan_status check_record(const record *it, const record *first, uint32_
                                   uint32_t first_rank, kvspan_error *error)
 {
     if (it->status != KVSPAN_OK) {
-        (void)kvspan_fail_rank(error, (kvspan_status)it->status, rank, 0, "NCCL on rank %u: %s",
-                               rank, ncclGetErrorString((ncclResult_t)it->native));
+        (void)kvspan_fail_rank(error, (kvspan_status)it->status, rank, 0, "%s on rank %u: %s",
+                               call_name(it->call), rank,
+                               ncclGetErrorString((ncclResult_t)it->native));
         if (error) {
             error->native = it->native;
         }

@@ -32,65 +32,77 @@ static bool is_plain_gather(const kvspan_nccl_comm *nccl, const kvspan_device_ex
     return is_plain && it->receive_counts[0] > 0;
 }
 
-static ncclResult_t gather(const kvspan_nccl_comm *nccl, const kvspan_device_exchange *it,
-                           kvspan_stream stream)
+/* What a call of NCCL's has said. */
+typedef struct answer {
+    const char *call;
+    ncclResult_t result;
+} answer;
+
+static answer gather(const kvspan_nccl_comm *nccl, const kvspan_device_exchange *it,
+                     kvspan_stream stream)
 {
-    return ncclAllGather(it->receive + it->receive_offsets[it->group.member], it->receive,
-                         (size_t)it->receive_counts[0], ncclUint8, nccl->handle,
-                         (cudaStream_t)stream);
+    return (answer){ "ncclAllGather",
+                     ncclAllGather(it->receive + it->receive_offsets[it->group.member], it->receive,
+                                   (size_t)it->receive_counts[0], ncclUint8, nccl->handle,
+                                   (cudaStream_t)stream) };
 }
 
 /* What is still going on is no failure, inside a group. */
-static ncclResult_t worse(ncclResult_t result, ncclResult_t than)
+static bool has_failed(answer it)
 {
-    return than == ncclSuccess || than == ncclInProgress ? result : than;
+    return it.result != ncclSuccess && it.result != ncclInProgress;
 }
 
-static ncclResult_t send_to(const kvspan_nccl_comm *nccl, const kvspan_device_exchange *it,
-                            uint32_t member, kvspan_stream stream)
+static answer send_to(const kvspan_nccl_comm *nccl, const kvspan_device_exchange *it,
+                      uint32_t member, kvspan_stream stream)
 {
     const uint32_t mine = it->group.member;
     const unsigned char *const data =
         it->send ? it->send + it->send_offsets[member] : it->receive + it->receive_offsets[mine];
     const uint64_t bytes = it->send ? it->send_counts[member] : it->receive_counts[mine];
 
-    return bytes == 0 ? ncclSuccess
-                      : ncclSend(data, (size_t)bytes, ncclUint8, peer_of(nccl, &it->group, member),
-                                 nccl->handle, (cudaStream_t)stream);
+    return (answer){ "ncclSend", bytes == 0 ? ncclSuccess
+                                            : ncclSend(data, (size_t)bytes, ncclUint8,
+                                                       peer_of(nccl, &it->group, member),
+                                                       nccl->handle, (cudaStream_t)stream) };
 }
 
-static ncclResult_t receive_from(const kvspan_nccl_comm *nccl, const kvspan_device_exchange *it,
-                                 uint32_t member, kvspan_stream stream)
+static answer receive_from(const kvspan_nccl_comm *nccl, const kvspan_device_exchange *it,
+                           uint32_t member, kvspan_stream stream)
 {
     const uint64_t bytes = it->receive_counts[member];
 
-    return bytes == 0
-               ? ncclSuccess
-               : ncclRecv(it->receive + it->receive_offsets[member], (size_t)bytes, ncclUint8,
-                          peer_of(nccl, &it->group, member), nccl->handle, (cudaStream_t)stream);
+    return (answer){ "ncclRecv",
+                     bytes == 0 ? ncclSuccess
+                                : ncclRecv(it->receive + it->receive_offsets[member], (size_t)bytes,
+                                           ncclUint8, peer_of(nccl, &it->group, member),
+                                           nccl->handle, (cudaStream_t)stream) };
 }
 
-/* Pairs at growing distance, so that not all begin with the same member. */
-static ncclResult_t send_and_receive(const kvspan_nccl_comm *nccl, const kvspan_device_exchange *it,
-                                     kvspan_stream stream)
+/* Pairs at growing distance, so that not all begin with the same member. A group that has begun is
+ * ended, whatever happens in it; the first failure is told. */
+static answer send_and_receive(const kvspan_nccl_comm *nccl, const kvspan_device_exchange *it,
+                               kvspan_stream stream)
 {
     const uint32_t count = it->group.count;
     const uint32_t member = it->group.member;
-    ncclResult_t result = ncclGroupStart();
-    ncclResult_t end;
+    answer first = { "ncclGroupStart", ncclGroupStart() };
+    answer end = { .call = "ncclGroupEnd" };
 
-    if (result != ncclSuccess) {
-        return result;
+    if (has_failed(first)) {
+        return first;
     }
-    for (uint32_t i = 1; i < count; i++) {
+    for (uint32_t i = 1; !has_failed(first) && i < count; i++) {
         const uint64_t target = ((uint64_t)member + i) % count;
         const uint64_t source = ((uint64_t)member + count - i) % count;
 
-        result = worse(send_to(nccl, it, (uint32_t)target, stream), result);
-        result = worse(receive_from(nccl, it, (uint32_t)source, stream), result);
+        first = send_to(nccl, it, (uint32_t)target, stream);
+        if (!has_failed(first)) {
+            first = receive_from(nccl, it, (uint32_t)source, stream);
+        }
     }
-    end = ncclGroupEnd();
-    return result == ncclSuccess || result == ncclInProgress ? end : result;
+    end.result = ncclGroupEnd();
+    return has_failed(first) ? first : end;
 }
 
 static bool has_others(const kvspan_device_exchange *it)
@@ -111,9 +123,9 @@ kvspan_status kvspan_nccl_exchange(kvspan_device_comm *self, const kvspan_device
     kvspan_nccl_comm *const nccl = (kvspan_nccl_comm *)(void *)self;
     const uint32_t member = exchange->group.member;
     const bool is_plain = is_plain_gather(nccl, exchange);
-    ncclResult_t result;
     bool has_handle;
     kvspan_status status = KVSPAN_OK;
+    answer said;
 
     if (exchange->send && exchange->send_counts[member] > 0) {
         status = self->verbs.copy(self->verbs.device,
@@ -126,15 +138,14 @@ kvspan_status kvspan_nccl_exchange(kvspan_device_comm *self, const kvspan_device
     }
     has_handle = kvspan_nccl_hold(nccl) != NULL;
     if (has_handle) {
-        result =
-            is_plain ? gather(nccl, exchange, stream) : send_and_receive(nccl, exchange, stream);
+        said = is_plain ? gather(nccl, exchange, stream) : send_and_receive(nccl, exchange, stream);
+        nccl->call = said.call;
         kvspan_nccl_watchdog_issued(nccl, stream);
     } else {
-        result = nccl->ended_for;
+        said = (answer){ "ncclCommGetAsyncError", nccl->ended_for };
     }
     kvspan_nccl_release(nccl);
-    return has_handle || result != ncclSuccess
-               ? kvspan_nccl_settle(nccl, result, is_plain ? "ncclAllGather" : "ncclGroupEnd",
-                                    error)
+    return has_handle || has_failed(said)
+               ? kvspan_nccl_settle(nccl, said.result, said.call, error)
                : kvspan_fail(error, KVSPAN_ERR_NCCL, "there is no communicator any more");
 }

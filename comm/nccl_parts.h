@@ -46,6 +46,7 @@ typedef struct kvspan_nccl_comm {
     bool is_adopted;
     kvspan_group group; /* rank i of the communicator is group.ranks[i], unless by_rank */
     bool by_rank;       /* rank i of the communicator is rank i of the kvspan_comm */
+    const char *call;   /* that began the last exchange */
     void *registration; /* of the arena: this, or a window where all ranks have one, or neither */
     void *window;       /* an ncclWindow_t, of a header that has it */
     bool is_arena_of_nccl;

@@ -32,6 +32,13 @@ kvspan_status kvspan_cuda_judge(cudaError_t code, const char *call, kvspan_error
         error, code == cudaErrorMemoryAllocation ? KVSPAN_ERR_MEMORY : KVSPAN_ERR_CUDA, code, call);
 }
 
+void kvspan_cuda_forget(cudaError_t code)
+{
+    if (code != cudaSuccess) {
+        (void)cudaGetLastError();
+    }
+}
+
 kvspan_status kvspan_cuda_select(kvspan_device *device, kvspan_error *error)
 {
     return kvspan_cuda_judge(cudaSetDevice(kvspan_cuda_device_of(device)->index), "cudaSetDevice",
@@ -101,6 +108,7 @@ kvspan_status kvspan_cuda_wait(kvspan_device *device, kvspan_stream stream, kvsp
         if (code != cudaErrorNotReady) {
             return kvspan_cuda_judge(code, "cudaStreamQuery", error);
         }
+        kvspan_cuda_forget(code); /* an answer, not an error */
         if (now_ns() > deadline) {
             status = kvspan_cuda_fail(NULL, KVSPAN_ERR_CUDA, code, "cudaStreamQuery");
             (void)kvspan_fail(error, status, "a stream is not done after %d s", WAIT_SECONDS);

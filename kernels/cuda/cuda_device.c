@@ -96,9 +96,9 @@ static kvspan_status create_stream(kvspan_device *device, kvspan_stream *stream_
 
 static void destroy_stream(kvspan_device *device, kvspan_stream stream)
 {
-    if (stream && kvspan_cuda_select(device, NULL) == KVSPAN_OK &&
-        cudaStreamDestroy((cudaStream_t)stream) != cudaSuccess) {
-        (void)cudaGetLastError();
+    if (stream) {
+        (void)kvspan_cuda_select(device, NULL);
+        kvspan_cuda_forget(cudaStreamDestroy((cudaStream_t)stream));
     }
 }
 
@@ -120,9 +120,9 @@ static kvspan_status create_event(kvspan_device *device, kvspan_event **event_ou
 
 static void destroy_event(kvspan_device *device, kvspan_event *event)
 {
-    if (event && kvspan_cuda_select(device, NULL) == KVSPAN_OK &&
-        cudaEventDestroy((cudaEvent_t)event) != cudaSuccess) {
-        (void)cudaGetLastError();
+    if (event) {
+        (void)kvspan_cuda_select(device, NULL);
+        kvspan_cuda_forget(cudaEventDestroy((cudaEvent_t)event));
     }
 }
 

@@ -86,7 +86,7 @@ static kvspan_status allocate_aligned(kvspan_cuda_device *cuda, uint64_t bytes, 
         *data_out = data;
         return KVSPAN_OK;
     }
-    (void)cudaFree(data);
+    kvspan_cuda_forget(cudaFree(data));
     return allocate_shifted(cuda, bytes, alignment, data_out, error);
 }
 
@@ -112,8 +112,9 @@ void kvspan_cuda_memory_release(kvspan_device *device, void *data, uint64_t byte
     void *const base = data ? take_base(kvspan_cuda_device_of(device), data) : NULL;
 
     (void)bytes;
-    if (base && kvspan_cuda_select(device, NULL) == KVSPAN_OK && cudaFree(base) != cudaSuccess) {
-        (void)cudaGetLastError();
+    if (base) {
+        (void)kvspan_cuda_select(device, NULL);
+        kvspan_cuda_forget(cudaFree(base));
     }
 }
 
@@ -176,8 +177,8 @@ kvspan_status kvspan_cuda_memory_allocate_pinned(kvspan_device *device, uint64_t
 void kvspan_cuda_memory_release_pinned(kvspan_device *device, void *data, uint64_t bytes)
 {
     (void)bytes;
-    if (data && kvspan_cuda_select(device, NULL) == KVSPAN_OK &&
-        cudaFreeHost(data) != cudaSuccess) {
-        (void)cudaGetLastError();
+    if (data) {
+        (void)kvspan_cuda_select(device, NULL);
+        kvspan_cuda_forget(cudaFreeHost(data));
     }
 }

@@ -58,7 +58,10 @@ kvspan_status kvspan_cache_append(kvspan_cache *cache, uint32_t layer, const kvs
         status = check_source(&cache->settings.groups[group].planes[i], i,
                               cache->formats[group].planes[i].heads, &planes[i], &extent, error);
     }
-    if (status == KVSPAN_OK && !extent.is_captured) {
+    if (status != KVSPAN_OK) {
+        return status;
+    }
+    if (!extent.is_captured) {
         status = kvspan_cache_follow(cache, stream, error);
     }
     for (uint32_t i = 0; status == KVSPAN_OK && i < cache->formats[group].plane_count; i++) {
@@ -71,5 +74,6 @@ kvspan_status kvspan_cache_append(kvspan_cache *cache, uint32_t layer, const kvs
 
         status = cache->device->kernels->append_tokens(cache->device, &args, stream, error);
     }
-    return status;
+    /* Past the checks a failure leaves pages half written. */
+    return status == KVSPAN_OK ? status : kvspan_cache_spend(cache, status, error);
 }

@@ -3,7 +3,7 @@
 # seconds, each naming that rank. Open MPI kills the survivors too unless it is told not to, and
 # then its exit code is always 0: what each rank wrote is all there is to judge by.
 #
-# usage: killed_rank.sh MPIEXEC KVSPAN TRIALS [MPI-FLAG...]
+# usage: killed_rank.sh MPIEXEC KVSPAN TRIALS cpu|cuda [MPI-FLAG...]
 source "$(dirname "$0")/trials.sh"
 
 victim_of() { victim=$(($1 % 4)); }

@@ -2,7 +2,7 @@
 # Stops one of four ranks at a random moment: the other three must end within the deadline and two
 # seconds, each naming that rank and the same epoch, with an exit code that is not 0.
 #
-# usage: stopped_rank.sh MPIEXEC KVSPAN TRIALS [MPI-FLAG...]
+# usage: stopped_rank.sh MPIEXEC KVSPAN TRIALS cpu|cuda [MPI-FLAG...]
 source "$(dirname "$0")/trials.sh"
 
 victim_of() { victim=$((RANDOM % 4)); }

@@ -1,10 +1,10 @@
 # shellcheck shell=bash
 # Sourced by the scripts that strike one of four ranks at a random moment, trial after trial. Called
-# with MPIEXEC KVSPAN TRIALS [MPI-FLAG...]; they define victim_of TRIAL and one_trial VICTIM
+# with MPIEXEC KVSPAN TRIALS DEVICE [MPI-FLAG...], DEVICE cpu or cuda; they define victim_of TRIAL and one_trial VICTIM
 # DELAY_MS ARGUMENT..., which prints why it fails.
 set -u
-mpiexec=$1 kvspan=$2 trials=$3
-shift 3
+mpiexec=$1 kvspan=$2 trials=$3 device=$4
+shift 4
 flags=("$@")
 deadline_ms=1500
 seed=${KVSPAN_TEST_SEED:-20261124}
@@ -51,17 +51,28 @@ all_name() {
     done
 }
 
+small=(--layers 1 --head-dim 64 --q-heads 8 --kv-heads 4 --page-tokens 16 --pages 200 --slots 4)
+
+# choose_arguments TRIAL: sets arguments.
+choose_arguments() {
+    case $device$(($1 % 3)) in
+    cpu0) arguments=(--mesh tp:4) ;;
+    cpu1) arguments=(--no-attention --pages 5000 --slots 64) ;;
+    cpu2) arguments=(--mesh 'tp:2,sp:2') ;;
+    cuda0) arguments=(--device cuda "${small[@]}" --mesh tp:4) ;;
+    cuda1) arguments=(--device cuda "${small[@]}" --mesh tp:4 --exchange host) ;;
+    cuda2) arguments=(--device cuda "${small[@]}" --mesh 'tp:2,sp:2') ;;
+    esac
+}
+
 # run_trials WHAT: true if all are good.
 run_trials() {
     local what=$1 failures=0 trial victim delay_ms arguments why
     for trial in $(seq 1 "$trials"); do
         victim_of "$trial"
         delay_ms=$((1200 + RANDOM % 800))
-        case $((trial % 3)) in
-        0) arguments=(--mesh tp:4) ;;
-        1) arguments=(--no-attention --pages 5000 --slots 64) ;;
-        2) arguments=(--mesh 'tp:2,sp:2') ;;
-        esac
+        arguments=()
+        choose_arguments "$trial"
         if why=$(one_trial "$victim" "$delay_ms" "${arguments[@]}"); then
             why="named by all"
         else

@@ -8,6 +8,7 @@
 
 static atomic_uint_least64_t made;
 static atomic_uint_least64_t made_by_name;
+static _Thread_local ncclResult_t later; /* of a call that gives back */
 
 /* The first version that has a function: NVIDIA's release notes. What is not here is older. */
 static const struct {
@@ -74,6 +75,22 @@ ncclResult_t call_begin(const char *function)
         return ncclSystemError;
     }
     return ncclSuccess;
+}
+
+ncclResult_t call_begin_giving_back(const char *function)
+{
+    const ncclResult_t result = call_begin(function);
+
+    later = result == ncclSystemError ? result : ncclSuccess;
+    return result == ncclSystemError ? ncclSuccess : result;
+}
+
+ncclResult_t call_end(ncclResult_t result)
+{
+    const ncclResult_t said = result == ncclSuccess ? later : result;
+
+    later = ncclSuccess;
+    return said;
 }
 
 uint64_t call_count(void)

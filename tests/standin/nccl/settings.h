@@ -9,7 +9,7 @@
  * | KVSPAN_NCCL_DEADLINE_MS | how long to wait for a peer that lives; 0: for ever | 20000 |
  * | KVSPAN_NCCL_DEAD | operations with the dead: `hang`, or `error` (ncclRemoteError) | hang |
  * | KVSPAN_NCCL_ASYNC_ERROR | `rank:operation[:remote\|system]`: never completes | none |
- * | KVSPAN_NCCL_FAIL | `n` or `function:n`: the n-th call says ncclSystemError | none |
+ * | KVSPAN_NCCL_FAIL | `n` or `function:n`: the n-th call says ncclSystemError, yet gives back | none |
  * | KVSPAN_NCCL_MISUSE | what misuse does beside its message: `error`, or `abort` | error |
  * | KVSPAN_NCCL_SAME_DEVICE | two processes on one device: `refuse`, or `allow` | refuse |
  * | KVSPAN_NCCL_REPORT | 1: at exit, calls made and communicators not destroyed | none |

@@ -109,14 +109,14 @@ static void comm_end(ncclComm_t comm, comm_life life, member_state state)
 ncclResult_t ncclCommDestroy(ncclComm_t comm)
 {
     static const char function[] = "ncclCommDestroy";
-    ncclResult_t result = call_begin(function);
+    ncclResult_t result = call_begin_giving_back(function);
 
     if (result != ncclSuccess || !comm) {
-        return result;
+        return call_end(result);
     }
     result = comm_enter(comm, function, COMM_USE_MANAGE);
     if (result != ncclSuccess) {
-        return result;
+        return call_end(result);
     }
     if (!comm->is_blocking && !comm->is_finalized && !comm->is_revoked) {
         result =
@@ -132,7 +132,7 @@ ncclResult_t ncclCommDestroy(ncclComm_t comm)
         comm_end(comm, COMM_DESTROYED, MEMBER_DESTROYED);
         comms_unlock();
     }
-    return result;
+    return call_end(result);
 }
 
 /* After this no thread is inside work of the communicator, and none will be. */
@@ -147,10 +147,10 @@ static void seat_stop(nccl_seat *seat)
 ncclResult_t ncclCommAbort(ncclComm_t comm)
 {
     static const char function[] = "ncclCommAbort";
-    ncclResult_t result = call_begin(function);
+    ncclResult_t result = call_begin_giving_back(function);
 
     if (result != ncclSuccess || !comm) {
-        return result;
+        return call_end(result);
     }
     comms_lock();
     result = comm_check(comm, function);
@@ -168,7 +168,7 @@ ncclResult_t ncclCommAbort(ncclComm_t comm)
         comm_end(comm, COMM_ABORTED, MEMBER_ABORTED);
     }
     comms_unlock();
-    return result;
+    return call_end(result);
 }
 
 static bool revoke_advance(nccl_job *job, ncclResult_t *result_out)

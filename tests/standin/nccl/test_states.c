@@ -286,8 +286,17 @@ static void failing_in_group(world_rank *self)
     world_check(self, cudaStreamSynchronize(self->stream) == cudaSuccess);
 }
 
+static void failing_to_destroy(world_rank *self)
+{
+    ncclComm_t comm = world_comm(self);
+
+    world_check(self, ncclCommDestroy(comm) == ncclSystemError);
+}
+
 START_TEST(the_call_that_was_asked_to_fail_does)
 {
+    static const char *const destroy[] = { "KVSPAN_NCCL_FAIL=ncclCommDestroy:1",
+                                           "KVSPAN_NCCL_REPORT=1", NULL };
     static const char *const fourth[] = { "KVSPAN_NCCL_FAIL=4", NULL };
     static const char *const by_name[] = { "KVSPAN_NCCL_FAIL=ncclGetVersion:2", NULL };
     static const char *const in_group[] = { "KVSPAN_NCCL_FAIL=ncclBcast:1", "KVSPAN_NCCL_REPORT=1",
@@ -298,6 +307,8 @@ START_TEST(the_call_that_was_asked_to_fail_does)
     world_tells(WORLD_THREADS, 1, failing_in_group, in_group, "fails as asked by");
     world_tells(WORLD_THREADS, 1, failing_in_group, in_group,
                 "7 calls, 1 communicators neither destroyed nor aborted");
+    world_tells(WORLD_THREADS, 1, failing_to_destroy, destroy,
+                "0 communicators neither destroyed nor aborted");
 }
 END_TEST
 

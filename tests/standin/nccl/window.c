@@ -74,13 +74,13 @@ static ncclComm_t registrant_find(const allocation *memory)
 
 ncclResult_t ncclMemFree(void *ptr)
 {
-    ncclResult_t result = call_begin("ncclMemFree");
+    ncclResult_t result = call_begin_giving_back("ncclMemFree");
     allocation **place = &allocations;
     allocation *found;
     ncclComm_t registrant;
 
     if (result != ncclSuccess || !ptr) {
-        return result;
+        return call_end(result);
     }
     comms_lock();
     while (*place && (*place)->base != (char *)ptr) {
@@ -102,7 +102,7 @@ ncclResult_t ncclMemFree(void *ptr)
         result = cudaFree(found->allocated) == cudaSuccess ? ncclSuccess : ncclUnhandledCudaError;
         free(found);
     }
-    return result;
+    return call_end(result);
 }
 
 static registration *registration_create(void *base, size_t bytes, uint64_t number, int flags)
@@ -178,7 +178,7 @@ ncclResult_t ncclCommRegister(const ncclComm_t comm, void *buff, size_t size, vo
 ncclResult_t ncclCommDeregister(const ncclComm_t comm, void *handle)
 {
     static const char function[] = "ncclCommDeregister";
-    ncclResult_t result = call_begin(function);
+    ncclResult_t result = call_begin_giving_back(function);
 
     if (result == ncclSuccess && handle) {
         result = comm_enter(comm, function, COMM_USE_MANAGE);
@@ -187,7 +187,7 @@ ncclResult_t ncclCommDeregister(const ncclComm_t comm, void *handle)
             comm_leave(comm);
         }
     }
-    return result;
+    return call_end(result);
 }
 
 /* A window on its way: it is the caller's when all ranks have come. */

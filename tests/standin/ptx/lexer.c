@@ -39,11 +39,27 @@ static void comment_skip(lexer *l)
     l->at += *l->at ? 2 : 0;
 }
 
+/* A decimal number behind `at`; NULL if there is none. Not by sscanf(), which looks for the end of
+ * the whole text first. */
+static const char *number_take(const char *at, unsigned *number_out)
+{
+    char *end = NULL;
+    const unsigned long number = strtoul(at, &end, 10);
+
+    if (end == at || number > UINT32_MAX) {
+        return NULL;
+    }
+    *number_out = (unsigned)number;
+    return end;
+}
+
 static void location_take(lexer *l)
 {
-    unsigned file, line;
+    unsigned file = 0;
+    unsigned line = 0;
+    const char *rest = number_take(l->at + strlen(".loc"), &file);
 
-    if (sscanf(l->at, ".loc %u %u", &file, &line) == 2) {
+    if (rest && number_take(rest, &line)) {
         l->source = (ptx_source_place){ .file = file, .line = line };
     }
     l->at = line_end(l->at);
@@ -56,9 +72,9 @@ static void file_take(lexer *l)
     };
     const char *end = line_end(l->at);
     const char *name = memchr(l->at, '"', (size_t)(end - l->at));
-    unsigned file;
+    unsigned file = MOST_FILES;
 
-    if (name && sscanf(l->at, ".file %u", &file) == 1 && file < MOST_FILES) {
+    if (name && number_take(l->at + strlen(".file"), &file) && file < MOST_FILES) {
         const char *name_end = memchr(name + 1, '"', (size_t)(end - name - 1));
 
         while (l->module->file_count <= file) {
