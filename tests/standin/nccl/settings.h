@@ -11,10 +11,11 @@
  * | | KVSPAN_NCCL_ASYNC_ERROR | `rank:operation[:remote\|system]`: it never completes, and
  * ncclCommGetAsyncError tells | none | | KVSPAN_NCCL_FAIL | `n` or `function:n`: the n-th call of
  * this process fails with ncclSystemError (one that gives back does so all the same) | none | |
- * KVSPAN_NCCL_MISUSE | what misuse does beside its message: `error`, or `abort` | error | |
- * KVSPAN_NCCL_SAME_DEVICE | processes of one communicator on one device: `refuse`, or `allow` |
- * refuse | | KVSPAN_NCCL_REPORT | 1: at exit, how many calls were made and communicators not
- * destroyed | none |
+ * KVSPAN_NCCL_STRIKE | `kill:function:n` or `stop:function:n`: in its n-th call of the function the
+ * process gets SIGKILL or SIGSTOP | none | | KVSPAN_NCCL_MISUSE | what misuse does beside its
+ * message: `error`, or `abort` | error | | KVSPAN_NCCL_SAME_DEVICE | processes of one communicator
+ * on one device: `refuse`, or `allow` | refuse | | KVSPAN_NCCL_REPORT | 1: at exit, how many calls
+ * were made and communicators not destroyed | none |
  */
 #ifndef KVSPAN_STANDIN_NCCL_SETTINGS_H
 #define KVSPAN_STANDIN_NCCL_SETTINGS_H
@@ -41,6 +42,9 @@ typedef struct settings {
     ncclResult_t async_result;
     char failing_name[48]; /* "": any function that is not for polling */
     uint64_t failing_call; /* 0: none */
+    int striking_signal;   /* 0: none */
+    char struck_name[48];
+    uint64_t struck_call;
     bool aborts_on_misuse;
     bool allows_same_device;
     bool reports_at_exit;
