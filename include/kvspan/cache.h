@@ -300,7 +300,7 @@ KVSPAN_API kvspan_status kvspan_step_begin(kvspan_cache *cache, kvspan_step *ste
  * @param stream  NULL on CPUs
  * @param[out] error  may be NULL
  * @return KVSPAN_OK; KVSPAN_ERR_ARGUMENT (no step, no such layer, shape or type: names both
- * values); KVSPAN_ERR_UNSUPPORTED (no arena)
+ * values); KVSPAN_ERR_UNSUPPORTED (no arena); KVSPAN_ERR_CUDA (on device "cuda"; handle spent)
  */
 KVSPAN_API kvspan_status kvspan_cache_append(kvspan_cache *cache, uint32_t layer,
                                              const kvspan_tensor *planes, kvspan_stream stream,

@@ -3,11 +3,14 @@
 #include "standin/nccl/report.h"
 #include "standin/nccl/settings.h"
 
+#include <signal.h>
 #include <stdatomic.h>
 #include <string.h>
+#include <unistd.h>
 
 static atomic_uint_least64_t made;
 static atomic_uint_least64_t made_by_name;
+static atomic_uint_least64_t made_to_strike;
 static _Thread_local ncclResult_t later; /* of a call that gives back */
 
 /* The first version that has a function: NVIDIA's release notes. What is not here is older. */
@@ -63,10 +66,23 @@ static bool is_failing(const char *function)
     return number != 0 && number == wanted->failing_call;
 }
 
+/* The call from which this process does not come back, or not before it is told to go on. */
+static void strike(const char *function)
+{
+    const settings *wanted = settings_get();
+
+    if (wanted->striking_signal != 0 && strcmp(wanted->struck_name, function) == 0 &&
+        atomic_fetch_add(&made_to_strike, 1) + 1 == wanted->struck_call) {
+        report(-1, "%s strikes as asked by KVSPAN_NCCL_STRIKE", function);
+        (void)kill(getpid(), wanted->striking_signal);
+    }
+}
+
 ncclResult_t call_begin(const char *function)
 {
     const ncclResult_t result = version_check(function);
 
+    strike(function);
     if (result != ncclSuccess) {
         return result;
     }

@@ -1,6 +1,7 @@
 #include "standin/nccl/settings.h"
 
 #include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -89,6 +90,24 @@ static void read_failure(void)
     }
 }
 
+static void read_strike(void)
+{
+    static const char name[] = "KVSPAN_NCCL_STRIKE";
+    const char *text = getenv(name);
+    char kind[5] = "";
+    unsigned long long call = 0;
+
+    if (!text) {
+        return;
+    }
+    if (sscanf(text, "%4[a-z]:%47[A-Za-z]:%llu", kind, chosen.struck_name, &call) != 3 ||
+        call == 0 || (strcmp(kind, "kill") != 0 && strcmp(kind, "stop") != 0)) {
+        refuse(name, text);
+    }
+    chosen.struck_call = call;
+    chosen.striking_signal = kind[0] == 'k' ? SIGKILL : SIGSTOP;
+}
+
 static void read_all(void)
 {
     static const char *const in_progress[] = { "random", "always", "never", NULL };
@@ -110,6 +129,7 @@ static void read_all(void)
     chosen.reports_at_exit = number("KVSPAN_NCCL_REPORT", 0, 1, 0) == 1;
     read_async_error();
     read_failure();
+    read_strike();
 }
 
 const settings *settings_get(void)

@@ -9,10 +9,11 @@
  * | KVSPAN_NCCL_DEADLINE_MS | how long to wait for a peer that lives; 0: for ever | 20000 |
  * | KVSPAN_NCCL_DEAD | operations with the dead: `hang`, or `error` (ncclRemoteError) | hang |
  * | KVSPAN_NCCL_ASYNC_ERROR | `rank:operation[:remote\|system]`: never completes | none |
- * | KVSPAN_NCCL_FAIL | `n` or `function:n`: the n-th call says ncclSystemError, yet gives back | none |
+ * | KVSPAN_NCCL_FAIL | `n` or `function:n`: call n fails, or gives back and says so | none |
  * | KVSPAN_NCCL_MISUSE | what misuse does beside its message: `error`, or `abort` | error |
  * | KVSPAN_NCCL_SAME_DEVICE | two processes on one device: `refuse`, or `allow` | refuse |
  * | KVSPAN_NCCL_REPORT | 1: at exit, calls made and communicators not destroyed | none |
+ * | KVSPAN_NCCL_STRIKE | `kill:function:n` or `stop:function:n`: the n-th call gets a signal | none |
  */
 #ifndef KVSPAN_STANDIN_NCCL_SETTINGS_H
 #define KVSPAN_STANDIN_NCCL_SETTINGS_H
@@ -39,6 +40,9 @@ typedef struct settings {
     ncclResult_t async_result;
     char failing_name[48]; /* "": any function that is not for polling */
     uint64_t failing_call; /* 0: none */
+    int striking_signal;   /* 0: none */
+    char struck_name[48];
+    uint64_t struck_call;
     bool aborts_on_misuse;
     bool allows_same_device;
     bool reports_at_exit;
