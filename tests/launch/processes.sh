@@ -33,6 +33,7 @@ wait_for_end() {
     local most_ms=$1 what=$2 start pid
     shift 2
     start=$(now_ms)
+    [ $# -gt 0 ] || return 0
     while for pid in "$@"; do is_running "$pid" && break; done; do
         [ $(($(now_ms) - start)) -gt "$most_ms" ] && {
             echo "rank of process $pid has not ended $most_ms ms after $what"

@@ -72,7 +72,7 @@ strike 2 kill:ncclCommInitRankConfig:1 --mesh tp:4
 strike 0 stop:ncclCommInitRankConfig:1 --mesh tp:4
 strike 0 kill:ncclGetUniqueId:1 --mesh tp:4
 strike 3 stop:ncclMemAlloc:1 --mesh tp:4
-strike 1 kill:ncclCommRegister:1 --mesh tp:4
+strike 1 kill:ncclCommWindowRegister:1 --mesh tp:4
 strike 1 kill:ncclAllGather:9 --mesh tp:4
 strike 0 stop:ncclAllGather:14 --mesh tp:4
 strike 3 stop:ncclGroupEnd:7 --mesh tp:2,sp:2

@@ -1,5 +1,6 @@
 #include "support/suite.h"
 
+#include <mpi.h>
 #include <string.h>
 #include <time.h>
 
@@ -261,6 +262,7 @@ static void run_failure(ranks_self *self)
     nccl = (const kvspan_nccl_comm *)(const void *)cache->device_comm;
     ranks_check(self, nccl->is_adopted == (it->used < MAX_ADOPTIONS));
     ranks_check(self, it->used == MAX_ADOPTIONS || nccl->handle == handles[it->used]);
+    ranks_check(self, MPI_Barrier(MPI_COMM_WORLD) == MPI_SUCCESS); /* all have theirs */
     fail_cache(self, cache);
     ranks_check(self, !nccl->handle); /* it has been given up */
     kvspan_cache_destroy(cache);

@@ -230,11 +230,20 @@ START_TEST(every_call_of_nccl_that_fails_is_named)
         .mesh = "sp:2", .rank_count = 2, .is_by_nccl = 1, .variable = "KVSPAN_NCCL_FAIL"
     };
     static const least leasts[] = {
-        { "ncclGetVersion", 2 },  { "ncclGetUniqueId", 1 },  { "ncclCommInitRankConfig", 2 },
-        { "ncclMemAlloc", 2 },    { "ncclCommRegister", 2 }, { "ncclGroupStart", 8 },
-        { "ncclSend", 8 },        { "ncclRecv", 8 },         { "ncclGroupEnd", 8 },
-        { "ncclAllGather", 8 },   { "ncclCommFinalize", 2 }, { "ncclCommDeregister", 2 },
-        { "ncclCommDestroy", 2 }, { "ncclMemFree", 2 },
+        { "ncclGetVersion", 2 },
+        { "ncclGetUniqueId", 1 },
+        { "ncclCommInitRankConfig", 2 },
+        { "ncclMemAlloc", 2 },
+        { "ncclCommWindowRegister", 2 },
+        { "ncclGroupStart", 8 },
+        { "ncclSend", 8 },
+        { "ncclRecv", 8 },
+        { "ncclGroupEnd", 8 },
+        { "ncclAllGather", 8 },
+        { "ncclCommFinalize", 2 },
+        { "ncclCommWindowDeregister", 2 },
+        { "ncclCommDestroy", 2 },
+        { "ncclMemFree", 2 },
     };
     static tally it;
 

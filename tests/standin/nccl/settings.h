@@ -13,7 +13,7 @@
  * | KVSPAN_NCCL_MISUSE | what misuse does beside its message: `error`, or `abort` | error |
  * | KVSPAN_NCCL_SAME_DEVICE | two processes on one device: `refuse`, or `allow` | refuse |
  * | KVSPAN_NCCL_REPORT | 1: at exit, calls made and communicators not destroyed | none |
- * | KVSPAN_NCCL_STRIKE | `kill:function:n` or `stop:function:n`: the n-th call gets a signal | none |
+ * | KVSPAN_NCCL_STRIKE | `kill:function:n` or `stop:function:n`: signal in call n | none |
  */
 #ifndef KVSPAN_STANDIN_NCCL_SETTINGS_H
 #define KVSPAN_STANDIN_NCCL_SETTINGS_H
