@@ -278,7 +278,7 @@ static void check_async(const story_order *order, const story_result *result, in
                           strstr(own->error.message, "nccl"),
                       "%s", story_text(order, result));
         ck_assert_msg((is_heard && other->error.rank == 1) ||
-                          (result->was_giving_back && story_is_good(other, digest)),
+                          (own->is_in_last_step && story_is_good(other, digest)),
                       "%s", story_text(order, result));
     }
     ck_assert_msg(result->elapsed_ms < ASYNC_LONGEST_MS, "%s", story_text(order, result));
