@@ -224,17 +224,18 @@ START_TEST(calls_of_cuda_that_fail_beside_nccl_are_heard_of)
 }
 END_TEST
 
+/* Which rank's call is the n-th is chance, so the least numbers leave some room. */
 START_TEST(every_call_of_nccl_that_fails_is_named)
 {
     const story_order order = {
         .mesh = "sp:2", .rank_count = 2, .is_by_nccl = 1, .variable = "KVSPAN_NCCL_FAIL"
     };
     static const least leasts[] = {
-        { "ncclGetVersion", 2 },  { "ncclGetUniqueId", 1 },  { "ncclCommInitRankConfig", 2 },
-        { "ncclMemAlloc", 2 },    { "ncclCommRegister", 2 }, { "ncclGroupStart", 8 },
+        { "ncclGetVersion", 1 },  { "ncclGetUniqueId", 1 },  { "ncclCommInitRankConfig", 1 },
+        { "ncclMemAlloc", 1 },    { "ncclCommRegister", 1 }, { "ncclGroupStart", 8 },
         { "ncclSend", 8 },        { "ncclRecv", 8 },         { "ncclGroupEnd", 8 },
-        { "ncclAllGather", 8 },   { "ncclCommFinalize", 2 }, { "ncclCommDeregister", 2 },
-        { "ncclCommDestroy", 2 }, { "ncclMemFree", 2 },
+        { "ncclAllGather", 8 },   { "ncclCommFinalize", 1 }, { "ncclCommDeregister", 1 },
+        { "ncclCommDestroy", 1 }, { "ncclMemFree", 1 },
     };
     static tally it;
 
