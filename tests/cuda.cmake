@@ -45,15 +45,18 @@ endfunction()
 # stand-ins whose streams do their work at once, when asked, and in random order:
 # FOLDER.NAME.npN.STREAMS. RECORD: for the test to read what ran; not on a GPU.
 function(kvspan_cuda_mpi_test folder name)
-    cmake_parse_arguments(TEST "RECORD" "" "SOURCES" ${ARGN})
+    cmake_parse_arguments(TEST "RECORD" "" "SOURCES;STREAMS" ${ARGN})
     set(program test_${folder}_${name})
+    if(NOT TEST_STREAMS)
+        set(TEST_STREAMS eager lazy random:7)
+    endif()
     add_executable(${program} test_${name}.c ${TEST_SOURCES})
     target_link_libraries(${program} PRIVATE kvspan_cuda_static test_support_mpi kvspan_nccl)
     kvspan_link_cuda(${program})
     foreach(ranks IN LISTS TEST_UNPARSED_ARGUMENTS)
         set(command timeout -k 5 280 ${MPIEXEC_EXECUTABLE} ${MPIEXEC_NUMPROC_FLAG} ${ranks}
             ${mpi_flags} $<TARGET_FILE:${program}>)
-        foreach(streams eager lazy random:7)
+        foreach(streams IN LISTS TEST_STREAMS)
             string(REPLACE ":" "" suffix ${streams})
             add_test(NAME ${folder}.${name}.np${ranks}.${suffix} COMMAND ${command})
             set_tests_properties(${folder}.${name}.np${ranks}.${suffix} PROPERTIES LABELS standin

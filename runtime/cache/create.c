@@ -373,6 +373,8 @@ kvspan_status kvspan_cache_create(const kvspan_cache_config *config, kvspan_devi
         status = create_together(cache, config, cache_out, error);
     }
     if (status != KVSPAN_OK) {
+        /* Nobody needs what is on its way; who is to blame may never take it. */
+        kvspan_device_comm_abort(cache->device_comm);
         kvspan_cache_destroy(cache);
         return status;
     }

@@ -276,6 +276,7 @@ static kvspan_status run_step(rank_story *it, uint32_t number, uint64_t *digest)
     kvspan_step *step = NULL;
     kvspan_status status = plan(it, number, &step);
 
+    it->end->is_in_last_step = number + 1 == STEPS;
     if (status != KVSPAN_OK) {
         return status;
     }

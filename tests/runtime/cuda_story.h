@@ -26,10 +26,11 @@ typedef struct cuda_story {
 typedef struct cuda_story_end {
     kvspan_status status; /* of the cache's first call that failed */
     kvspan_error error;
-    kvspan_error retried;               /* of a call outside the cache that was done again */
-    int is_created;                     /* the cache was */
-    uint64_t digest;                    /* of all that attention returned; 0 = not all of it */
-    int is_error_left;                  /* cudaGetLastError() had one */
+    kvspan_error retried; /* of a call outside the cache that was done again */
+    int is_created;       /* the cache was */
+    int is_in_last_step;  /* it had begun: others may be done before a failure in it */
+    uint64_t digest;      /* of all that attention returned; 0 = not all of it */
+    int is_error_left;    /* cudaGetLastError() had one */
     char broken[CUDA_STORY_TEXT_BYTES]; /* the first promise that was not kept */
 } cuda_story_end;
 

@@ -108,10 +108,10 @@ static void check_others(const story_order *order, const story_result *result, u
         const int is_heard = end->status == KVSPAN_ERR_PEER || end->status == KVSPAN_ERR_LATE;
         const int is_agreed = !own->is_created && end->status == own->status;
 
-        ck_assert_msg(i == failing ||
-                          ((is_heard || is_agreed) && end->error.rank == own->error.rank) ||
-                          (result->was_giving_back && story_is_good(end, digest)),
-                      "%s", story_text(order, result));
+        ck_assert_msg(
+            i == failing || ((is_heard || is_agreed) && end->error.rank == own->error.rank) ||
+                ((own->is_in_last_step || result->was_giving_back) && story_is_good(end, digest)),
+            "%s", story_text(order, result));
     }
 }
 

@@ -224,26 +224,27 @@ START_TEST(calls_of_cuda_that_fail_beside_nccl_are_heard_of)
 }
 END_TEST
 
+/* Which rank's call is the n-th is chance, so the least numbers leave some room. */
 START_TEST(every_call_of_nccl_that_fails_is_named)
 {
     const story_order order = {
         .mesh = "sp:2", .rank_count = 2, .is_by_nccl = 1, .variable = "KVSPAN_NCCL_FAIL"
     };
     static const least leasts[] = {
-        { "ncclGetVersion", 2 },
+        { "ncclGetVersion", 1 },
         { "ncclGetUniqueId", 1 },
-        { "ncclCommInitRankConfig", 2 },
-        { "ncclMemAlloc", 2 },
-        { "ncclCommWindowRegister", 2 },
+        { "ncclCommInitRankConfig", 1 },
+        { "ncclMemAlloc", 1 },
+        { "ncclCommWindowRegister", 1 },
         { "ncclGroupStart", 8 },
         { "ncclSend", 8 },
         { "ncclRecv", 8 },
         { "ncclGroupEnd", 8 },
         { "ncclAllGather", 8 },
-        { "ncclCommFinalize", 2 },
-        { "ncclCommWindowDeregister", 2 },
-        { "ncclCommDestroy", 2 },
-        { "ncclMemFree", 2 },
+        { "ncclCommFinalize", 1 },
+        { "ncclCommWindowDeregister", 1 },
+        { "ncclCommDestroy", 1 },
+        { "ncclMemFree", 1 },
     };
     static tally it;
 
@@ -287,7 +288,7 @@ static void check_async(const story_order *order, const story_result *result, in
                           strstr(own->error.message, "nccl"),
                       "%s", story_text(order, result));
         ck_assert_msg((is_heard && other->error.rank == 1) ||
-                          (result->was_giving_back && story_is_good(other, digest)),
+                          (own->is_in_last_step && story_is_good(other, digest)),
                       "%s", story_text(order, result));
     }
     ck_assert_msg(result->elapsed_ms < ASYNC_LONGEST_MS, "%s", story_text(order, result));

@@ -74,7 +74,7 @@ static void check_end(const fault *it, uint32_t rank)
 
     ck_assert_msg(end->broken[0] == '\0' && !end->is_error_left, "rank %u: %s", rank, end->broken);
     ck_assert_msg(rank == it->rank ? is_own || is_done
-                                   : is_heard || (is_done && (own->digest != 0 || own->is_created)),
+                                   : is_heard || (is_done && own->is_in_last_step),
                   "call %u of verb %d fails on rank %u: rank %u has %s, about %d: %s", it->calls,
                   (int)it->verb, it->rank, rank, kvspan_status_name(end->status), end->error.rank,
                   end->error.message);
