@@ -126,7 +126,7 @@ static kvspan_status upload(rank_story *it, kvspan_error *error)
 /* Small numbers of bf16, none like its neighbours. */
 static void fill(rank_story *it)
 {
-    for (uint32_t i = 0; i < IN_BYTES / 2; i++) {
+    for (size_t i = 0; i < IN_BYTES / 2; i++) {
         it->host[2 * i] = (unsigned char)random_mix(i);
         it->host[2 * i + 1] = (unsigned char)(0x3e | (random_mix(i) >> 56 & 0x80));
     }

@@ -88,7 +88,7 @@ static void remember_all(void)
         const uint32_t role = ROLE_K + i / (KV_HEADS * LAYERS * SEQUENCES);
         double *const target = stored_of(role, tag, layer, head);
 
-        for (uint64_t j = 0; j < SEQUENCE_TOKENS * DIM; j++) {
+        for (uint64_t j = 0; j < (uint64_t)SEQUENCE_TOKENS * DIM; j++) {
             target[j] = number_of(role, tag, j / DIM, layer, head, (uint32_t)(j % DIM));
         }
     }
@@ -390,7 +390,8 @@ START_TEST(a_graph_of_an_empty_step_is_right_for_every_later_step)
     fill(&replayed);
     begin(&replayed, nothing);
     graph = capture(&node_count);
-    ck_assert_uint_eq(node_count, LAYERS * (2 + 2)); /* a launch per plane, decode, prefill */
+    ck_assert_uint_eq(node_count,
+                      (size_t)LAYERS * (2 + 2)); /* a launch per plane, decode, prefill */
     ck_assert_int_eq(cudaGraphLaunch(graph, replayed.stream), cudaSuccess);
     end(&replayed);
     begin(&eager, nothing);

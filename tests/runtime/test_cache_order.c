@@ -142,9 +142,9 @@ START_TEST(a_rank_with_another_order_is_named_with_both_counts_and_hashes)
     ranks_run(RANK_COUNT, run_rank, &it);
     /* A step has 2 layers, of which each has partial results that meet and results to gather. */
     (void)snprintf(parts[0], sizeof(parts[0]), "rank %u has issued %u with hash 0x", it.rank,
-                   DISORDERED_STEP * 4 + (it.disorder == DISORDER_ONE_MORE));
+                   DISORDERED_STEP * 4u + (it.disorder == DISORDER_ONE_MORE ? 1 : 0));
     (void)snprintf(parts[1], sizeof(parts[1]), "rank %u has issued %u with hash 0x", parent,
-                   DISORDERED_STEP * 4);
+                   DISORDERED_STEP * 4u);
     for (uint32_t rank = 0; rank < RANK_COUNT; rank++) {
         const kvspan_error *const error = &it.errors[rank];
 

@@ -175,11 +175,12 @@ static void mask_remove(char *instruction)
     const char *const second = first + strcspn(first, ",") + 2;
     const char *const kept = begins(first, "0fFF800000") ? second : first;
     char text[NAME_BYTES];
+    int made;
 
-    (void)snprintf(text, sizeof text, "mov.f32 %.*s, %.*s", (int)strcspn(target, ","), target,
-                   (int)strcspn(kept, ","), kept);
+    made = snprintf(text, sizeof text, "mov.f32 %.*s, %.*s", (int)strcspn(target, ","), target,
+                    (int)strcspn(kept, ","), kept);
     blank(instruction, instruction + length);
-    memcpy(instruction, text, strlen(text));
+    memcpy(instruction, text, (size_t)made);
 }
 
 static void remove_one(char *line, const char *kind)
@@ -220,7 +221,7 @@ static uint32_t each_mutant(char *text, const char *mutant, FILE *to)
             name_make(text, kind, &place, name);
             if (to != NULL) {
                 (void)fprintf(to, "%s\n", name);
-            } else if (strcmp(name, mutant) == 0) {
+            } else if (mutant != NULL && strcmp(name, mutant) == 0) {
                 remove_one(begin, kind);
                 ++count;
             }
