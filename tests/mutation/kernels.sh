@@ -3,19 +3,21 @@
 # source at a time (tests/standin/ptx/removal.h says which), and runs suites until one fails. What
 # no suite notices has to stand in kernel_equivalents.txt with the reason why nobody can.
 #
-# usage: tests/mutation/kernels.sh BUILD [I/N]
-#        BUILD  folder of a build whose tests of label standin are built
-#        I/N    of all mutants the I-th of each N (all)
+# usage: tests/mutation/kernels.sh BUILD [I/N [PATTERN]]
+#        BUILD    folder of a build whose tests of label standin are built
+#        I/N      of all mutants the I-th of each N (0/1, all)
+#        PATTERN  of these the ones whose names match this extended regular expression
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 build=$(cd "$1" && pwd)
 part=${2:-0/1}
+pattern=${3:-.}
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 export LD_LIBRARY_PATH="$build/tests/standin/lib" KVSPAN_TEST_COLUMN=cuda
 
 KVSPAN_STANDIN_MUTANTS=$work/listed "$build/tests/kernels/test_kernels_patch_table_cuda" >/dev/null
-sort -u "$work/listed" | awk -v part="$part" \
+sort -u "$work/listed" | grep -E "$pattern" | awk -v part="$part" \
     '{ split(part, of, "/") } (NR - 1) % of[2] == of[1]' >"$work/mutants"
 
 # The suites that see a mutant, SUITE:SCHEDULE:PART in the order in which they are tried.
