@@ -55,7 +55,7 @@ kvspan_status kvspan_cache_append(kvspan_cache *cache, uint32_t layer, const kvs
     }
     status = kvspan_cache_enter_stream(cache, stream, &extent, error);
     if (status != KVSPAN_OK) {
-        return kvspan_cache_spend(cache, status, error);
+        return status;
     }
     for (uint32_t i = 0; status == KVSPAN_OK && i < cache->formats[group].plane_count; i++) {
         status = check_source(&cache->settings.groups[group].planes[i], i,

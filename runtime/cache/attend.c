@@ -249,9 +249,7 @@ static kvspan_status place(const kvspan_attend_call *call, uint32_t pass, kvspan
 /* Results of two layers look alike: ranks that attend them in another order would swap them. */
 static void mark_exchanges(const kvspan_attend_call *call, uint32_t layer)
 {
-    const kvspan_placement *const placement = &call->placement;
-
-    if (placement->meets || placement->gathers || placement->gathers_q) {
+    if (has_exchanges(call)) {
         kvspan_device_comm_mark(call->cache->device_comm, layer);
     }
 }
@@ -307,7 +305,7 @@ kvspan_status kvspan_cache_attend(kvspan_cache *cache, uint32_t layer, const kvs
     call.q = *q;
     status = kvspan_cache_enter_stream(cache, stream, &call.extent, error);
     if (status != KVSPAN_OK) {
-        return kvspan_cache_spend(cache, status, error);
+        return status;
     }
     status = resolve(&call, layer, attention, error);
     if (status != KVSPAN_OK) {

@@ -27,7 +27,7 @@ kvspan_status kvspan_cache_follow(kvspan_cache *cache, kvspan_stream stream, kvs
     return status;
 }
 
-kvspan_status kvspan_cache_enter_stream(const kvspan_cache *cache, kvspan_stream stream,
+kvspan_status kvspan_cache_enter_stream(kvspan_cache *cache, kvspan_stream stream,
                                         kvspan_step_extent *extent_out, kvspan_error *error)
 {
     const kvspan_device_ops *const ops = cache->device->ops;
@@ -42,7 +42,7 @@ kvspan_status kvspan_cache_enter_stream(const kvspan_cache *cache, kvspan_stream
                                                        .is_captured = true }
                                : (kvspan_step_extent){ .row_count = cache->result.row_count,
                                                        .token_count = cache->result.token_count };
-    return status;
+    return status == KVSPAN_OK ? status : kvspan_cache_spend(cache, status, error);
 }
 
 kvspan_status kvspan_cache_close_stream(kvspan_cache *cache, kvspan_stream stream,

@@ -11,8 +11,9 @@
 kvspan_status kvspan_cache_follow(kvspan_cache *cache, kvspan_stream stream, kvspan_error *error);
 
 /* Enters a call on this stream: what it is made for. A captured stream runs nothing by itself: its
- * replays follow what their own stream has done before. */
-kvspan_status kvspan_cache_enter_stream(const kvspan_cache *cache, kvspan_stream stream,
+ * replays follow what their own stream has done before. A device that cannot tell spends the
+ * handle, as peers would wait for this rank. */
+kvspan_status kvspan_cache_enter_stream(kvspan_cache *cache, kvspan_stream stream,
                                         kvspan_step_extent *extent_out, kvspan_error *error);
 
 /* The step's last operation is enqueued on the stream. */

@@ -10,8 +10,7 @@
 
 #include "comm/nccl_parts.h"
 #include "runtime/cache/cache_parts.h"
-#include "runtime/mesh_case.h"
-#include "support/ranks.h"
+#include "runtime/nccl_case.h"
 
 /* Communicators of the caller's on meshes of two axes and four ranks: used where they are the ranks
  * that exchange, left alone elsewhere, refused where they cannot be what they are said to be; and
@@ -180,50 +179,16 @@ static kvspan_status open_device(kvspan_comm *comm, kvspan_device **device_out, 
 static kvspan_status open_cache(const ranks_self *self, kvspan_device **device_out,
                                 kvspan_cache **cache_out, kvspan_error *error)
 {
-    const kvspan_layer_group group = { .layer_count = 1,
-                                       .q_heads = 4,
-                                       .plane_count = 2,
-                                       .planes = { { KVSPAN_KEY, 2, 16, KVSPAN_BF16, 0 },
-                                                   { KVSPAN_VALUE, 2, 16, KVSPAN_BF16, 0 } } };
-    const kvspan_cache_config config = { .size = sizeof(config),
-                                         .group_count = 1,
-                                         .groups = &group,
-                                         .page_tokens = 8,
-                                         .slot_count = 2,
-                                         .max_sequence_tokens = 64,
-                                         .max_step_tokens = 32,
-                                         .page_count = 16,
-                                         .memory_limit_bytes = 64u << 20,
-                                         .mesh = current->mesh,
-                                         .deadline_ms = WAIT_MS };
-    const kvspan_status status = open_device(self->comm, device_out, error);
-
-    return status == KVSPAN_OK
-               ? kvspan_cache_create(&config, *device_out, self->comm, cache_out, error)
-               : status;
+    return nccl_case_open_cache(open_device, current->mesh, self->comm, device_out, cache_out,
+                                error);
 }
 
 static void run_good(ranks_self *self)
 {
     const adoption_case *const it = self->context;
-    const mesh_case mesh = { .mesh = it->mesh,
-                             .rank_count = RANK_COUNT,
-                             .kv_heads = 2,
-                             .q_heads = 4,
-                             .key_dim = 16,
-                             .value_dim = 16,
-                             .page_tokens = 4,
-                             .dtype = KVSPAN_BF16,
-                             .out_place = KVSPAN_HEADS_ALL,
-                             .has_sinks = 1,
-                             .open = open_device };
-    static mesh_rows rows; /* too large for the stack */
-    char text[300] = "";
 
     ranks_check(self, make_all(self, it));
-    if (!mesh_case_run(&mesh, self->comm, &rows, text, sizeof(text))) {
-        ranks_note(self, __FILE__, __LINE__, "%s", text);
-    }
+    nccl_case_check_rows(self, open_device, it->mesh, 1);
     ranks_check(self, end_all());
 }
 

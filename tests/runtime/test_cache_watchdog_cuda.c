@@ -12,8 +12,7 @@
 #include "comm/nccl_parts.h"
 #include "kernels/device.h"
 #include "runtime/cache/cache_parts.h"
-#include "runtime/mesh_case.h"
-#include "support/ranks.h"
+#include "runtime/nccl_case.h"
 
 /* Exchanges that never end while the caller sits in cudaStreamSynchronize(): with a watchdog it
  * comes back, and the cache says whose fault it was. */
@@ -210,24 +209,7 @@ static kvspan_status open_device(kvspan_comm *comm, kvspan_device **device_out, 
 
 static void run_rows(ranks_self *self)
 {
-    mesh_rows *const rows = malloc(sizeof(*rows));
-    const mesh_case mesh = { .mesh = "tp:2",
-                             .rank_count = self->rank_count,
-                             .kv_heads = 2,
-                             .q_heads = 4,
-                             .key_dim = 16,
-                             .value_dim = 16,
-                             .page_tokens = 4,
-                             .dtype = KVSPAN_BF16,
-                             .out_place = KVSPAN_HEADS_ALL,
-                             .open = open_device };
-    char text[300] = "";
-
-    ranks_check(self, rows);
-    if (!mesh_case_run(&mesh, self->comm, rows, text, sizeof(text))) {
-        ranks_note(self, __FILE__, __LINE__, "%s", text);
-    }
-    free(rows);
+    nccl_case_check_rows(self, open_device, "tp:2", 0);
 }
 
 /* Off unless asked for, gone with the cache, refused without a communicator. */

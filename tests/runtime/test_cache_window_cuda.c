@@ -1,6 +1,5 @@
 #include "support/suite.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include <kvspan/cuda.h>
@@ -8,16 +7,11 @@
 
 #include "comm/nccl_parts.h"
 #include "runtime/cache/cache_parts.h"
-#include "runtime/mesh_case.h"
-#include "support/ranks.h"
+#include "runtime/nccl_case.h"
 
 /* What the staging arena is registered as, by the version of NCCL that runs; and that results are
  * right with each. The stand-in refuses a call that a version lacks, offsets in a window that
  * differ, and memory that is given back while it is registered. */
-
-enum {
-    WAIT_MS = 20000
-};
 
 /* ---- the calls that matter, in their order ----------------------------------------------------
  */
@@ -109,49 +103,8 @@ static kvspan_status open_device(kvspan_comm *comm, kvspan_device **device_out, 
 static void run_rows(ranks_self *self)
 {
     static const char *const names[] = { "tp:2", "sp:2" };
-    mesh_rows *const rows = malloc(sizeof(*rows));
-    mesh_case mesh = { .mesh = names[*(const int *)self->context],
-                       .rank_count = self->rank_count,
-                       .kv_heads = 2,
-                       .q_heads = 4,
-                       .key_dim = 16,
-                       .value_dim = 16,
-                       .page_tokens = 4,
-                       .dtype = KVSPAN_BF16,
-                       .out_place = KVSPAN_HEADS_ALL,
-                       .open = open_device };
-    char text[300] = "";
 
-    ranks_check(self, rows);
-    if (!mesh_case_run(&mesh, self->comm, rows, text, sizeof(text))) {
-        ranks_note(self, __FILE__, __LINE__, "%s", text);
-    }
-    free(rows);
-}
-
-static kvspan_status open_cache(const ranks_self *self, kvspan_device **device_out,
-                                kvspan_cache **cache_out, kvspan_error *error)
-{
-    const kvspan_layer_group group = { .layer_count = 1,
-                                       .q_heads = 4,
-                                       .plane_count = 2,
-                                       .planes = { { KVSPAN_KEY, 2, 16, KVSPAN_BF16, 0 },
-                                                   { KVSPAN_VALUE, 2, 16, KVSPAN_BF16, 0 } } };
-    const kvspan_cache_config config = { .size = sizeof(config),
-                                         .group_count = 1,
-                                         .groups = &group,
-                                         .page_tokens = 8,
-                                         .slot_count = 2,
-                                         .max_sequence_tokens = 64,
-                                         .max_step_tokens = 32,
-                                         .page_count = 16,
-                                         .memory_limit_bytes = 64u << 20,
-                                         .deadline_ms = WAIT_MS };
-    const kvspan_status status = open_device(self->comm, device_out, error);
-
-    return status == KVSPAN_OK
-               ? kvspan_cache_create(&config, *device_out, self->comm, cache_out, error)
-               : status;
+    nccl_case_check_rows(self, open_device, names[*(const int *)self->context], 0);
 }
 
 static void run_registration(ranks_self *self)
@@ -164,7 +117,9 @@ static void run_registration(ranks_self *self)
 
     ranks_check(self, ncclGetVersion(&version) == ncclSuccess);
     calls[0] = '\0';
-    ranks_check_status(self, open_cache(self, &device, &cache, &error), KVSPAN_OK, &error);
+    ranks_check_status(self,
+                       nccl_case_open_cache(open_device, NULL, self->comm, &device, &cache, &error),
+                       KVSPAN_OK, &error);
     nccl = (const kvspan_nccl_comm *)(const void *)cache->device_comm;
     ranks_check(self, cache->device_comm->arena);
     ranks_check(self, (nccl->window != NULL) == (version >= NCCL_VERSION(2, 28, 3)));
