@@ -47,17 +47,6 @@ static void pack_query(kvspan_tile_workspace *work, uint32_t row, const float *q
 
 /* ---- keys ----------------------------------------------------------------------------------- */
 
-/* What a pass fetches. */
-static matrix_fetch fetch_of(const kvspan_digit_tiles *tiles, uint32_t dim)
-{
-    matrix_fetch fetch = { .tile_count = tiles->count, .tile_bytes = dim * KVSPAN_TILE_TOKENS };
-
-    for (uint32_t i = 0; i < tiles->count; i++) {
-        fetch.tiles[i] = tiles->next[i];
-    }
-    return fetch;
-}
-
 /* A row's scores of a tile from the sums of its digits, which lie `stride` apart. */
 INLINED void finish_tile(const int32_t *sums, size_t stride, float unit, float *scores)
 {
@@ -76,15 +65,16 @@ static void score(const kvspan_tile_block *block, uint32_t first_row, uint32_t r
     _Alignas(64) int32_t sums[KVSPAN_BLOCK_ROWS][QUERY_DIGITS][SCORE_TILES * LANES];
     kvspan_tile_workspace *const work = block->work;
     const uint32_t quads = block->key_dim / QUAD;
-    matrix_fetch fetch = fetch_of(keys, block->key_dim);
+    const uint32_t unit_lines = matrix_unit_lines(quads);
     const matrix_keys product = { .rows = (const unsigned char *)query_numbers(work, first_row,
                                                                                block->key_dim),
                                   .row_bytes = block->key_dim,
                                   .row_count = row_count * QUERY_DIGITS,
                                   .tiles = keys->tiles,
                                   .tile_lines = quads,
-                                  .unit_lines = matrix_unit_lines(quads),
-                                  .fetch = &fetch,
+                                  .unit_lines = unit_lines,
+                                  .stored_lines = unit_lines,
+                                  .fetch = &work->fetch,
                                   .sums = (unsigned char *)sums,
                                   .sum_bytes = sizeof(sums[0][0]) };
 
@@ -153,13 +143,14 @@ static void fold(const kvspan_tile_block *block, uint32_t first_row, uint32_t ro
 {
     kvspan_tile_workspace *const work = block->work;
     const uint32_t most = value_unit_tiles(block);
-    matrix_fetch fetch = fetch_of(tiles, block->value_dim);
+    const uint32_t unit_lines = most * KVSPAN_TILE_TOKENS / QUAD;
     matrix_values values = { .rows = weight_numbers_of(work, first_row),
                              .row_bytes = KVSPAN_CHUNK_TOKENS,
                              .row_count = row_count * WEIGHT_DIGITS,
-                             .unit_lines = most * KVSPAN_TILE_TOKENS / QUAD,
+                             .unit_lines = unit_lines,
+                             .stored_lines = unit_lines,
                              .line_count = block->value_dim / LANES,
-                             .fetch = &fetch,
+                             .fetch = &work->fetch,
                              .sums = (unsigned char *)(work->chunk_sums + (size_t)first_row *
                                                                               WEIGHT_DIGITS *
                                                                               block->value_dim),

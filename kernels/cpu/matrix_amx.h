@@ -15,14 +15,14 @@
 #include <immintrin.h>
 #include <stddef.h>
 
+#include "kernels/cpu/fetch_streams.h"
 #include "kernels/cpu/tile_kernels.h"
 
 enum {
     MATRIX_ROWS = 16,
     MATRIX_LINES = 16, /* the most of a step */
     MATRIX_LINE_BYTES = 64,
-    MATRIX_UNIT_BYTES = 4,
-    MATRIX_FETCH_LINES = 4 /* that are fetched at once; every tile has a multiple */
+    MATRIX_UNIT_BYTES = 4
 };
 
 #define MATRIX_INLINED static inline __attribute__((always_inline))
@@ -133,32 +133,6 @@ static inline void matrix_release(kvspan_tile_workspace *work)
     }
 }
 
-/* Tiles that are fetched while others are multiplied, in order. */
-typedef struct matrix_fetch {
-    const unsigned char *tiles[KVSPAN_CHUNK_TILES];
-    uint32_t tile_count;
-    uint32_t tile_bytes;
-    uint32_t tile;
-    uint32_t offset;
-} matrix_fetch;
-
-MATRIX_INLINED void matrix_fetch_lines(matrix_fetch *fetch, uint32_t lines)
-{
-    for (uint32_t i = 0; i < lines && fetch->tile < fetch->tile_count; i += MATRIX_FETCH_LINES) {
-        const char *const line = (const char *)fetch->tiles[fetch->tile] + fetch->offset;
-
-#pragma GCC unroll 4
-        for (int j = 0; j < MATRIX_FETCH_LINES; j++) {
-            _mm_prefetch(line + (size_t)j * MATRIX_LINE_BYTES, _MM_HINT_T1);
-        }
-        fetch->offset += MATRIX_FETCH_LINES * MATRIX_LINE_BYTES;
-        if (fetch->offset == fetch->tile_bytes) {
-            fetch->offset = 0;
-            fetch->tile++;
-        }
-    }
-}
-
 /* Some rows times one or two tiles of keys. */
 typedef struct matrix_keys {
     const unsigned char *rows;
@@ -167,7 +141,8 @@ typedef struct matrix_keys {
     const unsigned char *const *tiles;
     uint32_t tile_lines;
     uint32_t unit_lines;
-    matrix_fetch *fetch;
+    uint32_t stored_lines; /* of a step as they lie in memory */
+    kvspan_fetch *fetch;
     unsigned char *sums; /* [row] { [tile][16] } */
     size_t sum_bytes;    /* from row to row */
 } matrix_keys;
@@ -189,11 +164,11 @@ MATRIX_INLINED void matrix_score(const matrix_keys *keys, uint32_t first_row, ui
         _tile_loadd(4, rows + (size_t)line * MATRIX_UNIT_BYTES, keys->row_bytes);
         _tile_loadd(6, keys->tiles[0] + (size_t)line * MATRIX_LINE_BYTES, MATRIX_LINE_BYTES);
         MATRIX_MULTIPLY(kind, 0, 4, 6);
-        matrix_fetch_lines(keys->fetch, keys->unit_lines);
+        stream_read_lines(keys->fetch, keys->stored_lines);
         if (tiles == 2) {
             _tile_loadd(7, keys->tiles[1] + (size_t)line * MATRIX_LINE_BYTES, MATRIX_LINE_BYTES);
             MATRIX_MULTIPLY(kind, 1, 4, 7);
-            matrix_fetch_lines(keys->fetch, keys->unit_lines);
+            stream_read_lines(keys->fetch, keys->stored_lines);
         }
         if (groups == 2) {
             _tile_loadd(5, others + (size_t)line * MATRIX_UNIT_BYTES, keys->row_bytes);
@@ -250,7 +225,8 @@ typedef struct matrix_values {
     const unsigned char *units[KVSPAN_CHUNK_TILES];
     uint32_t offsets[KVSPAN_CHUNK_TILES]; /* bytes from a row's first to its weights of the unit */
     uint32_t line_count;                  /* lines of dims */
-    matrix_fetch *fetch;
+    uint32_t stored_lines;                /* of a step as they lie in memory */
+    kvspan_fetch *fetch;
     unsigned char *sums; /* [row][line][16] */
     size_t sum_bytes;    /* from row to row */
 } matrix_values;
@@ -258,7 +234,7 @@ typedef struct matrix_values {
 #define MATRIX_LINE(number, values, unit, line)                                   \
     _tile_loadd(number, (values)->units[unit] + (size_t)(line)*MATRIX_LINE_BYTES, \
                 (size_t)(values)->line_count * MATRIX_LINE_BYTES);                \
-    matrix_fetch_lines((values)->fetch, (values)->unit_lines)
+    stream_read_lines((values)->fetch, (values)->stored_lines)
 
 /* One group of rows, four lines or one. */
 /* Instructions on tiles are macros that nest. NOLINTNEXTLINE(readability-function-size) */

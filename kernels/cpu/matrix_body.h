@@ -17,19 +17,6 @@ static uint32_t choose_tiles(uint32_t head_rows)
     return SCORE_TILES;
 }
 
-/* What is to be fetched: tiles that are not in a copy. */
-static matrix_fetch fetch_of(const struct ready_tiles *ready, uint32_t tiles, uint32_t dim)
-{
-    matrix_fetch fetch = { .tile_bytes = (uint32_t)sizeof(number) * dim * KVSPAN_TILE_TOKENS };
-
-    for (uint32_t i = 0; i < tiles; i++) {
-        if (ready->next[i] != ready->tiles[i]) {
-            fetch.tiles[fetch.tile_count++] = ready->next[i];
-        }
-    }
-    return fetch;
-}
-
 /* At most SCORE_TILES tiles for the rows of one head. */
 static void score_tile_rows(const kvspan_tile_block *block, uint32_t head, uint32_t first_tile,
                             const struct ready_tiles *ready, uint32_t tiles)
@@ -37,15 +24,16 @@ static void score_tile_rows(const kvspan_tile_block *block, uint32_t head, uint3
     kvspan_tile_workspace *const work = block->work;
     const size_t first_row = (size_t)head * block->head_rows;
     const uint32_t units = block->key_dim / 2;
-    matrix_fetch fetch = fetch_of(ready, tiles, block->key_dim);
+    const uint32_t unit_lines = matrix_unit_lines(units);
     const matrix_keys keys = {
         .rows = (const unsigned char *)work->queries + first_row * block->key_dim * sizeof(number),
         .row_bytes = block->key_dim * sizeof(number),
         .row_count = block->head_rows,
         .tiles = ready->tiles,
         .tile_lines = units,
-        .unit_lines = matrix_unit_lines(units),
-        .fetch = &fetch,
+        .unit_lines = unit_lines,
+        .stored_lines = block->key_codes ? unit_lines / 2 : unit_lines,
+        .fetch = &work->fetch,
         .sums = (unsigned char *)(work->scores + first_row * KVSPAN_CHUNK_TOKENS +
                                   (size_t)first_tile * KVSPAN_TILE_TOKENS),
         .sum_bytes = KVSPAN_CHUNK_TOKENS * sizeof(float)
@@ -109,14 +97,15 @@ static void fold_value_tiles(const kvspan_tile_block *block, const kvspan_tile_c
     const size_t first_row = (size_t)head * block->head_rows;
     const uint32_t most = value_unit_tiles(block);
     number *const numbers = (number *)(void *)weights;
-    matrix_fetch fetch = fetch_of(ready, tile_count, block->value_dim);
+    const uint32_t unit_lines = most * TILE_PAIRS;
     matrix_values values = { .rows =
                                  (const unsigned char *)(numbers + first_row * KVSPAN_CHUNK_TOKENS),
                              .row_bytes = KVSPAN_CHUNK_TOKENS * sizeof(number),
                              .row_count = block->head_rows,
-                             .unit_lines = most * TILE_PAIRS,
+                             .unit_lines = unit_lines,
                              .line_count = block->value_dim / KVSPAN_TILE_DIMS,
-                             .fetch = &fetch,
+                             .stored_lines = block->value_codes ? unit_lines / 2 : unit_lines,
+                             .fetch = &block->work->fetch,
                              .sums = (unsigned char *)(outputs + first_row * block->value_dim),
                              .sum_bytes = block->value_dim * sizeof(float) };
     uint32_t count;

@@ -20,6 +20,6 @@ enum {
 #define TILE_KERNELS      kvspan_tile_kernels_amx
 #define TILE_KERNELS_NAME "amx"
 
-#include "kernels/cpu/order_body.h"
+#include "kernels/cpu/stream_body.h"
 
 #include "kernels/cpu/tile_body.h"

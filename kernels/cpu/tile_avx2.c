@@ -23,7 +23,7 @@ enum {
 #define DIGIT_PASSES      NULL
 #define LEAVE             NULL
 
-#include "kernels/cpu/order_body.h"
+#include "kernels/cpu/ahead_body.h"
 #include "kernels/cpu/score_body.h"
 #include "kernels/cpu/value_body.h"
 

@@ -24,7 +24,7 @@ enum {
 #define TILE_KERNELS      kvspan_tile_kernels_avx512_bf16
 #define TILE_KERNELS_NAME "avx512_bf16"
 
-#include "kernels/cpu/order_body.h"
+#include "kernels/cpu/ahead_body.h"
 #include "kernels/cpu/score_body.h"
 #include "kernels/cpu/value_body.h"
 

@@ -1,8 +1,8 @@
 /** @file
  * The loops of tile_kernels.h, written once over what the including file chose before: a
  * vector_….h, a pairs_….h, the sizes below, FETCH_HINT, WIDEN_TILE, DIGIT_PASSES (for int8, NULL =
- * it is widened), LEAVE (NULL = nothing to do), TILE_KERNELS and its name; then order_body.h, and
- * score_body.h with value_body.h, or matrix_body.h instead of both.
+ * it is widened), LEAVE (NULL = nothing to do), TILE_KERNELS and its name; and included: ahead_body.h
+ * or stream_body.h, and score_body.h with value_body.h, or matrix_body.h instead of both.
  *
  *   BLOCK_ROWS                 queries of a block
  *   VALUE_STEP_TILES           tiles of values that all rows of a head use before the next are read
@@ -16,8 +16,18 @@
 #include <string.h>
 
 #include "kernels/cpu/digit_passes.h"
-#include "kernels/cpu/order_body.h"
 #include "kernels/cpu/weight_body.h"
+
+/* The tile behind those from `tile` on that lie in one page, at most `most`. */
+static uint32_t step_end(const kvspan_tile_block *block, const kvspan_tile_chunk *chunk,
+                         uint32_t tile, uint32_t most)
+{
+    const int by_page = block->head_count > 1 && !fetches_chunks(block);
+    const uint32_t end =
+        by_page ? kvspan_page_end(block, chunk->index, chunk->tile_count, tile) : chunk->tile_count;
+
+    return end - tile < most ? end : tile + most;
+}
 
 static void ready_key(const kvspan_tile_block *block, const kvspan_tile_chunk *chunk, uint32_t head,
                       uint32_t tile, uint32_t place, struct ready_tiles *ready)
@@ -216,6 +226,7 @@ static void fold_chunk(const kvspan_tile_block *block, const kvspan_tile_chunk *
     kvspan_tile_workspace *const work = block->work;
     const uint32_t vectors = chunk->tile_count * LINE_VECTORS;
 
+    begin_chunk(block, chunk);
     score_chunk(block, chunk);
     for (uint32_t row = 0; row < block->row_count; row++) {
         const struct sight sight = { .first = place_of(work->row_begins[row], chunk),
@@ -223,6 +234,7 @@ static void fold_chunk(const kvspan_tile_block *block, const kvspan_tile_chunk *
         float highest = finish_scores(block, chunk, row, vectors, sight);
         vector shift;
 
+        pass_row(block, chunk);
         if (block->tree_rule) {
             highest = hide_scores(block, chunk, row, vectors);
         }

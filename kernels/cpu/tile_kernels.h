@@ -36,6 +36,39 @@ typedef struct kvspan_query_digits {
     float unit;
 } kvspan_query_digits;
 
+struct kvspan_digit_passes;
+struct kvspan_tile_block;
+struct kvspan_tile_chunk;
+
+enum {
+    KVSPAN_STREAMS = 4,
+    KVSPAN_STREAM_TILES = 16 /* the most of a stream */
+};
+
+/* What is being fetched, see fetch_streams.h. */
+typedef struct kvspan_fetch {
+    const struct kvspan_tile_block *block;
+    const struct kvspan_tile_chunk *chunk;
+    const unsigned char *announced_key; /* the first of the chunk after it, … */
+    uint32_t tile_count;                /* … which is expected to be of the same shape */
+    uint32_t head_count;
+    /* Which tile comes next. */
+    uint32_t plane;
+    uint32_t head;
+    uint32_t tile;
+    uint32_t page_first; /* of the chunk's tiles in its page */
+    /* How many lines are fetched and not read, and should be. */
+    int32_t ahead_lines;
+    int32_t aim_lines;
+    /* The tiles that are being fetched: [stream][stream_tiles]. */
+    const unsigned char *window[KVSPAN_STREAMS * KVSPAN_STREAM_TILES];
+    uint32_t stream_count;
+    uint32_t stream_tiles;
+    uint32_t stream_tile; /* of each stream … */
+    uint32_t offset;      /* … and a place in it */
+    uint32_t tile_bytes;
+} kvspan_fetch;
+
 /* What one thread needs. A query or weight is bf16 or f32, as the instruction set multiplies. */
 typedef struct kvspan_tile_workspace {
     _Alignas(64) float scores[KVSPAN_BLOCK_ROWS * KVSPAN_CHUNK_TOKENS];
@@ -66,6 +99,7 @@ typedef struct kvspan_tile_workspace {
     kvspan_tree_sight row_trees[KVSPAN_BLOCK_ROWS]; /* what of them is hidden */
     uint32_t
         matrix_key; /* how the thread's matrix registers are laid out; 0 = they are not in use */
+    kvspan_fetch fetch; /* by kernels that fetch in streams */
 } kvspan_tile_workspace;
 
 enum {
@@ -81,8 +115,6 @@ typedef struct kvspan_code_table {
     _Alignas(64) uint8_t high[128];
     uint32_t is_complement;
 } kvspan_code_table;
-
-struct kvspan_digit_passes;
 
 /* What all chunks of a block have in common. */
 typedef struct kvspan_tile_block {

@@ -1,12 +1,13 @@
 /** @file
- * The order in which the tiles of a chunk are read, and what is fetched meanwhile: heads take turns
- * page by page, first the keys, then the values, then the next chunk's keys.
+ * What is fetched while the tiles of a chunk are read: the same some steps later in the order of
+ * page_order.h, first the keys, then the values, then the next chunk's keys.
  *
  * A part of the file of one instruction set, which has chosen the vectors before (see tile_body.h).
  */
-#ifndef KVSPAN_KERNELS_CPU_ORDER_BODY_H
-#define KVSPAN_KERNELS_CPU_ORDER_BODY_H
+#ifndef KVSPAN_KERNELS_CPU_AHEAD_BODY_H
+#define KVSPAN_KERNELS_CPU_AHEAD_BODY_H
 
+#include "kernels/cpu/page_order.h"
 #include "kernels/cpu/tile_kernels.h"
 
 enum {
@@ -96,18 +97,17 @@ static const unsigned char *after_value(const kvspan_tile_block *block,
     return chunk->next_keys[tile] + head * block->key_head_stride;
 }
 
-/* The tile behind those from `tile` on that lie in one page, at most `most`. */
-static uint32_t step_end(const kvspan_tile_block *block, const kvspan_tile_chunk *chunk,
-                         uint32_t tile, uint32_t most)
+/* Nothing is kept from chunk to chunk, and weights do not wait for memory. */
+static void begin_chunk(const kvspan_tile_block *block, const kvspan_tile_chunk *chunk)
 {
-    const uint64_t tile_index = chunk->index / KVSPAN_TILE_TOKENS + tile;
-    const uint32_t in_page = block->page_tiles - (uint32_t)(tile_index % block->page_tiles);
-    uint32_t count = chunk->tile_count - tile;
+    (void)block;
+    (void)chunk;
+}
 
-    if (block->head_count > 1 && !fetches_chunks(block) && in_page < count) {
-        count = in_page;
-    }
-    return tile + (count < most ? count : most);
+static void pass_row(const kvspan_tile_block *block, const kvspan_tile_chunk *chunk)
+{
+    (void)block;
+    (void)chunk;
 }
 
 #endif

@@ -1,0 +1,192 @@
+/** @file
+ * Fetches what AMX kernels read next, in the order in which they read it but from four pages of
+ * memory in turn. A core has few lines under way at a time when it asks for them one by one; four
+ * streams make the second cache fetch ahead by itself, in each.
+ *
+ * The places fetched are some kilobytes ahead of those read. They gain on them while weights are
+ * made, when nothing is read, and lose that again: memory is never idle.
+ */
+#ifndef KVSPAN_KERNELS_CPU_FETCH_STREAMS_H
+#define KVSPAN_KERNELS_CPU_FETCH_STREAMS_H
+
+#include <immintrin.h>
+#include <stddef.h>
+
+#include "kernels/cpu/page_order.h"
+#include "kernels/cpu/tile_kernels.h"
+
+enum {
+    STREAM_BYTES = 4096, /* the least of a stream, where tiles are smaller: a page of memory */
+    STREAM_LINE_BYTES = 64,
+    STREAM_GAIN_PART = 8 /* of a plane's lines, one so many is fetched while weights are made */
+};
+
+enum stream_plane {
+    STREAM_KEYS,
+    STREAM_VALUES,
+    STREAM_NEXT_KEYS,
+    STREAM_END
+};
+
+static inline uint32_t stream_dim(const kvspan_tile_block *block, uint32_t plane)
+{
+    return plane == STREAM_VALUES ? block->value_dim : block->key_dim;
+}
+
+static inline uint32_t stream_tile_bytes(const kvspan_tile_block *block, uint32_t plane)
+{
+    const int is_byte = plane == STREAM_VALUES ? block->value_codes || block->value_digits
+                                               : block->key_codes || block->key_digits;
+
+    return stream_dim(block, plane) * KVSPAN_TILE_TOKENS * (is_byte ? 1 : 2);
+}
+
+/* Tiles of a window: four streams. */
+static inline uint32_t stream_window_tiles(uint32_t tile_bytes)
+{
+    return tile_bytes < STREAM_BYTES ? KVSPAN_STREAMS * (STREAM_BYTES / tile_bytes)
+                                     : KVSPAN_STREAMS;
+}
+
+static inline const unsigned char *stream_tile(const kvspan_fetch *fetch)
+{
+    const kvspan_tile_block *const block = fetch->block;
+    const kvspan_tile_chunk *const chunk = fetch->chunk;
+
+    if (fetch->plane == STREAM_VALUES) {
+        return chunk->values[fetch->tile] + fetch->head * block->value_head_stride;
+    }
+    return (fetch->plane == STREAM_KEYS ? chunk->keys : chunk->next_keys)[fetch->tile] +
+           fetch->head * block->key_head_stride;
+}
+
+/* To the tile that is read next. */
+static inline void stream_step(kvspan_fetch *fetch)
+{
+    const uint64_t ahead = fetch->plane == STREAM_NEXT_KEYS ? KVSPAN_CHUNK_TOKENS : 0;
+    const uint32_t end = kvspan_page_end(fetch->block, fetch->chunk->index + ahead,
+                                         fetch->chunk->tile_count, fetch->page_first);
+
+    if (++fetch->tile < end) {
+        return;
+    }
+    fetch->tile = fetch->page_first;
+    if (++fetch->head < fetch->block->head_count) {
+        return;
+    }
+    fetch->head = 0;
+    fetch->page_first = end < fetch->chunk->tile_count ? end : 0;
+    fetch->tile = fetch->page_first;
+    fetch->plane += fetch->page_first == 0;
+}
+
+/* Nothing of the chunk has been fetched: what is read first need not be any more. */
+static inline void stream_restart(kvspan_fetch *fetch, const kvspan_tile_block *block,
+                                  const kvspan_tile_chunk *chunk)
+{
+    const uint32_t tile_bytes = stream_tile_bytes(block, STREAM_KEYS);
+    const uint32_t window = stream_window_tiles(tile_bytes);
+
+    *fetch = (kvspan_fetch){ .block = block,
+                             .chunk = chunk,
+                             .aim_lines = (int32_t)(window * tile_bytes / STREAM_LINE_BYTES) };
+    fetch->ahead_lines = fetch->aim_lines;
+    for (uint32_t i = 0; i < window && fetch->plane != STREAM_END; i++) {
+        stream_step(fetch);
+    }
+}
+
+/* Begins a chunk: the one that the last chunk announced as its next, or another. */
+static inline void stream_begin_chunk(const kvspan_tile_block *block,
+                                      const kvspan_tile_chunk *chunk)
+{
+    kvspan_fetch *const fetch = &block->work->fetch;
+
+    if (fetch->announced_key == chunk->keys[0] && fetch->tile_count == chunk->tile_count &&
+        fetch->head_count == block->head_count && fetch->plane >= STREAM_NEXT_KEYS) {
+        fetch->block = block;
+        fetch->chunk = chunk;
+        fetch->ahead_lines = fetch->plane == STREAM_END ? fetch->aim_lines : fetch->ahead_lines;
+        fetch->plane -= STREAM_NEXT_KEYS;
+    } else {
+        stream_restart(fetch, block, chunk);
+    }
+    fetch->announced_key = chunk->next_keys[0];
+    fetch->tile_count = chunk->tile_count;
+    fetch->head_count = block->head_count;
+}
+
+/* The next window; returns whether there is one. */
+static __attribute__((noinline)) int stream_fill_window(kvspan_fetch *fetch)
+{
+    const uint32_t plane = fetch->plane;
+    uint32_t most;
+    uint32_t count = 0;
+
+    if (plane == STREAM_END) {
+        return 0;
+    }
+    fetch->tile_bytes = stream_tile_bytes(fetch->block, plane);
+    most = stream_window_tiles(fetch->tile_bytes);
+    while (count < most && fetch->plane == plane) {
+        fetch->window[count++] = stream_tile(fetch);
+        stream_step(fetch);
+    }
+    fetch->stream_count = count % KVSPAN_STREAMS == 0 ? KVSPAN_STREAMS : 1;
+    fetch->stream_tiles = count / fetch->stream_count;
+    fetch->stream_tile = 0;
+    fetch->offset = 0;
+    return 1;
+}
+
+/* Fetches about so many lines; returns how many. */
+static inline __attribute__((always_inline)) uint32_t stream_fetch_lines(kvspan_fetch *fetch,
+                                                                         uint32_t lines)
+{
+    uint32_t done = 0;
+
+    while (done < lines) {
+        if (fetch->stream_tile == fetch->stream_tiles && !stream_fill_window(fetch)) {
+            break;
+        }
+        const unsigned char *const *const tiles = fetch->window + fetch->stream_tile;
+
+        _mm_prefetch((const char *)tiles[0] + fetch->offset, _MM_HINT_T1);
+        if (fetch->stream_count == KVSPAN_STREAMS) {
+#pragma GCC unroll 4
+            for (uint32_t i = 1; i < KVSPAN_STREAMS; i++) {
+                _mm_prefetch((const char *)tiles[(size_t)i * fetch->stream_tiles] + fetch->offset,
+                             _MM_HINT_T1);
+            }
+        }
+        done += fetch->stream_count;
+        fetch->offset += STREAM_LINE_BYTES;
+        if (fetch->offset == fetch->tile_bytes) {
+            fetch->offset = 0;
+            fetch->stream_tile++;
+        }
+    }
+    return done;
+}
+
+/* While lines are read: as many, or fewer where weights have let the fetched ones gain. */
+static inline __attribute__((always_inline)) void stream_read_lines(kvspan_fetch *fetch,
+                                                                    uint32_t lines)
+{
+    const uint32_t wanted = fetch->ahead_lines > fetch->aim_lines ? lines - lines / 4 : lines;
+
+    fetch->ahead_lines += (int32_t)stream_fetch_lines(fetch, wanted) - (int32_t)lines;
+}
+
+/* While one row's weights are made. */
+static inline void stream_pass_row(const kvspan_tile_block *block, const kvspan_tile_chunk *chunk)
+{
+    kvspan_fetch *const fetch = &block->work->fetch;
+    const uint32_t lines = chunk->tile_count * block->head_count *
+                           stream_tile_bytes(block, STREAM_VALUES) / STREAM_LINE_BYTES;
+
+    fetch->ahead_lines +=
+        (int32_t)stream_fetch_lines(fetch, lines / STREAM_GAIN_PART / block->row_count);
+}
+
+#endif
