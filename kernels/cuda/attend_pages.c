@@ -9,10 +9,10 @@
 #include "kernels/cuda/cuda_operations.h"
 #include "kernels/cuda/plain_params.h"
 
-/* A call is one launch for the plan's decode units and one for its prefill units, each a block for
- * every unit and kv head; a launch of nothing is left out. Where launches are captured they are
- * replayed with other plans, so that nothing in them follows from this one: they have a block for
- * every unit of any plan. */
+/* A call is one launch for the plan's decode units and one for its prefill units, each
+ * unit_blocks blocks for every unit and kv head; a launch of nothing is left out. Where launches are
+ * captured they are replayed with other plans, so that nothing in them follows from this one: they
+ * have blocks for every unit of any plan. */
 
 enum {
     ROW_ALIGNMENT = 16, /* of rows that are copied by 16 bytes */
@@ -161,8 +161,9 @@ static kvspan_status run_kernel(kvspan_device *device, const kvspan_attend_kerne
 {
     const kvspan_cuda_launch launch = { .kernel = kernel->function,
                                         .name = kernel->name,
-                                        .block_count =
-                                            (uint64_t)unit_count * params->attend.kv_heads.value,
+                                        .block_count = (uint64_t)unit_count *
+                                                       params->attend.kv_heads.value *
+                                                       kernel->unit_blocks,
                                         .thread_count = kernel->thread_count,
                                         .shared_bytes = kernel->shared_bytes };
 

@@ -261,7 +261,7 @@ extern "C" const kvspan_attend_instance kvspan_attend_plain = {
     0,
     0,
     { (const void *)kvspan::plain_decode_kernel, "attend_pages (plain decode)",
-      32 * kvspan::PLAIN_WARPS, 0 },
+      32 * kvspan::PLAIN_WARPS, 0, 1 },
     { (const void *)kvspan::plain_prefill_kernel, "attend_pages (plain prefill)",
-      32 * kvspan::PLAIN_WARPS, 0 }
+      32 * kvspan::PLAIN_WARPS, 0, 1 }
 };

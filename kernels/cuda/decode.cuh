@@ -60,24 +60,41 @@ __device__ inline bool is_plain(const decode_walk<Shape> &walk, bool is_capped)
            walk.token + Shape::TILE_TOKENS <= walk.whole.end;
 }
 
-template <class Shape, bool IS_PLAIN>
-__device__ inline void fold_next(typename Shape::Rows &rows, decode_walk<Shape> &walk,
-                                 const kvspan_attend_params &params, const unsigned char *ring)
+/* Writes the logarithms of a tile's value scales, a thread for each token. */
+template <class Shape> __device__ inline void take_scale_logs(float *scales)
 {
+    float *const value_scale = scales + Shape::TILE_TOKENS + threadIdx.x % 32;
+
+    static_assert(Shape::TILE_TOKENS <= 32, "a thread for each token");
+    if (threadIdx.x % 32 < Shape::TILE_TOKENS) {
+        value_scale[Shape::TILE_TOKENS] = scale_log(*value_scale);
+    }
+    __syncwarp();
+}
+
+template <class Shape, tile_kind KIND>
+__device__ inline void fold_next(typename Shape::Rows &rows, decode_walk<Shape> &walk,
+                                 const kvspan_attend_params &params, unsigned char *ring)
+{
+    float *const scales = (float *)(ring + walk.read + Shape::SCALE_OFFSET);
+
     await_copies<Shape::STAGES - 2>();
     __syncwarp();
     fetch_stage<Shape>(walk, params);
-    fold_tile<typename Shape::Pair, Shape::TILE_TOKENS, IS_PLAIN>(
-        rows, params.soft_cap, walk.token, walk.keys + walk.read, walk.values + walk.read,
-        (const float *)(ring + walk.read + Shape::SCALE_OFFSET));
+    if constexpr (Shape::Pair::HAS_SCALES) {
+        take_scale_logs<Shape>(scales);
+    }
+    fold_tile<typename Shape::Pair, Shape::TILE_TOKENS, KIND>(
+        rows, params.soft_cap, walk.token, walk.keys + walk.read, walk.values + walk.read, scales);
     walk.token += Shape::TILE_TOKENS * Shape::WARPS;
     walk.read = next_stage<Shape>(walk.read);
 }
 
-/* Folds the warp's tiles of a split, walk.source.range. */
+/* Folds the warp's tiles of a split, walk.source.range. is_checked: as CHECKED_TILE. */
 template <class Shape>
 __device__ inline void fold_split(typename Shape::Rows &rows, decode_walk<Shape> &walk,
-                                  const kvspan_attend_params &params, const unsigned char *ring)
+                                  const kvspan_attend_params &params, unsigned char *ring,
+                                  bool is_checked)
 {
     const uint32_t first_tile = walk.source.range.begin / Shape::TILE_TOKENS;
     const uint32_t end = walk.source.range.end;
@@ -92,14 +109,20 @@ __device__ inline void fold_split(typename Shape::Rows &rows, decode_walk<Shape>
     for (uint32_t stage = 0; stage < Shape::STAGES - 1; stage++) {
         fetch_stage<Shape>(walk, params);
     }
+    if constexpr (!Shape::Pair::Plane::IS_ALWAYS_FINITE) {
+#pragma unroll 1
+        while (is_checked && walk.token < end) {
+            fold_next<Shape, CHECKED_TILE>(rows, walk, params, ring);
+        }
+    }
     while (walk.token < end) {
 #pragma unroll 1
         while (walk.token < end && !is_plain(walk, is_capped)) {
-            fold_next<Shape, false>(rows, walk, params, ring);
+            fold_next<Shape, MASKED_TILE>(rows, walk, params, ring);
         }
 #pragma unroll 1
         while (walk.token < end && is_plain(walk, is_capped)) {
-            fold_next<Shape, true>(rows, walk, params, ring);
+            fold_next<Shape, PLAIN_TILE>(rows, walk, params, ring);
         }
     }
     await_copies<0>();
@@ -139,9 +162,8 @@ __device__ inline decode_walk<Shape> begin_walk(const kvspan_attend_params &para
     walk.whole.begin = visible_tokens(params, unit.position + last).begin;
     walk.whole.end = visible_tokens(params, unit.position + first).end;
     walk.ring = ring;
-    walk.keys = ring + key_place<typename Pair::Plane, Pair::KEY_BYTES>(lane);
-    walk.values =
-        ring + Shape::VALUE_OFFSET + value_place<typename Pair::Plane, Pair::VALUE_BYTES>(lane);
+    walk.keys = ring + key_place<Pair::KEY_BYTES>(lane);
+    walk.values = ring + Shape::VALUE_OFFSET + value_place<Pair::VALUE_BYTES>(lane);
     return walk;
 }
 
@@ -158,21 +180,22 @@ __device__ inline void decode_unit(const kvspan_attend_params &params,
     decode_walk<Shape> walk = begin_walk<Shape>(params, unit, kv_head, shared_address(ring));
     typename Shape::Rows rows;
     row_total total;
+    bool is_checked = false;
 
     begin_rows(rows, params, unit, kv_head, 0, shared + Shape::QUERY_OFFSET);
     begin_total<Shape>(total, shared);
     do {
         walk.source.range.begin = max(border, unit.index_begin);
-        border += unit.split_tokens;
-        walk.source.range.end = min(border, unit.index_end);
+        walk.source.range.end = min(border + unit.split_tokens, unit.index_end);
         if constexpr (Pair::HAS_SCALES) {
             fill_missing_scales<Shape>(params, shared);
             __syncthreads();
         }
         clear_rows(rows);
-        fold_split<Shape>(rows, walk, params, ring);
-        merge_warps<Shape>(total, rows, params.soft_cap, shared);
-    } while (!is_part && border < unit.index_end);
+        fold_split<Shape>(rows, walk, params, ring, is_checked);
+        is_checked = !merge_warps<Shape>(total, rows, params.soft_cap, shared, is_checked);
+        border += is_checked ? 0 : unit.split_tokens;
+    } while (is_checked || (!is_part && border < unit.index_end));
     if (is_part && !fold_parts<Shape>(total, params, unit, kv_head, shared)) {
         return;
     }

@@ -97,6 +97,40 @@ __device__ inline int8_pairs widen_int8(uint32_t word)
     return pairs;
 }
 
+/* The same of (byte + 128) · 2^−24, in one instruction less for a pair: a subnormal f16's fraction
+ * is an integer. */
+__device__ inline int8_pairs widen_int8_biased(uint32_t word)
+{
+    return int8_pairs{ mask_and_flip(word, 0x00ff00ffU, 0x00800080U),
+                       mask_and_flip(word >> 8, 0x00ff00ffU, 0x00800080U) };
+}
+
+/* Four bytes to two pairs of f16 in their order: `low` holds bytes 0 and 1. */
+struct ordered_pairs {
+    uint32_t low;
+    uint32_t high;
+};
+
+__device__ inline ordered_pairs order_int8(uint32_t word)
+{
+    const uint32_t turned = word ^ 0x80808080U;
+    const uint32_t low = __byte_perm(turned, 0x64646464U, 0x4140);
+    const uint32_t high = __byte_perm(turned, 0x64646464U, 0x4342);
+    const uint32_t bias = 0xe480e480U; /* −1152 */
+    ordered_pairs pairs;
+
+    asm("add.rn.f16x2 %0, %1, %2;" : "=r"(pairs.low) : "r"(low), "r"(bias));
+    asm("add.rn.f16x2 %0, %1, %2;" : "=r"(pairs.high) : "r"(high), "r"(bias));
+    return pairs;
+}
+
+__device__ inline ordered_pairs order_int8_biased(uint32_t word)
+{
+    const uint32_t turned = word ^ 0x80808080U;
+
+    return ordered_pairs{ __byte_perm(turned, 0, 0x4140), __byte_perm(turned, 0, 0x4342) };
+}
+
 #if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 890
 #    define KVSPAN_HAS_E4M3_CONVERSION 1
 #else
@@ -125,6 +159,25 @@ __device__ inline int8_pairs widen_e4m3(uint32_t word)
 #else
     pairs.even = ((word << 8) & 0x80008000U) | ((word << 7) & 0x3f803f80U);
     pairs.odd = (word & 0x80008000U) | ((word >> 1) & 0x3f803f80U);
+#endif
+    return pairs;
+}
+
+__device__ inline ordered_pairs order_e4m3(uint32_t word)
+{
+    ordered_pairs pairs;
+
+#if KVSPAN_HAS_E4M3_CONVERSION
+    asm("{.reg .b16 low, high; mov.b32 {low, high}, %2;"
+        " cvt.rn.f16x2.e4m3x2 %0, low; cvt.rn.f16x2.e4m3x2 %1, high;}"
+        : "=r"(pairs.low), "=r"(pairs.high)
+        : "r"(word));
+#else
+    const uint32_t low = __byte_perm(word, 0, 0x1404);
+    const uint32_t high = __byte_perm(word, 0, 0x3424);
+
+    pairs.low = (low & 0x80008000U) | ((low >> 1) & 0x3f803f80U);
+    pairs.high = (high & 0x80008000U) | ((high >> 1) & 0x3f803f80U);
 #endif
     return pairs;
 }

@@ -164,7 +164,14 @@ __device__ inline void weigh_scores(const float (&scores)[TILES][4], const float
     }
 }
 
-/* Key scales into scores. A tile's scales: [key][value][TOKENS] floats at `place`. */
+/* The logarithm of a value scale, as the largest weight is found by. A scale of 0 counts as 2^−60.
+ */
+__device__ inline float scale_log(float scale)
+{
+    return log2_of(fmaxf(scale, 8.67361737988e-19f));
+}
+
+/* Key scales into scores. A tile's scales: [key][value][scale_log() of value][TOKENS] floats. */
 template <int TILES>
 __device__ inline void scale_scores(float (&scores)[TILES][4], const float *key_scales)
 {
@@ -179,22 +186,22 @@ __device__ inline void scale_scores(float (&scores)[TILES][4], const float *key_
     }
 }
 
-/* The same where each token's value has a scale. A scale of 0 counts as 2^−60 but in weights. */
-template <class Plane, int TILES>
+/* The same where each token's value has a scale. CAN_BE_HIDDEN: a token that a row does not see
+ * weighs 0 whatever its scale is. */
+template <class Plane, int TILES, bool CAN_BE_HIDDEN>
 __device__ inline void weigh_scaled(float (&scores)[TILES][4], const float *value_scales,
                                     const float (&units)[2], row_state &state,
                                     uint32_t (&weights)[TILES / 2][4], float (&factors)[2])
 {
-    const float least = 8.67361737988e-19f;
-    float2 scales[TILES];
+    const uint32_t column = threadIdx.x % 4 * 2;
     float largest[2] = { minus_infinity(), minus_infinity() };
+    float sums[2] = { 0.0f, 0.0f };
+    float shifts[2];
 
 #pragma unroll
     for (int n = 0; n < TILES; n++) {
-        float2 logs;
+        const float2 logs = *(const float2 *)(value_scales + 8 * TILES + 8 * n + column);
 
-        scales[n] = *(const float2 *)(value_scales + 8 * n + threadIdx.x % 4 * 2);
-        logs = make_float2(log2_of(fmaxf(scales[n].x, least)), log2_of(fmaxf(scales[n].y, least)));
 #pragma unroll
         for (int half = 0; half < 2; half++) {
             const float first = fmaf(scores[n][2 * half], units[half], logs.x);
@@ -205,22 +212,28 @@ __device__ inline void weigh_scaled(float (&scores)[TILES][4], const float *valu
     }
 #pragma unroll
     for (int half = 0; half < 2; half++) {
-        float sum = 0.0f;
-        float shift;
-
         factors[half] = raise_maximum(state.maximum[half], largest_of_quad(largest[half]), 1.0f);
-        shift = shift_of(state.maximum[half]);
-#pragma unroll
-        for (int n = 0; n < TILES; n++) {
-            const float first = exp2_of(fmaf(scores[n][2 * half], units[half], -shift));
-            const float second = exp2_of(fmaf(scores[n][2 * half + 1], units[half], -shift));
-
-            sum += first + second;
-            weights[n / 2][n % 2 * 2 + half] =
-                pack<Plane>(first * scales[n].x, second * scales[n].y);
-        }
-        state.sum[half] = state.sum[half] * factors[half] + sum;
+        shifts[half] = shift_of(state.maximum[half]);
     }
+#pragma unroll
+    for (int n = 0; n < TILES; n++) {
+        const float2 scales = *(const float2 *)(value_scales + 8 * n + column);
+
+#pragma unroll
+        for (int half = 0; half < 2; half++) {
+            const float *const pair = &scores[n][2 * half];
+            const float first = exp2_of(fmaf(pair[0], units[half], -shifts[half]));
+            const float second = exp2_of(fmaf(pair[1], units[half], -shifts[half]));
+            const bool hides_first = CAN_BE_HIDDEN && pair[0] == minus_infinity();
+            const bool hides_second = CAN_BE_HIDDEN && pair[1] == minus_infinity();
+
+            sums[half] += first + second;
+            weights[n / 2][n % 2 * 2 + half] = pack<Plane>(hides_first ? 0.0f : first * scales.x,
+                                                           hides_second ? 0.0f : second * scales.y);
+        }
+    }
+    state.sum[0] = state.sum[0] * factors[0] + sums[0];
+    state.sum[1] = state.sum[1] * factors[1] + sums[1];
 }
 
 /* A row's maximum in powers of two. */
@@ -228,8 +241,8 @@ template <class Plane>
 __device__ inline float maximum_of(const row_state &state, const score_rule &rule, float soft_cap,
                                    int half)
 {
-    return Plane::BYTES == 2 ? state.maximum[half] * weight_unit<true>(rule, soft_cap, half)
-                             : state.maximum[half];
+    return Plane::HAS_SCALES ? state.maximum[half]
+                             : state.maximum[half] * weight_unit<true>(rule, soft_cap, half);
 }
 
 } // namespace kvspan

@@ -59,9 +59,9 @@ static const kvspan_dtype dtypes[] = { KVSPAN_BF16, KVSPAN_F32, KVSPAN_F16 };
 /* A quarter of the types with each, every type with some. */
 START_TEST(every_head_dim_is_within_the_bound)
 {
-    static const uint32_t dims[][2] = { { 1, 1 },   { 8, 8 },     { 64, 64 },
-                                        { 80, 80 }, { 128, 128 }, { 256, 256 },
-                                        { 13, 70 }, { 96, 64 },   { 1024, 3 } };
+    static const uint32_t dims[][2] = { { 1, 1 },     { 8, 8 },     { 64, 64 }, { 80, 80 },
+                                        { 128, 128 }, { 256, 256 }, { 13, 70 }, { 96, 64 },
+                                        { 1024, 3 },  { 192, 128 } };
     random_source source = random_start("head dims", 1);
 
     for (uint32_t type = (uint32_t)_i % 4; type < PAGED_TYPE_COUNT; type += 4) {
@@ -284,7 +284,7 @@ int main(void)
     TCase *shapes = tcase_create("shapes");
     TCase *random = tcase_create("random");
 
-    tcase_add_loop_test(shapes, every_head_dim_is_within_the_bound, 0, 9);
+    tcase_add_loop_test(shapes, every_head_dim_is_within_the_bound, 0, 10);
     tcase_add_loop_test(shapes, every_group_size_is_within_the_bound, 1, 17);
     tcase_add_loop_test(shapes, every_page_size_member_count_and_layout_is_within_the_bound, 0, 5);
     tcase_add_loop_test(shapes, every_window_is_within_the_bound, 0, 9);
