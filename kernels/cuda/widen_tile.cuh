@@ -129,7 +129,7 @@ __device__ inline void widen_share(const kvspan_attend_params &params, unsigned 
 {
     const tile_share share = find_share<Staged>();
     const unsigned char *const source = stage + threadIdx.x * 16;
-    const float2 scales = *(const float2 *)(stage + Staged::SCALE_OFFSET + share.token * 8);
+    const float *const scales = (const float *)(stage + Staged::SCALE_OFFSET) + 2 * share.token;
     float *const target =
         (float *)(tile + TOKENS * (Tile::KEY_BYTES + Tile::VALUE_BYTES)) + share.token;
     const uint32_t keys = shared_address(tile) + share.token * Tile::KEY_BYTES;
@@ -146,11 +146,12 @@ __device__ inline void widen_share(const kvspan_attend_params &params, unsigned 
         widen_row<Plane, false, Staged::VALUE_CHUNKS, THREADS>(
             values, chunk_exchange<Tile::VALUE_BYTES>(share.token), source + behind);
     }
+    /* Each scale is read by the thread that has copied it, the only one that has waited for it. */
     if (threadIdx.x % 4 == 0 && share.has_keys) {
-        target[0] = params.keys.scale_offset ? scales.x : 1.0f;
+        target[0] = params.keys.scale_offset ? scales[0] : 1.0f;
     }
     if (threadIdx.x % 4 == 0 && share.has_values) {
-        const float scale = params.values.scale_offset ? scales.y : 1.0f;
+        const float scale = params.values.scale_offset ? scales[1] : 1.0f;
 
         target[TOKENS] = scale;
         target[2 * TOKENS] = scale_log(scale);
