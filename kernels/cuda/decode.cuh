@@ -24,7 +24,8 @@ template <class Shape> struct decode_walk {
     uint32_t fetched;    /* first of the tile that is copied next */
     uint32_t read;       /* stages of these tiles, as bytes from the ring's start */
     uint32_t write;
-    page_row next; /* rows of the tile that is copied next */
+    bool is_pending; /* the tile that is folded next is there, but was not folded as it should */
+    page_row next;   /* rows of the tile that is copied next */
     uint32_t ring; /* addresses: of the ring, and with the thread's place in a tile */
     uint32_t keys;
     uint32_t values;
@@ -60,34 +61,23 @@ __device__ inline bool is_plain(const decode_walk<Shape> &walk, bool is_capped)
            walk.token + Shape::TILE_TOKENS <= walk.whole.end;
 }
 
-/* Writes the logarithms of a tile's value scales, a thread for each token. */
-template <class Shape> __device__ inline void take_scale_logs(float *scales)
-{
-    float *const value_scale = scales + Shape::TILE_TOKENS + threadIdx.x % 32;
-
-    static_assert(Shape::TILE_TOKENS <= 32, "a thread for each token");
-    if (threadIdx.x % 32 < Shape::TILE_TOKENS) {
-        value_scale[Shape::TILE_TOKENS] = scale_log(*value_scale);
-    }
-    __syncwarp();
-}
-
+/* Folds the next tile, which is pending afterwards if fold_tile() left it. */
 template <class Shape, tile_kind KIND>
 __device__ inline void fold_next(typename Shape::Rows &rows, decode_walk<Shape> &walk,
                                  const kvspan_attend_params &params, unsigned char *ring)
 {
-    float *const scales = (float *)(ring + walk.read + Shape::SCALE_OFFSET);
-
-    await_copies<Shape::STAGES - 2>();
-    __syncwarp();
-    fetch_stage<Shape>(walk, params);
-    if constexpr (Shape::Pair::HAS_SCALES) {
-        take_scale_logs<Shape>(scales);
+    if (KIND == PLAIN_TILE || !walk.is_pending) {
+        await_copies<Shape::STAGES - 2>();
+        __syncwarp();
+        fetch_stage<Shape>(walk, params);
     }
-    fold_tile<typename Shape::Pair, Shape::TILE_TOKENS, KIND>(
-        rows, params.soft_cap, walk.token, walk.keys + walk.read, walk.values + walk.read, scales);
-    walk.token += Shape::TILE_TOKENS * Shape::WARPS;
-    walk.read = next_stage<Shape>(walk.read);
+    walk.is_pending = !fold_tile<typename Shape::Pair, Shape::TILE_TOKENS, KIND>(
+        rows, params.soft_cap, walk.token, walk.keys + walk.read, walk.values + walk.read,
+        (const float *)(ring + walk.read + Shape::SCALE_OFFSET));
+    if (!walk.is_pending) {
+        walk.token += Shape::TILE_TOKENS * Shape::WARPS;
+        walk.read = next_stage<Shape>(walk.read);
+    }
 }
 
 /* Folds the warp's tiles of a split, walk.source.range. is_checked: as CHECKED_TILE. */
@@ -104,6 +94,7 @@ __device__ inline void fold_split(typename Shape::Rows &rows, decode_walk<Shape>
     walk.fetched = walk.token;
     walk.read = 0;
     walk.write = 0;
+    walk.is_pending = false;
     walk.next = find_lane_row<Shape::TILE_TOKENS>(params, walk.source, walk.fetched);
 #pragma unroll
     for (uint32_t stage = 0; stage < Shape::STAGES - 1; stage++) {
@@ -117,11 +108,11 @@ __device__ inline void fold_split(typename Shape::Rows &rows, decode_walk<Shape>
     }
     while (walk.token < end) {
 #pragma unroll 1
-        while (walk.token < end && !is_plain(walk, is_capped)) {
+        while (walk.token < end && (walk.is_pending || !is_plain(walk, is_capped))) {
             fold_next<Shape, MASKED_TILE>(rows, walk, params, ring);
         }
 #pragma unroll 1
-        while (walk.token < end && is_plain(walk, is_capped)) {
+        while (!walk.is_pending && walk.token < end && is_plain(walk, is_capped)) {
             fold_next<Shape, PLAIN_TILE>(rows, walk, params, ring);
         }
     }

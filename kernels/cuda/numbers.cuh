@@ -143,8 +143,16 @@ __device__ inline float e4m3_unit()
     return KVSPAN_HAS_E4M3_CONVERSION ? 1.0f : 256.0f;
 }
 
-/* Without an instruction: e4m3's exponent and fraction, shifted to f16's place, are the number
- * · 2^(7 − 15), subnormals included. NaN becomes 480. */
+/* Two of e4m3, in the upper bytes of their halves, without an instruction: exponent and fraction,
+ * shifted to f16's place, are the number · 2^(7 − 15), subnormals included. NaN, the largest of
+ * them, carries into the exponent's last bit, and so gets an exponent of ones. */
+__device__ inline uint32_t shift_e4m3(uint32_t upper)
+{
+    const uint32_t shifted = (upper & 0x80008000U) | ((upper >> 1) & 0x3f803f80U);
+
+    return shifted | ((shifted + 0x00800080U) & 0x40004000U);
+}
+
 __device__ inline int8_pairs widen_e4m3(uint32_t word)
 {
     int8_pairs pairs;
@@ -157,8 +165,8 @@ __device__ inline int8_pairs widen_e4m3(uint32_t word)
         : "=r"(pairs.even), "=r"(pairs.odd)
         : "r"(sorted));
 #else
-    pairs.even = ((word << 8) & 0x80008000U) | ((word << 7) & 0x3f803f80U);
-    pairs.odd = (word & 0x80008000U) | ((word >> 1) & 0x3f803f80U);
+    pairs.even = shift_e4m3(word << 8);
+    pairs.odd = shift_e4m3(word);
 #endif
     return pairs;
 }
@@ -173,11 +181,8 @@ __device__ inline ordered_pairs order_e4m3(uint32_t word)
         : "=r"(pairs.low), "=r"(pairs.high)
         : "r"(word));
 #else
-    const uint32_t low = __byte_perm(word, 0, 0x1404);
-    const uint32_t high = __byte_perm(word, 0, 0x3424);
-
-    pairs.low = (low & 0x80008000U) | ((low >> 1) & 0x3f803f80U);
-    pairs.high = (high & 0x80008000U) | ((high >> 1) & 0x3f803f80U);
+    pairs.low = shift_e4m3(__byte_perm(word, 0, 0x1404));
+    pairs.high = shift_e4m3(__byte_perm(word, 0, 0x3424));
 #endif
     return pairs;
 }

@@ -79,6 +79,7 @@ template <class Shape> struct prefill_walk {
     token_range whole; /* tokens that every row sees */
     uint32_t token;    /* first of the tile that is folded next */
     uint32_t stage;    /* of it, in bytes from the first */
+    bool is_pending;   /* that tile has been taken, but not folded */
     page_row next;     /* of the tile that is copied next */
 };
 
@@ -136,10 +137,17 @@ __device__ inline bool is_plain(const prefill_walk<Shape> &walk, bool is_capped)
            walk.token + Shape::TILE_TOKENS <= walk.whole.end;
 }
 
-/* Awaits the next tile and begins to copy another; returns where the tile is. */
+/* Where the tile is that was taken last. */
 template <class Shape>
-__device__ inline unsigned char *
-take_tile(prefill_walk<Shape> &walk, const kvspan_attend_params &params, unsigned char *shared)
+__device__ inline unsigned char *find_taken(const prefill_walk<Shape> &walk, unsigned char *shared)
+{
+    return Shape::IS_WIDENED ? shared : shared + (Shape::STAGE_BYTES - walk.stage);
+}
+
+/* Awaits the next tile and begins to copy another. */
+template <class Shape>
+__device__ inline void take_tile(prefill_walk<Shape> &walk, const kvspan_attend_params &params,
+                                 unsigned char *shared)
 {
     const uint32_t stage = walk.stage;
     const uint32_t stages = shared_address(shared) + Shape::FIRST_STAGE;
@@ -153,15 +161,14 @@ take_tile(prefill_walk<Shape> &walk, const kvspan_attend_params &params, unsigne
                                                         shared + Shape::FIRST_STAGE + stage);
         fetch_share<Shape>(walk, params, walk.token + 2 * Shape::TILE_TOKENS, stages + stage);
         __syncthreads();
-        return shared;
     } else {
         await_copies<0>();
         __syncthreads();
         fetch_share<Shape>(walk, params, walk.token + Shape::TILE_TOKENS, stages + walk.stage);
-        return shared + stage;
     }
 }
 
+/* Folds the next tile, which is pending afterwards if fold_tile() left it. */
 template <class Shape, tile_kind KIND>
 __device__ inline void fold_next(typename Shape::Rows &rows, prefill_walk<Shape> &walk,
                                  const kvspan_attend_params &params, unsigned char *shared)
@@ -169,14 +176,18 @@ __device__ inline void fold_next(typename Shape::Rows &rows, prefill_walk<Shape>
     using Tile = typename Shape::Tile;
     using Memory = prefill_memory<Shape>;
     const uint32_t lane = threadIdx.x % 32;
-    unsigned char *const tile = take_tile<Shape>(walk, params, shared);
+
+    if (KIND == PLAIN_TILE || !walk.is_pending) {
+        take_tile<Shape>(walk, params, shared);
+    }
+    unsigned char *const tile = find_taken<Shape>(walk, shared);
     const uint32_t place = shared_address(tile);
 
-    fold_tile<Tile, Shape::TILE_TOKENS, KIND>(
+    walk.is_pending = !fold_tile<Tile, Shape::TILE_TOKENS, KIND>(
         rows, params.soft_cap, walk.token, place + key_place<Tile::KEY_BYTES>(lane),
         place + Memory::VALUE_OFFSET + value_place<Tile::VALUE_BYTES>(lane),
         (const float *)(tile + Memory::SCALE_OFFSET));
-    walk.token += Shape::TILE_TOKENS;
+    walk.token += walk.is_pending ? 0 : Shape::TILE_TOKENS;
 }
 
 template <class Shape>
@@ -198,6 +209,7 @@ __device__ inline prefill_walk<Shape> begin_walk(const kvspan_attend_params &par
     walk.whole.end = lowest.end;
     walk.token = lowest.begin / Shape::TILE_TOKENS * Shape::TILE_TOKENS;
     walk.stage = 0;
+    walk.is_pending = false;
     find_next_rows<Shape>(walk, params, walk.token);
     fetch_share<Shape>(walk, params, walk.token, stages);
     if (Shape::IS_WIDENED) {
@@ -223,11 +235,12 @@ __device__ inline void fold_tiles(typename Shape::Rows &rows, prefill_walk<Shape
     }
     while (walk.token < walk.source.range.end) {
 #pragma unroll 1
-        while (walk.token < walk.source.range.end && !is_plain(walk, is_capped)) {
+        while (walk.token < walk.source.range.end &&
+               (walk.is_pending || !is_plain(walk, is_capped))) {
             fold_next<Shape, MASKED_TILE>(rows, walk, params, shared);
         }
 #pragma unroll 1
-        while (is_plain(walk, is_capped)) {
+        while (!walk.is_pending && is_plain(walk, is_capped)) {
             fold_next<Shape, PLAIN_TILE>(rows, walk, params, shared);
         }
     }

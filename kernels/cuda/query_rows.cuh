@@ -227,7 +227,7 @@ __device__ inline void store_elements(const kvspan_attend_params &params, const 
     }
 }
 
-/* maximum: in powers of two. */
+/* maximum: in powers of two; sum: of weights, as softmax.cuh has them. */
 __device__ inline void store_lse(const kvspan_attend_params &params, const query_row &query,
                                  float maximum, float sum)
 {
@@ -235,7 +235,8 @@ __device__ inline void store_lse(const kvspan_attend_params &params, const query
         const float ln2 = 0.693147180559945f;
 
         params.lse[query.token * params.lse_stride + query.head] =
-            sum == 0.0f ? minus_infinity() : maximum * ln2 + logf(sum);
+            sum == 0.0f ? minus_infinity()
+                        : maximum * ln2 + logf(sum * (float)(1 << WEIGHT_ROOM));
     }
 }
 

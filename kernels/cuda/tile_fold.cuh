@@ -11,8 +11,7 @@
 namespace kvspan
 {
 
-/* A pair of planes, and the bytes of a tile of TOKENS: keys, values, key scales, value scales and
- * their logarithms. */
+/* A pair of planes, and the bytes of a token in a tile: its key, its value, their scales. */
 template <class PLANE, int KEYS, int VALUES> struct plane_pair {
     using Plane = PLANE;
     enum {
@@ -21,7 +20,7 @@ template <class PLANE, int KEYS, int VALUES> struct plane_pair {
         KEY_BYTES = KEYS * PLANE::BYTES, /* of a row */
         VALUE_BYTES = VALUES * PLANE::BYTES,
         HAS_SCALES = PLANE::HAS_SCALES,
-        TOKEN_BYTES = KEY_BYTES + VALUE_BYTES + (HAS_SCALES ? 12 : 0)
+        TOKEN_BYTES = KEY_BYTES + VALUE_BYTES + (HAS_SCALES ? 8 : 0)
     };
 };
 
@@ -160,17 +159,29 @@ __device__ inline void begin_rows(warp_rows<Pair, HAS_SHARED_QUERIES> &rows,
     rows.rule.unit[1] = params.scale * units[1] * log2e();
 }
 
+/* The maximum of a row that sees nothing: it is never raised, and nothing weighs. */
+__device__ inline float out_of_reach()
+{
+    return 1e30f;
+}
+
 template <class Pair, bool HAS_SHARED_QUERIES>
 __device__ inline void clear_rows(warp_rows<Pair, HAS_SHARED_QUERIES> &rows)
 {
     clear_state(rows.state);
+#pragma unroll
+    for (int half = 0; half < 2; half++) {
+        if (rows.seen[half].begin == rows.seen[half].end) {
+            rows.state.maximum[half] = out_of_reach();
+        }
+    }
 #pragma unroll
     for (int n = 0; n < Pair::VALUE_DIM / 8; n++) {
         rows.outputs[n][0] = rows.outputs[n][1] = rows.outputs[n][2] = rows.outputs[n][3] = 0.0f;
     }
 }
 
-/* How a tile is folded. Plain: no score is masked or capped. */
+/* How a tile is folded. Plain: no score is masked or capped, no maximum raised. */
 enum tile_kind {
     PLAIN_TILE,
     MASKED_TILE,
@@ -252,43 +263,71 @@ __device__ inline bool has_strange_outputs(const warp_rows<Pair, HAS_SHARED_QUER
     return sum != 0.0f;
 }
 
+/* Raises maxima to a tile's, and scales what there is so far. */
+template <class Pair, int TOKENS, bool HAS_SHARED_QUERIES>
+__device__ inline void raise_rows(warp_rows<Pair, HAS_SHARED_QUERIES> &rows,
+                                  const float (&scores)[TOKENS / 8][4], const float (&units)[2],
+                                  const float *value_scales)
+{
+    const float ones[2] = { 1.0f, 1.0f };
+    float largest[2];
+    float factors[2];
+
+    if constexpr (Pair::HAS_SCALES) {
+        find_largest_scaled<TOKENS / 8>(scores, value_scales, units, largest);
+        raise_maxima(rows.state, largest, ones, factors);
+    } else {
+        find_largest<TOKENS / 8>(scores, largest);
+        raise_maxima(rows.state, largest, units, factors);
+    }
+    scale_outputs<Pair::VALUE_DIM / 8>(rows.outputs, factors[0], factors[1]);
+}
+
 /* Folds a tile. keys, values: addresses with key_place() and value_place(); scales: of the keys,
- * then of the values, then their logarithms. */
+ * then of the values. Returns true; or false, and nothing has changed, if a plain tile is to be
+ * folded as a masked one. */
 template <class Pair, int TOKENS, tile_kind KIND, bool HAS_SHARED_QUERIES>
-__device__ inline void fold_tile(warp_rows<Pair, HAS_SHARED_QUERIES> &rows, float soft_cap,
+__device__ inline bool fold_tile(warp_rows<Pair, HAS_SHARED_QUERIES> &rows, float soft_cap,
                                  uint32_t first_token, uint32_t keys, uint32_t values,
                                  const float *scales)
 {
     using Plane = typename Pair::Plane;
-    const float units[2] = { weight_unit<KIND != PLAIN_TILE>(rows.rule, soft_cap, 0),
-                             weight_unit<KIND != PLAIN_TILE>(rows.rule, soft_cap, 1) };
+    constexpr bool IS_MASKED = KIND != PLAIN_TILE;
+    const float units[2] = { weight_unit<IS_MASKED>(rows.rule, soft_cap, 0),
+                             weight_unit<IS_MASKED>(rows.rule, soft_cap, 1) };
     float scores[TOKENS / 8][4];
     uint32_t weights[TOKENS / 16][4];
-    float factors[2];
+    float sums[2];
 
     score_tile<Plane, Pair::KEY_DIM, TOKENS>(scores, rows.queries, rows.first, keys);
     if constexpr (Pair::HAS_SCALES) {
         scale_scores<TOKENS / 8>(scores, scales);
     }
-    if constexpr (KIND != PLAIN_TILE) {
+    if constexpr (IS_MASKED) {
         if (soft_cap != 0.0f) {
             cap_scores<TOKENS / 8>(scores, rows.rule, soft_cap);
         }
         mask_scores<TOKENS / 8>(scores, rows.seen, first_token);
+        raise_rows<Pair, TOKENS>(rows, scores, units, scales + TOKENS);
     }
     if constexpr (Pair::HAS_SCALES) {
-        weigh_scaled<Plane, TOKENS / 8, KIND != PLAIN_TILE>(scores, scales + TOKENS, units,
-                                                            rows.state, weights, factors);
+        weigh_scaled<Plane, TOKENS / 8, IS_MASKED>(scores, scales + TOKENS, units, rows.state,
+                                                   weights, sums);
     } else {
-        weigh_scores<Plane, TOKENS / 8>(scores, units, rows.state, weights, factors);
+        weigh_scores<Plane, TOKENS / 8, IS_MASKED>(scores, units, rows.state, weights, sums);
     }
-    scale_outputs<Pair::VALUE_DIM / 8>(rows.outputs, factors[0], factors[1]);
+    if (!IS_MASKED && exceed_room<TOKENS / 16>(weights)) {
+        return false;
+    }
+    rows.state.sum[0] += sums[0];
+    rows.state.sum[1] += sums[1];
     if constexpr (KIND == CHECKED_TILE) {
         add_strange_values<Plane, Pair::VALUE_DIM, TOKENS>(
             rows.outputs, rows.seen, first_token,
             values - value_place<Pair::VALUE_BYTES>(threadIdx.x % 32));
     }
     weigh_tile<Plane, Pair::VALUE_DIM, TOKENS, KIND == CHECKED_TILE>(rows.outputs, weights, values);
+    return true;
 }
 
 /* A row of outputs in shared memory: padded, so that eight rows' parts lie in different banks. */

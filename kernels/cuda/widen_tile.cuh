@@ -121,8 +121,7 @@ __device__ inline void widen_row(uint32_t row, uint32_t exchange, const unsigned
     }
 }
 
-/* Widens the thread's part of a stage into a tile: [keys][values][key scales][value scales][their
- * logarithms]. */
+/* Widens the thread's part of a stage into a tile: [keys][values][key scales][value scales]. */
 template <class Plane, class Tile, class Staged, int TOKENS, int THREADS>
 __device__ inline void widen_share(const kvspan_attend_params &params, unsigned char *tile,
                                    const unsigned char *stage)
@@ -151,10 +150,7 @@ __device__ inline void widen_share(const kvspan_attend_params &params, unsigned 
         target[0] = params.keys.scale_offset ? scales[0] : 1.0f;
     }
     if (threadIdx.x % 4 == 0 && share.has_values) {
-        const float scale = params.values.scale_offset ? scales[1] : 1.0f;
-
-        target[TOKENS] = scale;
-        target[2 * TOKENS] = scale_log(scale);
+        target[TOKENS] = params.values.scale_offset ? scales[1] : 1.0f;
     }
 }
 
