@@ -7,6 +7,7 @@
 #include <kvspan/types.h>
 
 #include "kernels/cuda/attend_plan.h"
+#include "kernels/kernels.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -62,6 +63,7 @@ typedef struct kvspan_attend_params {
     kvspan_divisor kv_heads; /* that q's heads belong to */
     float scale;
     float soft_cap;
+    kvspan_tree_mask trees;
 } kvspan_attend_params;
 
 /* A kernel: its host function and the dynamic shared memory that it wants. */

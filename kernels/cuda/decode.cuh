@@ -26,7 +26,7 @@ template <class Shape> struct decode_walk {
     uint32_t write;
     bool is_pending; /* the tile that is folded next is there, but was not folded as it should */
     page_row next;   /* rows of the tile that is copied next */
-    uint32_t ring; /* addresses: of the ring, and with the thread's place in a tile */
+    uint32_t ring;   /* addresses: of the ring, and with the thread's place in a tile */
     uint32_t keys;
     uint32_t values;
 };
@@ -64,7 +64,8 @@ __device__ inline bool is_plain(const decode_walk<Shape> &walk, bool is_capped)
 /* Folds the next tile, which is pending afterwards if fold_tile() left it. */
 template <class Shape, tile_kind KIND>
 __device__ inline void fold_next(typename Shape::Rows &rows, decode_walk<Shape> &walk,
-                                 const kvspan_attend_params &params, unsigned char *ring)
+                                 const kvspan_attend_params &params, const kvspan_attend_unit &unit,
+                                 unsigned char *ring)
 {
     if (KIND == PLAIN_TILE || !walk.is_pending) {
         await_copies<Shape::STAGES - 2>();
@@ -72,8 +73,8 @@ __device__ inline void fold_next(typename Shape::Rows &rows, decode_walk<Shape> 
         fetch_stage<Shape>(walk, params);
     }
     walk.is_pending = !fold_tile<typename Shape::Pair, Shape::TILE_TOKENS, KIND>(
-        rows, params.soft_cap, walk.token, walk.keys + walk.read, walk.values + walk.read,
-        (const float *)(ring + walk.read + Shape::SCALE_OFFSET));
+        rows, params, warp_place{ unit, 0 }, walk.token, walk.keys + walk.read,
+        walk.values + walk.read, (const float *)(ring + walk.read + Shape::SCALE_OFFSET));
     if (!walk.is_pending) {
         walk.token += Shape::TILE_TOKENS * Shape::WARPS;
         walk.read = next_stage<Shape>(walk.read);
@@ -82,9 +83,9 @@ __device__ inline void fold_next(typename Shape::Rows &rows, decode_walk<Shape> 
 
 /* Folds the warp's tiles of a split, walk.source.range. is_checked: as CHECKED_TILE. */
 template <class Shape>
-__device__ inline void fold_split(typename Shape::Rows &rows, decode_walk<Shape> &walk,
-                                  const kvspan_attend_params &params, unsigned char *ring,
-                                  bool is_checked)
+__device__ inline void
+fold_split(typename Shape::Rows &rows, decode_walk<Shape> &walk, const kvspan_attend_params &params,
+           const kvspan_attend_unit &unit, unsigned char *ring, bool is_checked)
 {
     const uint32_t first_tile = walk.source.range.begin / Shape::TILE_TOKENS;
     const uint32_t end = walk.source.range.end;
@@ -103,17 +104,18 @@ __device__ inline void fold_split(typename Shape::Rows &rows, decode_walk<Shape>
     if constexpr (!Shape::Pair::Plane::IS_ALWAYS_FINITE) {
 #pragma unroll 1
         while (is_checked && walk.token < end) {
-            fold_next<Shape, CHECKED_TILE>(rows, walk, params, ring);
+            fold_next<Shape, CHECKED_TILE>(rows, walk, params, unit, ring);
         }
     }
     while (walk.token < end) {
+        /* The first tile's scores are the first maxima. */
 #pragma unroll 1
-        while (walk.token < end && (walk.is_pending || !is_plain(walk, is_capped))) {
-            fold_next<Shape, MASKED_TILE>(rows, walk, params, ring);
-        }
+        do {
+            fold_next<Shape, MASKED_TILE>(rows, walk, params, unit, ring);
+        } while (walk.token < end && !is_plain(walk, is_capped));
 #pragma unroll 1
         while (!walk.is_pending && walk.token < end && is_plain(walk, is_capped)) {
-            fold_next<Shape, PLAIN_TILE>(rows, walk, params, ring);
+            fold_next<Shape, PLAIN_TILE>(rows, walk, params, unit, ring);
         }
     }
     await_copies<0>();
@@ -151,7 +153,8 @@ __device__ inline decode_walk<Shape> begin_walk(const kvspan_attend_params &para
 
     walk.source = find_source(params, unit, kv_head);
     walk.whole.begin = visible_tokens(params, unit.position + last).begin;
-    walk.whole.end = visible_tokens(params, unit.position + first).end;
+    walk.whole.end = min(visible_tokens(params, unit.position + first).end,
+                         count_tokens(params, find_trees(params, unit, first, last)));
     walk.ring = ring;
     walk.keys = ring + key_place<Pair::KEY_BYTES>(lane);
     walk.values = ring + Shape::VALUE_OFFSET + value_place<Pair::VALUE_BYTES>(lane);
@@ -183,7 +186,7 @@ __device__ inline void decode_unit(const kvspan_attend_params &params,
             __syncthreads();
         }
         clear_rows(rows);
-        fold_split<Shape>(rows, walk, params, ring, is_checked);
+        fold_split<Shape>(rows, walk, params, unit, ring, is_checked);
         is_checked = !merge_warps<Shape>(total, rows, params.soft_cap, shared, is_checked);
         border += is_checked ? 0 : unit.split_tokens;
     } while (is_checked || (!is_part && border < unit.index_end));

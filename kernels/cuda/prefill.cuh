@@ -168,10 +168,19 @@ __device__ inline void take_tile(prefill_walk<Shape> &walk, const kvspan_attend_
     }
 }
 
+/* The warp's first row of the unit. */
+template <class Shape> __device__ inline uint32_t find_warp_row()
+{
+    using Memory = prefill_memory<Shape>;
+
+    return blockIdx.x % Memory::UNIT_BLOCKS * Memory::BLOCK_ROWS + threadIdx.x / 32 * 16;
+}
+
 /* Folds the next tile, which is pending afterwards if fold_tile() left it. */
 template <class Shape, tile_kind KIND>
 __device__ inline void fold_next(typename Shape::Rows &rows, prefill_walk<Shape> &walk,
-                                 const kvspan_attend_params &params, unsigned char *shared)
+                                 const kvspan_attend_params &params, const kvspan_attend_unit &unit,
+                                 unsigned char *shared)
 {
     using Tile = typename Shape::Tile;
     using Memory = prefill_memory<Shape>;
@@ -184,7 +193,8 @@ __device__ inline void fold_next(typename Shape::Rows &rows, prefill_walk<Shape>
     const uint32_t place = shared_address(tile);
 
     walk.is_pending = !fold_tile<Tile, Shape::TILE_TOKENS, KIND>(
-        rows, params.soft_cap, walk.token, place + key_place<Tile::KEY_BYTES>(lane),
+        rows, params, warp_place{ unit, find_warp_row<Shape>() }, walk.token,
+        place + key_place<Tile::KEY_BYTES>(lane),
         place + Memory::VALUE_OFFSET + value_place<Tile::VALUE_BYTES>(lane),
         (const float *)(tile + Memory::SCALE_OFFSET));
     walk.token += walk.is_pending ? 0 : Shape::TILE_TOKENS;
@@ -206,7 +216,7 @@ __device__ inline prefill_walk<Shape> begin_walk(const kvspan_attend_params &par
     walk.source.range.begin = lowest.begin;
     walk.source.range.end = highest.end;
     walk.whole.begin = highest.begin;
-    walk.whole.end = lowest.end;
+    walk.whole.end = min(lowest.end, count_tokens(params, find_trees(params, unit, first, last)));
     walk.token = lowest.begin / Shape::TILE_TOKENS * Shape::TILE_TOKENS;
     walk.stage = 0;
     walk.is_pending = false;
@@ -222,7 +232,8 @@ __device__ inline prefill_walk<Shape> begin_walk(const kvspan_attend_params &par
 /* Folds all tiles. is_checked: as CHECKED_TILE. */
 template <class Shape>
 __device__ inline void fold_tiles(typename Shape::Rows &rows, prefill_walk<Shape> &walk,
-                                  const kvspan_attend_params &params, unsigned char *shared,
+                                  const kvspan_attend_params &params,
+                                  const kvspan_attend_unit &unit, unsigned char *shared,
                                   bool is_checked)
 {
     const bool is_capped = params.soft_cap != 0.0f;
@@ -230,18 +241,18 @@ __device__ inline void fold_tiles(typename Shape::Rows &rows, prefill_walk<Shape
     if constexpr (!Shape::Pair::Plane::IS_ALWAYS_FINITE) {
 #pragma unroll 1
         while (is_checked && walk.token < walk.source.range.end) {
-            fold_next<Shape, CHECKED_TILE>(rows, walk, params, shared);
+            fold_next<Shape, CHECKED_TILE>(rows, walk, params, unit, shared);
         }
     }
     while (walk.token < walk.source.range.end) {
+        /* The first tile's scores are the first maxima. */
 #pragma unroll 1
-        while (walk.token < walk.source.range.end &&
-               (walk.is_pending || !is_plain(walk, is_capped))) {
-            fold_next<Shape, MASKED_TILE>(rows, walk, params, shared);
-        }
+        do {
+            fold_next<Shape, MASKED_TILE>(rows, walk, params, unit, shared);
+        } while (walk.token < walk.source.range.end && !is_plain(walk, is_capped));
 #pragma unroll 1
         while (!walk.is_pending && is_plain(walk, is_capped)) {
-            fold_next<Shape, PLAIN_TILE>(rows, walk, params, shared);
+            fold_next<Shape, PLAIN_TILE>(rows, walk, params, unit, shared);
         }
     }
     await_copies<0>();
@@ -323,7 +334,7 @@ __device__ inline void prefill_unit(const kvspan_attend_params &params,
             begin_walk<Shape>(params, find_block_unit<Shape>(unit), kv_head, shared);
 
         clear_rows(rows);
-        fold_tiles<Shape>(rows, walk, params, shared, is_checked);
+        fold_tiles<Shape>(rows, walk, params, unit, shared, is_checked);
         if (Shape::Pair::Plane::IS_ALWAYS_FINITE) {
             __syncthreads();
             break;

@@ -235,8 +235,7 @@ __device__ inline void store_lse(const kvspan_attend_params &params, const query
         const float ln2 = 0.693147180559945f;
 
         params.lse[query.token * params.lse_stride + query.head] =
-            sum == 0.0f ? minus_infinity()
-                        : maximum * ln2 + logf(sum * (float)(1 << WEIGHT_ROOM));
+            sum == 0.0f ? minus_infinity() : maximum * ln2 + logf(sum * (float)(1 << WEIGHT_ROOM));
     }
 }
 

@@ -1,9 +1,9 @@
 /** @file
  * The softmax over tiles, as they come, in powers of two: a row keeps a maximum, Σ 2^(x − maximum −
- * WEIGHT_ROOM) and outputs weighed alike. Its maximum is raised to that of a tile that exceeds it by
- * more than weights have room for; outputs so far are scaled anew. Seldom: the loop over plain tiles
- * does not know how, and leaves such a tile to the other. What a row comes to depends on its own
- * scores alone.
+ * WEIGHT_ROOM) and outputs weighed alike. Its maximum is raised to that of a tile that exceeds it
+ * by more than weights have room for; outputs so far are scaled anew. Seldom: the loop over plain
+ * tiles does not know how, and leaves such a tile to the other. What a row comes to depends on its
+ * own scores alone.
  *
  * For planes of 16 bits x is a score, and `unit` turns scores into powers of two: differences are
  * exact before they are scaled, so a maximum weighs just 2^−WEIGHT_ROOM, which rounding to 16 bits
@@ -13,6 +13,7 @@
 #ifndef KVSPAN_KERNELS_CUDA_SOFTMAX_CUH
 #define KVSPAN_KERNELS_CUDA_SOFTMAX_CUH
 
+#include "kernels/cuda/seen_tokens.cuh"
 #include "kernels/cuda/tile.cuh"
 
 namespace kvspan
@@ -94,20 +95,20 @@ __device__ inline void scale_outputs(float (&outputs)[COLUMNS][4], float first, 
     }
 }
 
-/* Hides what a row does not see: tokens outside [begin, end), counted from the tile's first. */
+/* Hides what rows quad and quad + 8 do not see. */
 template <int TILES>
-__device__ inline void mask_scores(float (&scores)[TILES][4], const token_range (&seen)[2],
-                                   uint32_t first_token)
+__device__ inline void mask_scores(float (&scores)[TILES][4],
+                                   const seen_tokens<8 * TILES> (&seen)[2])
 {
-    const uint32_t column = first_token + threadIdx.x % 4 * 2;
+    const uint32_t column = threadIdx.x % 4 * 2;
 
 #pragma unroll
     for (int n = 0; n < TILES; n++) {
 #pragma unroll
         for (int i = 0; i < 4; i++) {
-            const token_range range = seen[i / 2];
+            const uint32_t word = seen[i / 2].words[n / 4] >> column;
 
-            if (column + 8 * n + i % 2 - range.begin >= range.end - range.begin) {
+            if ((word >> (n % 4 * 8 + i % 2) & 1U) == 0) {
                 scores[n][i] = minus_infinity();
             }
         }
@@ -257,8 +258,8 @@ __device__ inline void weigh_scaled(const float (&scores)[TILES][4], const float
 
 #pragma unroll
     for (int half = 0; half < 2; half++) {
-        shifts[half] = WEIGHT_ROOM + (MAY_BE_HIDDEN ? shift_of(state.maximum[half])
-                                                    : state.maximum[half]);
+        shifts[half] =
+            WEIGHT_ROOM + (MAY_BE_HIDDEN ? shift_of(state.maximum[half]) : state.maximum[half]);
         sums[half] = 0.0f;
     }
 #pragma unroll

@@ -219,15 +219,14 @@ __device__ inline void add_strange_pair(float (&outputs)[4], uint32_t pair, floa
 /* Adds a tile's values that are infinite or NaN to outputs of rows that see them. tile: address. */
 template <class Plane, int DIM, int TOKENS>
 __device__ inline void add_strange_values(float (&outputs)[DIM / 8][4],
-                                          const token_range (&seen)[2], uint32_t first_token,
-                                          uint32_t tile)
+                                          const seen_tokens<TOKENS> (&seen)[2], uint32_t tile)
 {
     constexpr int ROW_BYTES = DIM * Plane::BYTES;
 
 #pragma unroll 1
     for (uint32_t token = 0; token < TOKENS; token++) {
-        const float first = is_within(seen[0], first_token + token) ? 1.0f : 0.0f;
-        const float second = is_within(seen[1], first_token + token) ? 1.0f : 0.0f;
+        const float first = sees_token(seen[0], token) ? 1.0f : 0.0f;
+        const float second = sees_token(seen[1], token) ? 1.0f : 0.0f;
         const uint32_t row =
             tile + token * ROW_BYTES + chunk_exchange<ROW_BYTES>(token) * 16 + threadIdx.x % 4 * 4;
 
@@ -283,18 +282,26 @@ __device__ inline void raise_rows(warp_rows<Pair, HAS_SHARED_QUERIES> &rows,
     scale_outputs<Pair::VALUE_DIM / 8>(rows.outputs, factors[0], factors[1]);
 }
 
+/* Where a warp's rows are: from first_row of the unit on. */
+struct warp_place {
+    const kvspan_attend_unit &unit;
+    uint32_t first_row;
+};
+
 /* Folds a tile. keys, values: addresses with key_place() and value_place(); scales: of the keys,
  * then of the values. Returns true; or false, and nothing has changed, if a plain tile is to be
  * folded as a masked one. */
 template <class Pair, int TOKENS, tile_kind KIND, bool HAS_SHARED_QUERIES>
-__device__ inline bool fold_tile(warp_rows<Pair, HAS_SHARED_QUERIES> &rows, float soft_cap,
+__device__ inline bool fold_tile(warp_rows<Pair, HAS_SHARED_QUERIES> &rows,
+                                 const kvspan_attend_params &params, const warp_place &place,
                                  uint32_t first_token, uint32_t keys, uint32_t values,
                                  const float *scales)
 {
     using Plane = typename Pair::Plane;
     constexpr bool IS_MASKED = KIND != PLAIN_TILE;
-    const float units[2] = { weight_unit<IS_MASKED>(rows.rule, soft_cap, 0),
-                             weight_unit<IS_MASKED>(rows.rule, soft_cap, 1) };
+    const float units[2] = { weight_unit<IS_MASKED>(rows.rule, params.soft_cap, 0),
+                             weight_unit<IS_MASKED>(rows.rule, params.soft_cap, 1) };
+    seen_tokens<TOKENS> seen[2];
     float scores[TOKENS / 8][4];
     uint32_t weights[TOKENS / 16][4];
     float sums[2];
@@ -304,10 +311,15 @@ __device__ inline bool fold_tile(warp_rows<Pair, HAS_SHARED_QUERIES> &rows, floa
         scale_scores<TOKENS / 8>(scores, scales);
     }
     if constexpr (IS_MASKED) {
-        if (soft_cap != 0.0f) {
-            cap_scores<TOKENS / 8>(scores, rows.rule, soft_cap);
+        seen[0] = find_seen<TOKENS>(rows.seen[0], first_token);
+        seen[1] = find_seen<TOKENS>(rows.seen[1], first_token);
+        if (params.trees.words) {
+            hide_by_trees<TOKENS>(seen, params, place.unit, place.first_row, first_token);
         }
-        mask_scores<TOKENS / 8>(scores, rows.seen, first_token);
+        if (params.soft_cap != 0.0f) {
+            cap_scores<TOKENS / 8>(scores, rows.rule, params.soft_cap);
+        }
+        mask_scores<TOKENS / 8>(scores, seen);
         raise_rows<Pair, TOKENS>(rows, scores, units, scales + TOKENS);
     }
     if constexpr (Pair::HAS_SCALES) {
@@ -323,8 +335,7 @@ __device__ inline bool fold_tile(warp_rows<Pair, HAS_SHARED_QUERIES> &rows, floa
     rows.state.sum[1] += sums[1];
     if constexpr (KIND == CHECKED_TILE) {
         add_strange_values<Plane, Pair::VALUE_DIM, TOKENS>(
-            rows.outputs, rows.seen, first_token,
-            values - value_place<Pair::VALUE_BYTES>(threadIdx.x % 32));
+            rows.outputs, seen, values - value_place<Pair::VALUE_BYTES>(threadIdx.x % 32));
     }
     weigh_tile<Plane, Pair::VALUE_DIM, TOKENS, KIND == CHECKED_TILE>(rows.outputs, weights, values);
     return true;

@@ -264,6 +264,51 @@ START_TEST(nan_reaches_just_those_who_see_its_token)
 }
 END_TEST
 
+/* Bytes that no scale stands beside, of the type that not every device has an instruction for. */
+START_TEST(nan_of_e4m3_without_scales_is_nan)
+{
+    random_source source = random_start("NaN bytes", 7);
+    paged_shape shape = bits_shape(0);
+
+    shape.plane_dtype = KVSPAN_F8E4M3;
+    shape.window = 5;
+    shape.row_count = 1;
+    check_nan(&shape, &source, 13, 20);
+    check_nan(&shape, &source, 19, 4);
+}
+END_TEST
+
+/* Scores so far apart that maxima are raised at other tiles for each row, in chunks and in rows of
+ * decode: which rows share a product changes no bit. */
+START_TEST(rows_beside_a_row_change_no_bit_when_maxima_grow)
+{
+    static const uint32_t types[] = { 0, 4, 9, 13 }; /* bf16, f16, int8 and e4m3 with scales */
+    random_source source = random_start("growing maxima", 8);
+    paged_shape shape = bits_shape(0);
+    run whole;
+
+    paged_shape_set_types(&shape, types[_i]);
+    shape.kv_heads = 1;
+    shape.group_size = 4;
+    shape.scale = 2.0f;
+    shape.row_count = 2;
+    shape.rows[0] = (paged_row){ .sequence = 2, .position = 290, .token_count = 6 };
+    shape.rows[1] = (paged_row){ .sequence = 3, .position = 470, .token_count = 1 };
+    whole = run_begin(&shape, &source);
+    for (uint32_t q_first = 0; q_first < 4; q_first++) {
+        paged_shape local = shape;
+        run part;
+
+        local.q_first = q_first;
+        local.q_heads = 1;
+        part = run_begin(&local, &source);
+        check_same_bits(&part, &whole);
+        run_end(&part);
+    }
+    run_end(&whole);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("kernels/attend_bits");
@@ -276,6 +321,8 @@ int main(void)
     tcase_add_loop_test(bits, local_heads_change_no_bit, 0, PAGED_TYPE_COUNT);
     tcase_add_loop_test(bits, merging_one_part_changes_no_bit, 0, PAGED_TYPE_COUNT);
     tcase_add_loop_test(bits, nan_reaches_just_those_who_see_its_token, 0, PAGED_TYPE_COUNT);
+    tcase_add_test(bits, nan_of_e4m3_without_scales_is_nan);
+    tcase_add_loop_test(bits, rows_beside_a_row_change_no_bit_when_maxima_grow, 0, 4);
     suite_add_tcase(suite, bits);
     return suite_run(suite);
 }
