@@ -15,13 +15,14 @@ template <class Plane, int KEY_DIM, int VALUE_DIM> inline kvspan_attend_instance
     using Decode = decode_shape<plane_pair<Plane, KEY_DIM, VALUE_DIM>>;
     using Prefill = prefill_shape<plane_pair<Plane, KEY_DIM, VALUE_DIM>>;
 
-    return kvspan_attend_instance{ KEY_DIM,
-                                   VALUE_DIM,
-                                   { (const void *)decode_kernel<Decode>, "attend_pages (decode)",
-                                     Decode::THREADS, Decode::SHARED_BYTES },
-                                   { (const void *)prefill_kernel<Prefill>,
-                                     "attend_pages (prefill)", Prefill::THREADS,
-                                     Prefill::SHARED_BYTES } };
+    return kvspan_attend_instance{
+        KEY_DIM,
+        VALUE_DIM,
+        { (const void *)decode_kernel<Decode>, "attend_pages (decode)", Decode::THREADS,
+          Decode::SHARED_BYTES, 1 },
+        { (const void *)prefill_kernel<Prefill>, "attend_pages (prefill)", Prefill::THREADS,
+          prefill_memory<Prefill>::BYTES, prefill_memory<Prefill>::UNIT_BLOCKS }
+    };
 }
 
 } // namespace kvspan

@@ -7,12 +7,11 @@
 #include "kernels/cuda/attend_params.h"
 #include "kernels/cuda/cuda_device.h"
 #include "kernels/cuda/cuda_operations.h"
-#include "kernels/cuda/plain_params.h"
 
-/* A call is one launch for the plan's decode units and one for its prefill units, each a block for
- * every unit and kv head; a launch of nothing is left out. Where launches are captured they are
- * replayed with other plans, so that nothing in them follows from this one: they have a block for
- * every unit of any plan. */
+/* A call is one launch for the plan's decode units and one for its prefill units, each
+ * unit_blocks blocks for every unit and kv head; a launch of nothing is left out. Where launches
+ * are captured they are replayed with other plans, so that nothing in them follows from this one:
+ * they have blocks for every unit of any plan. */
 
 enum {
     ROW_ALIGNMENT = 16, /* of rows that are copied by 16 bytes */
@@ -108,7 +107,8 @@ static kvspan_attend_params make_params(const kvspan_attend_pages_args *args)
         .q_heads = args->q.heads,
         .kv_heads = make_divisor(kv_heads),
         .scale = args->scale,
-        .soft_cap = args->soft_cap
+        .soft_cap = args->soft_cap,
+        .trees = args->trees
     };
 }
 
@@ -141,10 +141,9 @@ static const kvspan_attend_instance *find_instance(const kvspan_attend_pages_arg
 {
     const kvspan_attend_instance *const instances = instances_of(args->q.dtype, args->keys.dtype);
 
-    /* Products with f16 or bf16 take scores as positive multiples, and know no tree masks. */
-    if (!instances || args->trees.words || args->values.dtype != args->keys.dtype ||
-        !(args->scale > 0.0f) || !has_aligned_rows(&args->keys) ||
-        !has_aligned_rows(&args->values)) {
+    /* Products with f16 or bf16 take scores as positive multiples. */
+    if (!instances || args->values.dtype != args->keys.dtype || !(args->scale > 0.0f) ||
+        !has_aligned_rows(&args->keys) || !has_aligned_rows(&args->values)) {
         return NULL;
     }
     for (int i = 0; i < KVSPAN_ATTEND_DIMS; i++) {
@@ -156,13 +155,13 @@ static const kvspan_attend_instance *find_instance(const kvspan_attend_pages_arg
 }
 
 static kvspan_status run_kernel(kvspan_device *device, const kvspan_attend_kernel *kernel,
-                                uint32_t unit_count, const kvspan_plain_params *params,
+                                uint32_t unit_count, const kvspan_attend_params *params,
                                 kvspan_stream stream, kvspan_error *error)
 {
     const kvspan_cuda_launch launch = { .kernel = kernel->function,
                                         .name = kernel->name,
-                                        .block_count =
-                                            (uint64_t)unit_count * params->attend.kv_heads.value,
+                                        .block_count = (uint64_t)unit_count *
+                                                       params->kv_heads.value * kernel->unit_blocks,
                                         .thread_count = kernel->thread_count,
                                         .shared_bytes = kernel->shared_bytes };
 
@@ -178,7 +177,7 @@ kvspan_status kvspan_cuda_attend_pages(kvspan_device *device, const kvspan_atten
     const kvspan_attend_plan *const plan = args->plan.packed;
     const kvspan_attend_instance *instance = find_instance(args);
     const bool is_captured = args->rows.is_captured != 0;
-    kvspan_plain_params params;
+    kvspan_attend_params params;
     kvspan_status status;
 
     if (args->q.heads == 0 || (args->plan.item_count == 0 && !is_captured)) {
@@ -187,7 +186,7 @@ kvspan_status kvspan_cuda_attend_pages(kvspan_device *device, const kvspan_atten
     if (!instance) {
         instance = &kvspan_attend_plain;
     }
-    params = (kvspan_plain_params){ .attend = make_params(args), .trees = args->trees };
+    params = make_params(args);
     status = run_kernel(device, &instance->decode,
                         is_captured ? plan->decode_capacity : plan->decode_count, &params, stream,
                         error);

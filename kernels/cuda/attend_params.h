@@ -7,6 +7,7 @@
 #include <kvspan/types.h>
 
 #include "kernels/cuda/attend_plan.h"
+#include "kernels/kernels.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -62,6 +63,7 @@ typedef struct kvspan_attend_params {
     kvspan_divisor kv_heads; /* that q's heads belong to */
     float scale;
     float soft_cap;
+    kvspan_tree_mask trees;
 } kvspan_attend_params;
 
 /* A kernel: its host function and the dynamic shared memory that it wants. */
@@ -70,6 +72,7 @@ typedef struct kvspan_attend_kernel {
     const char *name;
     uint32_t thread_count;
     uint32_t shared_bytes;
+    uint32_t unit_blocks; /* blocks for a unit and kv head */
 } kvspan_attend_kernel;
 
 /* The kernels for planes of one type and some pair of dims. */
@@ -84,7 +87,7 @@ enum {
     KVSPAN_ATTEND_DIMS = 4
 };
 
-/* Of dims (64, 64), (128, 128), (192, 128) and, of 16 bits, (256, 256). */
+/* Of dims (64, 64), (128, 128), (192, 128) and (256, 256). */
 extern const kvspan_attend_instance kvspan_attend_bf16[KVSPAN_ATTEND_DIMS];
 extern const kvspan_attend_instance kvspan_attend_f16[KVSPAN_ATTEND_DIMS];
 extern const kvspan_attend_instance kvspan_attend_int8[KVSPAN_ATTEND_DIMS];

@@ -1,7 +1,6 @@
-#include "kernels/cuda/plain_params.h"
 #include "kernels/cuda/query_rows.cuh"
 
-/* Attention of planes of any type and dims, and under tree masks: a warp takes one query at a time
+/* Attention of planes of any type and dims: a warp takes one query at a time
  * and folds the tokens it sees in ascending order, in f32; nothing else is touched. Its threads
  * share the dims. Of a unit's splits the first does all. */
 
@@ -165,43 +164,28 @@ __device__ inline void store_row(const plain_row &row, const kvspan_attend_param
     }
 }
 
-/* Whether the tree mask hides a local token that the query would see. */
-__device__ inline bool is_hidden(const kvspan_attend_params &params, const uint32_t *words,
-                                 const kvspan_tree_token &tree, uint32_t index)
+__device__ inline void attend_row(const kvspan_attend_params &params,
+                                  const kvspan_attend_unit &unit, uint32_t kv_head,
+                                  const query_row &query)
 {
-    const uint32_t column = divide(index, params.page_tokens);
-    const uint32_t position = column * params.stretch.value +
-                              params.member * params.page_tokens.value + index -
-                              column * params.page_tokens.value;
-    const uint32_t bit = position - tree.first_position;
-
-    if (tree.first_word == KVSPAN_NO_TREE || position < tree.first_position) {
-        return false;
-    }
-    return (words[tree.first_word + bit / 32] >> bit % 32 & 1U) == 0;
-}
-
-__device__ inline void attend_row(const kvspan_plain_params &all, const kvspan_attend_unit &unit,
-                                  uint32_t kv_head, const query_row &query)
-{
-    const kvspan_attend_params &params = all.attend;
     const uint32_t *const table =
         params.page_table + (uint64_t)unit.slot * params.page_table_stride;
     const unsigned char *const keys = params.keys.data + kv_head * params.keys.head_stride;
     const unsigned char *const values = params.values.data + kv_head * params.values.head_stride;
     const int64_t first = query.token * params.q.token_stride + query.head * params.q.head_stride;
     const uint32_t q_bytes = params.q.dtype == KVSPAN_F32 ? 4 : 2;
+    const uint32_t position = unit.position + query.token - unit.first_token;
     kvspan_tree_token tree = { KVSPAN_NO_TREE, 0 };
     plain_row row = {};
 
     load_row(row.query, params.q.data + first * q_bytes, params.q.dtype, params.keys.dim);
     row.maximum = minus_infinity();
-    if (all.trees.words) {
-        tree = all.trees.tokens[query.token];
+    if (params.trees.words) {
+        tree = params.trees.tokens[query.token];
     }
 #pragma unroll 1
     for (uint32_t index = query.seen.begin; index < query.seen.end; index++) {
-        if (is_hidden(params, all.trees.words, tree, index)) {
+        if (is_hidden(params, tree, position, index)) {
             continue;
         }
         const page_row place = find_row(params, table, index, true);
@@ -214,7 +198,7 @@ __device__ inline void attend_row(const kvspan_plain_params &all, const kvspan_a
     store_row(row, params, query);
 }
 
-__device__ inline void attend_unit(const kvspan_plain_params &params,
+__device__ inline void attend_unit(const kvspan_attend_params &params,
                                    const kvspan_attend_unit &unit, uint32_t kv_head)
 {
     if (unit.split != 0) {
@@ -222,7 +206,7 @@ __device__ inline void attend_unit(const kvspan_plain_params &params,
     }
 #pragma unroll 1
     for (uint32_t i = threadIdx.x / 32; i < unit.row_count; i += PLAIN_WARPS) {
-        const query_row query = find_query(params.attend, unit, kv_head, i);
+        const query_row query = find_query(params, unit, kv_head, i);
 
         if (query.is_there) {
             attend_row(params, unit, kv_head, query);
@@ -231,27 +215,25 @@ __device__ inline void attend_unit(const kvspan_plain_params &params,
 }
 
 __global__ void __launch_bounds__(32 * PLAIN_WARPS, 4)
-    plain_decode_kernel(const __grid_constant__ kvspan_plain_params all)
+    plain_decode_kernel(const __grid_constant__ kvspan_attend_params params)
 {
-    const kvspan_attend_params &params = all.attend;
     const uint32_t number = divide(blockIdx.x, params.kv_heads);
     const kvspan_attend_unit *const units = (const kvspan_attend_unit *)(params.plan + 1);
 
     if (number < params.plan->decode_count) {
-        attend_unit(all, units[number], blockIdx.x - number * params.kv_heads.value);
+        attend_unit(params, units[number], blockIdx.x - number * params.kv_heads.value);
     }
 }
 
 __global__ void __launch_bounds__(32 * PLAIN_WARPS, 4)
-    plain_prefill_kernel(const __grid_constant__ kvspan_plain_params all)
+    plain_prefill_kernel(const __grid_constant__ kvspan_attend_params params)
 {
-    const kvspan_attend_params &params = all.attend;
     const uint32_t number = divide(blockIdx.x, params.kv_heads);
     const kvspan_attend_unit *const units =
         (const kvspan_attend_unit *)(params.plan + 1) + params.plan->decode_count;
 
     if (number < params.plan->prefill_count) {
-        attend_unit(all, units[number], blockIdx.x - number * params.kv_heads.value);
+        attend_unit(params, units[number], blockIdx.x - number * params.kv_heads.value);
     }
 }
 
@@ -261,7 +243,7 @@ extern "C" const kvspan_attend_instance kvspan_attend_plain = {
     0,
     0,
     { (const void *)kvspan::plain_decode_kernel, "attend_pages (plain decode)",
-      32 * kvspan::PLAIN_WARPS, 0 },
+      32 * kvspan::PLAIN_WARPS, 0, 1 },
     { (const void *)kvspan::plain_prefill_kernel, "attend_pages (plain prefill)",
-      32 * kvspan::PLAIN_WARPS, 0 }
+      32 * kvspan::PLAIN_WARPS, 0, 1 }
 };

@@ -1,9 +1,10 @@
 /** @file
  * The packed work plan of the cuda column: what a launch of attend_pages reads. Pure C, no device.
  *
- * A unit is what one block does for one kv head: up to 16 rows (decode) or 64 rows (prefill) of an
- * item. Rows of an item are its queries of one kv head: row = token · group_size + head. An item
- * decodes if it has at most 16 rows, or one token; others prefill.
+ * A unit is what one block does for one kv head: up to 16 rows (decode) or 128 rows (prefill, which
+ * some kernels share among two blocks) of an item. Rows of an item are its queries of one kv head:
+ * row = token · group_size + head. An item decodes if it has at most 16 rows, or one token; others
+ * prefill.
  *
  * Decode folds local tokens in splits. A split ends where the local index is a multiple of
  * kvspan_attend_split_tokens(end of the unit's tokens), so splits depend on the sequence alone. A
@@ -22,7 +23,7 @@ extern "C" {
 
 enum {
     KVSPAN_DECODE_ROWS = 16,
-    KVSPAN_PREFILL_ROWS = 64,
+    KVSPAN_PREFILL_ROWS = 128,
     KVSPAN_SPLIT_TOKENS = 512,        /* the shortest split */
     KVSPAN_MAX_SPLITS = 256,          /* of a sequence; longer ones have longer splits */
     KVSPAN_SPLIT_COUNTERS = 8192,     /* of units shared by blocks, times kv heads */

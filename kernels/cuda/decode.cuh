@@ -24,8 +24,9 @@ template <class Shape> struct decode_walk {
     uint32_t fetched;    /* first of the tile that is copied next */
     uint32_t read;       /* stages of these tiles, as bytes from the ring's start */
     uint32_t write;
-    page_row next; /* rows of the tile that is copied next */
-    uint32_t ring; /* addresses: of the ring, and with the thread's place in a tile */
+    bool is_pending; /* the tile that is folded next is there, but was not folded as it should */
+    page_row next;   /* rows of the tile that is copied next */
+    uint32_t ring;   /* addresses: of the ring, and with the thread's place in a tile */
     uint32_t keys;
     uint32_t values;
 };
@@ -60,24 +61,31 @@ __device__ inline bool is_plain(const decode_walk<Shape> &walk, bool is_capped)
            walk.token + Shape::TILE_TOKENS <= walk.whole.end;
 }
 
-template <class Shape, bool IS_PLAIN>
+/* Folds the next tile, which is pending afterwards if fold_tile() left it. */
+template <class Shape, tile_kind KIND>
 __device__ inline void fold_next(typename Shape::Rows &rows, decode_walk<Shape> &walk,
-                                 const kvspan_attend_params &params, const unsigned char *ring)
+                                 const kvspan_attend_params &params, const kvspan_attend_unit &unit,
+                                 unsigned char *ring)
 {
-    await_copies<Shape::STAGES - 2>();
-    __syncwarp();
-    fetch_stage<Shape>(walk, params);
-    fold_tile<typename Shape::Pair, Shape::TILE_TOKENS, IS_PLAIN>(
-        rows, params.soft_cap, walk.token, walk.keys + walk.read, walk.values + walk.read,
-        (const float *)(ring + walk.read + Shape::SCALE_OFFSET));
-    walk.token += Shape::TILE_TOKENS * Shape::WARPS;
-    walk.read = next_stage<Shape>(walk.read);
+    if (KIND == PLAIN_TILE || !walk.is_pending) {
+        await_copies<Shape::STAGES - 2>();
+        __syncwarp();
+        fetch_stage<Shape>(walk, params);
+    }
+    walk.is_pending = !fold_tile<typename Shape::Pair, Shape::TILE_TOKENS, KIND>(
+        rows, params, warp_place{ unit, 0 }, walk.token, walk.keys + walk.read,
+        walk.values + walk.read, (const float *)(ring + walk.read + Shape::SCALE_OFFSET));
+    if (!walk.is_pending) {
+        walk.token += Shape::TILE_TOKENS * Shape::WARPS;
+        walk.read = next_stage<Shape>(walk.read);
+    }
 }
 
-/* Folds the warp's tiles of a split, walk.source.range. */
+/* Folds the warp's tiles of a split, walk.source.range. is_checked: as CHECKED_TILE. */
 template <class Shape>
-__device__ inline void fold_split(typename Shape::Rows &rows, decode_walk<Shape> &walk,
-                                  const kvspan_attend_params &params, const unsigned char *ring)
+__device__ inline void
+fold_split(typename Shape::Rows &rows, decode_walk<Shape> &walk, const kvspan_attend_params &params,
+           const kvspan_attend_unit &unit, unsigned char *ring, bool is_checked)
 {
     const uint32_t first_tile = walk.source.range.begin / Shape::TILE_TOKENS;
     const uint32_t end = walk.source.range.end;
@@ -87,19 +95,27 @@ __device__ inline void fold_split(typename Shape::Rows &rows, decode_walk<Shape>
     walk.fetched = walk.token;
     walk.read = 0;
     walk.write = 0;
+    walk.is_pending = false;
     walk.next = find_lane_row<Shape::TILE_TOKENS>(params, walk.source, walk.fetched);
 #pragma unroll
     for (uint32_t stage = 0; stage < Shape::STAGES - 1; stage++) {
         fetch_stage<Shape>(walk, params);
     }
-    while (walk.token < end) {
+    if constexpr (!Shape::Pair::Plane::IS_ALWAYS_FINITE) {
 #pragma unroll 1
-        while (walk.token < end && !is_plain(walk, is_capped)) {
-            fold_next<Shape, false>(rows, walk, params, ring);
+        while (is_checked && walk.token < end) {
+            fold_next<Shape, CHECKED_TILE>(rows, walk, params, unit, ring);
         }
+    }
+    while (walk.token < end) {
+        /* The first tile's scores are the first maxima. */
 #pragma unroll 1
-        while (walk.token < end && is_plain(walk, is_capped)) {
-            fold_next<Shape, true>(rows, walk, params, ring);
+        do {
+            fold_next<Shape, MASKED_TILE>(rows, walk, params, unit, ring);
+        } while (walk.token < end && !is_plain(walk, is_capped));
+#pragma unroll 1
+        while (!walk.is_pending && walk.token < end && is_plain(walk, is_capped)) {
+            fold_next<Shape, PLAIN_TILE>(rows, walk, params, unit, ring);
         }
     }
     await_copies<0>();
@@ -137,11 +153,11 @@ __device__ inline decode_walk<Shape> begin_walk(const kvspan_attend_params &para
 
     walk.source = find_source(params, unit, kv_head);
     walk.whole.begin = visible_tokens(params, unit.position + last).begin;
-    walk.whole.end = visible_tokens(params, unit.position + first).end;
+    walk.whole.end = min(visible_tokens(params, unit.position + first).end,
+                         count_tokens(params, find_trees(params, unit, first, last)));
     walk.ring = ring;
-    walk.keys = ring + key_place<typename Pair::Plane, Pair::KEY_BYTES>(lane);
-    walk.values =
-        ring + Shape::VALUE_OFFSET + value_place<typename Pair::Plane, Pair::VALUE_BYTES>(lane);
+    walk.keys = ring + key_place<Pair::KEY_BYTES>(lane);
+    walk.values = ring + Shape::VALUE_OFFSET + value_place<Pair::VALUE_BYTES>(lane);
     return walk;
 }
 
@@ -158,21 +174,22 @@ __device__ inline void decode_unit(const kvspan_attend_params &params,
     decode_walk<Shape> walk = begin_walk<Shape>(params, unit, kv_head, shared_address(ring));
     typename Shape::Rows rows;
     row_total total;
+    bool is_checked = false;
 
     begin_rows(rows, params, unit, kv_head, 0, shared + Shape::QUERY_OFFSET);
     begin_total<Shape>(total, shared);
     do {
         walk.source.range.begin = max(border, unit.index_begin);
-        border += unit.split_tokens;
-        walk.source.range.end = min(border, unit.index_end);
+        walk.source.range.end = min(border + unit.split_tokens, unit.index_end);
         if constexpr (Pair::HAS_SCALES) {
             fill_missing_scales<Shape>(params, shared);
             __syncthreads();
         }
         clear_rows(rows);
-        fold_split<Shape>(rows, walk, params, ring);
-        merge_warps<Shape>(total, rows, params.soft_cap, shared);
-    } while (!is_part && border < unit.index_end);
+        fold_split<Shape>(rows, walk, params, unit, ring, is_checked);
+        is_checked = !merge_warps<Shape>(total, rows, params.soft_cap, shared, is_checked);
+        border += is_checked ? 0 : unit.split_tokens;
+    } while (is_checked || (!is_part && border < unit.index_end));
     if (is_part && !fold_parts<Shape>(total, params, unit, kv_head, shared)) {
         return;
     }

@@ -20,10 +20,10 @@ template <class PAIR> struct decode_shape {
         WARPS = IS_WIDE ? 2 : 4,
         THREADS = 32 * WARPS,
         STAGES = 3,
-        TILE_TOKENS = PAIR::HAS_SCALES || PAIR::KEY_DIM == 64 ? 32 : 16,
+        TILE_TOKENS = PAIR::KEY_BYTES + PAIR::VALUE_BYTES > 320 ? 16 : 32,
         VALUE_OFFSET = TILE_TOKENS * PAIR::KEY_BYTES,
         SCALE_OFFSET = TILE_TOKENS * (PAIR::KEY_BYTES + PAIR::VALUE_BYTES),
-        STAGE_BYTES = TILE_TOKENS * PAIR::TOKEN_BYTES,
+        STAGE_BYTES = (TILE_TOKENS * PAIR::TOKEN_BYTES + 127) / 128 * 128,
         RING_BYTES = WARPS * STAGES * STAGE_BYTES,
         OUTPUT_BYTES = WARPS * 16 * (PAIR::VALUE_DIM + 8) * 4, /* of all warps, in the ring */
         TOTAL_OFFSET =
@@ -102,13 +102,15 @@ template <class Shape> __device__ inline float2 *warp_sums(unsigned char *shared
     return (float2 *)(shared + Shape::OUTPUT_BYTES);
 }
 
-/* Merges the warps' results of a split and folds them into the total. The ring is overwritten, and
- * may be filled again when this returns. */
+/* Merges the warps' results of a split and folds them into the total; returns true. But false, and
+ * the total is as before, if outputs are not finite and tiles were not checked. The ring is
+ * overwritten, and may be filled again when this returns. */
 template <class Shape>
-__device__ inline void merge_warps(row_total &total, const typename Shape::Rows &rows,
-                                   float soft_cap, unsigned char *shared)
+__device__ inline bool merge_warps(row_total &total, const typename Shape::Rows &rows,
+                                   float soft_cap, unsigned char *shared, bool is_checked)
 {
     using Pair = typename Shape::Pair;
+    constexpr int STEP = 4 * Shape::ROW_THREADS;
     const uint32_t warp = threadIdx.x / 32;
     const uint32_t lane = threadIdx.x % 32;
     const uint32_t pitch = output_pitch<Pair>();
@@ -117,6 +119,8 @@ __device__ inline void merge_warps(row_total &total, const typename Shape::Rows 
     float weights[Shape::WARPS];
     float maximum = minus_infinity();
     float sum = 0.0f;
+    float4 merged[Pair::VALUE_DIM / STEP];
+    float strange = 0.0f; /* NaN if an output is not finite */
     part_weights fold;
 
     __syncthreads();
@@ -142,21 +146,33 @@ __device__ inline void merge_warps(row_total &total, const typename Shape::Rows 
         weights[i] = exp2_of(part.x - shift_of(maximum));
         sum = __fmaf_rn(part.y, weights[i], sum);
     }
-    fold = fold_sums(total, maximum, sum);
 #pragma unroll
-    for (int i = 0; i < Pair::VALUE_DIM; i += 4 * Shape::ROW_THREADS) {
-        const float *const row = outputs + total_row<Shape>() * pitch + total_element<Shape>() + i;
-        float4 merged = make_float4(0.0f, 0.0f, 0.0f, 0.0f);
+    for (int i = 0; i < Pair::VALUE_DIM / STEP; i++) {
+        const float *const row =
+            outputs + total_row<Shape>() * pitch + total_element<Shape>() + STEP * i;
 
+        merged[i] = make_float4(0.0f, 0.0f, 0.0f, 0.0f);
 #pragma unroll
         for (int j = 0; j < Shape::WARPS; j++) {
-            merged =
-                fold_outputs(merged, 1.0f, *(const float4 *)(row + j * 16 * pitch), weights[j]);
+            merged[i] =
+                fold_outputs(merged[i], 1.0f, *(const float4 *)(row + j * 16 * pitch), weights[j]);
         }
-        *(float4 *)(total_outputs<Shape>(shared) + i) = fold_outputs(
-            *(const float4 *)(total_outputs<Shape>(shared) + i), fold.total, merged, fold.part);
+        strange +=
+            0.0f * merged[i].x + 0.0f * merged[i].y + 0.0f * merged[i].z + 0.0f * merged[i].w;
     }
-    __syncthreads();
+    if (Pair::Plane::IS_ALWAYS_FINITE) {
+        __syncthreads();
+    } else if (__syncthreads_or(strange != 0.0f) && !is_checked) {
+        return false;
+    }
+    fold = fold_sums(total, maximum, sum);
+#pragma unroll
+    for (int i = 0; i < Pair::VALUE_DIM / STEP; i++) {
+        float4 *const target = (float4 *)(total_outputs<Shape>(shared) + STEP * i);
+
+        *target = fold_outputs(*target, fold.total, merged[i], fold.part);
+    }
+    return true;
 }
 
 /* Keeps the total of one split as a partial result of its unit; the block that finds all others

@@ -35,23 +35,25 @@ __device__ inline void load_matrices_transposed(uint32_t (&words)[4], uint32_t a
                  : "memory");
 }
 
-/* sum += a · b */
+/* sum = before + a · b; `before` may be the sum. */
 __device__ inline void multiply_bf16(float (&sum)[4], const uint32_t (&a)[4], uint32_t b0,
-                                     uint32_t b1)
+                                     uint32_t b1, const float (&before)[4])
 {
     asm("mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 "
-        "{%0,%1,%2,%3}, {%4,%5,%6,%7}, {%8,%9}, {%0,%1,%2,%3};"
-        : "+f"(sum[0]), "+f"(sum[1]), "+f"(sum[2]), "+f"(sum[3])
-        : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b0), "r"(b1));
+        "{%0,%1,%2,%3}, {%4,%5,%6,%7}, {%8,%9}, {%10,%11,%12,%13};"
+        : "=f"(sum[0]), "=f"(sum[1]), "=f"(sum[2]), "=f"(sum[3])
+        : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b0), "r"(b1), "f"(before[0]),
+          "f"(before[1]), "f"(before[2]), "f"(before[3]));
 }
 
 __device__ inline void multiply_f16(float (&sum)[4], const uint32_t (&a)[4], uint32_t b0,
-                                    uint32_t b1)
+                                    uint32_t b1, const float (&before)[4])
 {
     asm("mma.sync.aligned.m16n8k16.row.col.f32.f16.f16.f32 "
-        "{%0,%1,%2,%3}, {%4,%5,%6,%7}, {%8,%9}, {%0,%1,%2,%3};"
-        : "+f"(sum[0]), "+f"(sum[1]), "+f"(sum[2]), "+f"(sum[3])
-        : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b0), "r"(b1));
+        "{%0,%1,%2,%3}, {%4,%5,%6,%7}, {%8,%9}, {%10,%11,%12,%13};"
+        : "=f"(sum[0]), "=f"(sum[1]), "=f"(sum[2]), "=f"(sum[3])
+        : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b0), "r"(b1), "f"(before[0]),
+          "f"(before[1]), "f"(before[2]), "f"(before[3]));
 }
 
 } // namespace kvspan

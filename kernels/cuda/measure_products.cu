@@ -39,7 +39,7 @@ __launch_bounds__(THREADS) void multiply_matrices(const __grid_constant__ produc
     for (uint32_t i = 0; i < work.round_count; i++) {
 #pragma unroll
         for (uint32_t sum = 0; sum < SUMS; sum++) {
-            multiply_bf16(sums[sum], a, ones + sum, ones);
+            multiply_bf16(sums[sum], a, ones + sum, ones, sums[sum]);
         }
     }
 #pragma unroll

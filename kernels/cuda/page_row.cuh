@@ -63,20 +63,31 @@ __device__ inline page_row find_row(const kvspan_attend_params &params, const ui
     return row;
 }
 
+/* base + a · b, in one instruction: left alone, the compiler adds what does not change last, to
+ * every address of a loop. */
+__device__ inline const unsigned char *advance(const unsigned char *base, uint32_t a, uint32_t b)
+{
+    const unsigned char *sum;
+
+    asm("mad.wide.u32 %0, %1, %2, %3;" : "=l"(sum) : "r"(a), "r"(b), "l"(base));
+    return sum;
+}
+
 /* Where the row of a plane lies whose pages begin at `first`, as far as this thread is concerned.
  */
 __device__ inline const unsigned char *row_address(const kvspan_attend_plane &plane,
                                                    const unsigned char *first, const page_row &row)
 {
-    return first + (uint64_t)row.page * plane.short_page_stride +
-           (uint64_t)row.token * plane.token_stride;
+    return advance(advance(first, row.page, plane.short_page_stride), row.token,
+                   plane.token_stride);
 }
 
-/* Where its scale does; `first`: that of token 0 of page 0. */
+/* Where its scale does; first: of its pages. */
 __device__ inline const unsigned char *
 scale_address(const kvspan_attend_plane &plane, const unsigned char *first, const page_row &row)
 {
-    return first + (uint64_t)row.page * plane.short_page_stride + (uint64_t)row.token * 4;
+    return advance(advance(first, row.page, plane.short_page_stride),
+                   plane.scale_offset + row.token * 4, 1);
 }
 
 } // namespace kvspan

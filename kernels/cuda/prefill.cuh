@@ -1,37 +1,76 @@
 /** @file
- * Attention of many rows: 64 rows of an item, tokens · query heads of one kv head, 16 to a warp.
+ * Attention of many rows: 64 or 128 rows of an item, tokens · query heads of one kv head, 16 to a
+ * warp.
  *
  * A block goes over tiles of TILE_TOKENS local tokens, from the first that its first row sees to
- * the last that its last row sees, while the next tile is copied to the other half of its shared
- * memory. Each warp copies its share of the tile's tokens. Tiles that all rows see are folded in a
- * loop of their own, without masks.
+ * the last that its last row sees, while the next are copied: of 16-bit planes to one of two tiles
+ * in turn; of 8-bit planes to one of two stages, from where the block widens it into its one tile
+ * (widen_tile.cuh), which pays with twice as many rows. Tiles that all rows see are folded in a
+ * loop of their own, without masks. If outputs are not finite, all tiles are folded again, checked.
  */
 #ifndef KVSPAN_KERNELS_CUDA_PREFILL_CUH
 #define KVSPAN_KERNELS_CUDA_PREFILL_CUH
 
-#include "kernels/cuda/tile_fold.cuh"
+#include "kernels/cuda/widen_tile.cuh"
 
 namespace kvspan
 {
 
-template <class PAIR> struct prefill_shape {
+/* Of 16-bit planes. */
+template <class PAIR, bool IS_WIDE = PAIR::HAS_SCALES> struct prefill_shape {
     using Pair = PAIR;
+    using Tile = PAIR;
     enum {
+        IS_WIDENED = 0,
         WARPS = 4,
         THREADS = 32 * WARPS,
         TILE_TOKENS = PAIR::KEY_DIM > 128 ? 32 : 64,
+        TILE_BYTES = TILE_TOKENS * PAIR::TOKEN_BYTES,
         WARP_TOKENS = TILE_TOKENS / WARPS, /* that a warp copies */
-        VALUE_OFFSET = TILE_TOKENS * PAIR::KEY_BYTES,
-        SCALE_OFFSET = TILE_TOKENS * (PAIR::KEY_BYTES + PAIR::VALUE_BYTES),
-        STAGE_BYTES = TILE_TOKENS * PAIR::TOKEN_BYTES,
-        OUTPUT_BYTES = WARPS * 16 * (PAIR::VALUE_DIM + 8) * 4,
-        QUERY_OFFSET = 2 * STAGE_BYTES > OUTPUT_BYTES ? 2 * STAGE_BYTES : OUTPUT_BYTES,
+        FIRST_STAGE = 0,                   /* stages are tiles */
+        STAGE_BYTES = TILE_BYTES,
         HAS_SHARED_QUERIES = PAIR::KEY_DIM > 192,
-        SHARED_BYTES = QUERY_OFFSET + (HAS_SHARED_QUERIES ? WARPS * shared_query_bytes<PAIR>() : 0),
         /* Blocks of an SM with 228 KiB that registers allow for. */
-        BLOCKS = PAIR::KEY_DIM > 128 ? 2 : PAIR::KEY_DIM > 64 ? 2 : 3
+        BLOCKS = PAIR::KEY_DIM > 64 ? 2 : 3
     };
-    using Rows = warp_rows<PAIR, HAS_SHARED_QUERIES>;
+    using Rows = warp_rows<Tile, HAS_SHARED_QUERIES>;
+};
+
+/* Of 8-bit planes. */
+template <class PAIR> struct prefill_shape<PAIR, true> {
+    using Pair = PAIR;
+    using Tile = plane_pair<widened_plane<typename PAIR::Plane>, PAIR::KEY_DIM, PAIR::VALUE_DIM>;
+    enum {
+        IS_WIDENED = 1,
+        WARPS = 8,
+        THREADS = 32 * WARPS,
+        TILE_TOKENS = PAIR::KEY_DIM > 128 ? 32 : 64,
+        TILE_BYTES = TILE_TOKENS * Tile::TOKEN_BYTES
+    };
+    using Staged = staged_tile<PAIR, TILE_TOKENS, WARPS>;
+    enum {
+        FIRST_STAGE = TILE_BYTES,
+        STAGE_BYTES = Staged::BYTES,
+        HAS_SHARED_QUERIES = 1,
+        BLOCKS = 1
+    };
+    using Rows = warp_rows<Tile, HAS_SHARED_QUERIES>;
+};
+
+/* What a block has in shared memory: tiles and stages, and queries behind them; at last outputs. */
+template <class Shape> struct prefill_memory {
+    enum {
+        VALUE_OFFSET = Shape::TILE_TOKENS * Shape::Tile::KEY_BYTES,
+        SCALE_OFFSET = VALUE_OFFSET + Shape::TILE_TOKENS * Shape::Tile::VALUE_BYTES,
+        QUERY_OFFSET = Shape::FIRST_STAGE + 2 * Shape::STAGE_BYTES,
+        END = QUERY_OFFSET + (Shape::HAS_SHARED_QUERIES
+                                  ? Shape::WARPS * shared_query_bytes<typename Shape::Pair>()
+                                  : 0),
+        OUTPUT_BYTES = Shape::WARPS * 16 * (Shape::Pair::VALUE_DIM + 8) * 4,
+        BYTES = END > OUTPUT_BYTES ? END : OUTPUT_BYTES,
+        BLOCK_ROWS = 16 * Shape::WARPS,
+        UNIT_BLOCKS = KVSPAN_PREFILL_ROWS / BLOCK_ROWS
+    };
 };
 
 /* A unit's way through its tiles. */
@@ -39,26 +78,56 @@ template <class Shape> struct prefill_walk {
     token_source source;
     token_range whole; /* tokens that every row sees */
     uint32_t token;    /* first of the tile that is folded next */
-    uint32_t stage;    /* its bytes in shared memory */
-    page_row next;     /* of the tile after the one being copied */
+    uint32_t stage;    /* of it, in bytes from the first */
+    bool is_pending;   /* that tile has been taken, but not folded */
+    page_row next;     /* of the tile that is copied next */
 };
 
-/* Begins to copy the warp's share of the tile at `token`. */
+/* The first token of the warp's share of a tile. */
+template <class Shape> __device__ inline uint32_t share_token()
+{
+    if constexpr (Shape::IS_WIDENED) {
+        return find_share<typename Shape::Staged>().token;
+    } else {
+        return threadIdx.x / 32 * Shape::WARP_TOKENS;
+    }
+}
+
+/* Looks up rows of the warp's share of the tile at `first`: of widened tiles, each thread its
+ * token's. */
+template <class Shape>
+__device__ inline void find_next_rows(prefill_walk<Shape> &walk, const kvspan_attend_params &params,
+                                      uint32_t first)
+{
+    const uint32_t token = first + share_token<Shape>();
+
+    if constexpr (Shape::IS_WIDENED) {
+        walk.next = find_row(params, walk.source.table, token, is_within(walk.source.range, token));
+    } else {
+        walk.next = find_lane_row<Shape::WARP_TOKENS>(params, walk.source, token);
+    }
+}
+
+/* Begins to copy the warp's share of the tile at `token`. stage: address. */
 template <class Shape>
 __device__ inline void fetch_share(prefill_walk<Shape> &walk, const kvspan_attend_params &params,
                                    uint32_t token, uint32_t stage)
 {
     using Pair = typename Shape::Pair;
-    const uint32_t first = threadIdx.x / 32 * Shape::WARP_TOKENS;
+    const uint32_t first = share_token<Shape>();
 
-    fetch_tokens<Pair, Shape::WARP_TOKENS>(
-        params, walk.source, walk.next, token + first,
-        token_target{ stage + first * Pair::KEY_BYTES,
-                      stage + Shape::VALUE_OFFSET + first * Pair::VALUE_BYTES,
-                      stage + Shape::SCALE_OFFSET + first * 4, Shape::TILE_TOKENS * 4 });
+    if constexpr (Shape::IS_WIDENED) {
+        stage_share<Pair, typename Shape::Staged, Shape::THREADS>(
+            params, walk.source, walk.next, is_within(walk.source.range, token + first), stage);
+    } else {
+        fetch_tokens<Pair, Shape::WARP_TOKENS>(
+            params, walk.source, walk.next, token + first,
+            token_target{ stage + first * Pair::KEY_BYTES,
+                          stage + prefill_memory<Shape>::VALUE_OFFSET + first * Pair::VALUE_BYTES,
+                          0, 0 });
+    }
     commit_copies();
-    walk.next =
-        find_lane_row<Shape::WARP_TOKENS>(params, walk.source, token + Shape::TILE_TOKENS + first);
+    find_next_rows<Shape>(walk, params, token + Shape::TILE_TOKENS);
 }
 
 template <class Shape>
@@ -68,65 +137,125 @@ __device__ inline bool is_plain(const prefill_walk<Shape> &walk, bool is_capped)
            walk.token + Shape::TILE_TOKENS <= walk.whole.end;
 }
 
-template <class Shape, bool IS_PLAIN>
-__device__ inline void fold_next(typename Shape::Rows &rows, prefill_walk<Shape> &walk,
-                                 const kvspan_attend_params &params, unsigned char *shared)
+/* Where the tile is that was taken last. */
+template <class Shape>
+__device__ inline unsigned char *find_taken(const prefill_walk<Shape> &walk, unsigned char *shared)
 {
-    using Pair = typename Shape::Pair;
-    const uint32_t lane = threadIdx.x % 32;
-    const uint32_t base = shared_address(shared);
-    const uint32_t tile = base + walk.stage;
+    return Shape::IS_WIDENED ? shared : shared + (Shape::STAGE_BYTES - walk.stage);
+}
 
-    await_copies<0>();
-    __syncthreads();
-    fetch_share<Shape>(walk, params, walk.token + Shape::TILE_TOKENS,
-                       base + (Shape::STAGE_BYTES - walk.stage));
-    fold_tile<Pair, Shape::TILE_TOKENS, IS_PLAIN>(
-        rows, params.soft_cap, walk.token,
-        tile + key_place<typename Pair::Plane, Pair::KEY_BYTES>(lane),
-        tile + Shape::VALUE_OFFSET + value_place<typename Pair::Plane, Pair::VALUE_BYTES>(lane),
-        (const float *)(shared + walk.stage + Shape::SCALE_OFFSET));
-    walk.token += Shape::TILE_TOKENS;
-    walk.stage = Shape::STAGE_BYTES - walk.stage;
+/* Awaits the next tile and begins to copy another. */
+template <class Shape>
+__device__ inline void take_tile(prefill_walk<Shape> &walk, const kvspan_attend_params &params,
+                                 unsigned char *shared)
+{
+    const uint32_t stage = walk.stage;
+    const uint32_t stages = shared_address(shared) + Shape::FIRST_STAGE;
+
+    walk.stage = Shape::STAGE_BYTES - stage;
+    if constexpr (Shape::IS_WIDENED) {
+        await_copies<1>();
+        __syncthreads();
+        widen_share<typename Shape::Pair::Plane, typename Shape::Tile, typename Shape::Staged,
+                    Shape::TILE_TOKENS, Shape::THREADS>(params, shared,
+                                                        shared + Shape::FIRST_STAGE + stage);
+        fetch_share<Shape>(walk, params, walk.token + 2 * Shape::TILE_TOKENS, stages + stage);
+        __syncthreads();
+    } else {
+        await_copies<0>();
+        __syncthreads();
+        fetch_share<Shape>(walk, params, walk.token + Shape::TILE_TOKENS, stages + walk.stage);
+    }
+}
+
+/* The warp's first row of the unit. */
+template <class Shape> __device__ inline uint32_t find_warp_row()
+{
+    using Memory = prefill_memory<Shape>;
+
+    return blockIdx.x % Memory::UNIT_BLOCKS * Memory::BLOCK_ROWS + threadIdx.x / 32 * 16;
+}
+
+/* Folds the next tile, which is pending afterwards if fold_tile() left it. */
+template <class Shape, tile_kind KIND>
+__device__ inline void fold_next(typename Shape::Rows &rows, prefill_walk<Shape> &walk,
+                                 const kvspan_attend_params &params, const kvspan_attend_unit &unit,
+                                 unsigned char *shared)
+{
+    using Tile = typename Shape::Tile;
+    using Memory = prefill_memory<Shape>;
+    const uint32_t lane = threadIdx.x % 32;
+
+    if (KIND == PLAIN_TILE || !walk.is_pending) {
+        take_tile<Shape>(walk, params, shared);
+    }
+    unsigned char *const tile = find_taken<Shape>(walk, shared);
+    const uint32_t place = shared_address(tile);
+
+    walk.is_pending = !fold_tile<Tile, Shape::TILE_TOKENS, KIND>(
+        rows, params, warp_place{ unit, find_warp_row<Shape>() }, walk.token,
+        place + key_place<Tile::KEY_BYTES>(lane),
+        place + Memory::VALUE_OFFSET + value_place<Tile::VALUE_BYTES>(lane),
+        (const float *)(tile + Memory::SCALE_OFFSET));
+    walk.token += walk.is_pending ? 0 : Shape::TILE_TOKENS;
 }
 
 template <class Shape>
 __device__ inline prefill_walk<Shape> begin_walk(const kvspan_attend_params &params,
-                                                 const kvspan_attend_unit &unit, uint32_t kv_head)
+                                                 const kvspan_attend_unit &unit, uint32_t kv_head,
+                                                 unsigned char *shared)
 {
     const uint32_t first = unit.first_row / params.group_size;
     const uint32_t last = (unit.first_row + unit.row_count - 1) / params.group_size;
     const token_range lowest = visible_tokens(params, unit.position + first);
     const token_range highest = visible_tokens(params, unit.position + last);
+    const uint32_t stages = shared_address(shared) + Shape::FIRST_STAGE;
     prefill_walk<Shape> walk;
 
     walk.source = find_source(params, unit, kv_head);
     walk.source.range.begin = lowest.begin;
     walk.source.range.end = highest.end;
     walk.whole.begin = highest.begin;
-    walk.whole.end = lowest.end;
+    walk.whole.end = min(lowest.end, count_tokens(params, find_trees(params, unit, first, last)));
     walk.token = lowest.begin / Shape::TILE_TOKENS * Shape::TILE_TOKENS;
     walk.stage = 0;
-    walk.next = find_lane_row<Shape::WARP_TOKENS>(
-        params, walk.source, walk.token + threadIdx.x / 32 * Shape::WARP_TOKENS);
+    walk.is_pending = false;
+    find_next_rows<Shape>(walk, params, walk.token);
+    fetch_share<Shape>(walk, params, walk.token, stages);
+    if (Shape::IS_WIDENED) {
+        fetch_share<Shape>(walk, params, walk.token + Shape::TILE_TOKENS,
+                           stages + Shape::STAGE_BYTES);
+    }
     return walk;
 }
 
-/* Scales of planes that have none, in both halves. */
+/* Folds all tiles. is_checked: as CHECKED_TILE. */
 template <class Shape>
-__device__ inline void fill_scales(const kvspan_attend_params &params, unsigned char *shared)
+__device__ inline void fold_tiles(typename Shape::Rows &rows, prefill_walk<Shape> &walk,
+                                  const kvspan_attend_params &params,
+                                  const kvspan_attend_unit &unit, unsigned char *shared,
+                                  bool is_checked)
 {
-    for (uint32_t i = threadIdx.x; i < 2 * Shape::TILE_TOKENS; i += blockDim.x) {
-        float *const scales =
-            (float *)(shared + i / Shape::TILE_TOKENS * Shape::STAGE_BYTES + Shape::SCALE_OFFSET);
+    const bool is_capped = params.soft_cap != 0.0f;
 
-        if (params.keys.scale_offset == 0) {
-            scales[i % Shape::TILE_TOKENS] = 1.0f;
-        }
-        if (params.values.scale_offset == 0) {
-            scales[Shape::TILE_TOKENS + i % Shape::TILE_TOKENS] = 1.0f;
+    if constexpr (!Shape::Pair::Plane::IS_ALWAYS_FINITE) {
+#pragma unroll 1
+        while (is_checked && walk.token < walk.source.range.end) {
+            fold_next<Shape, CHECKED_TILE>(rows, walk, params, unit, shared);
         }
     }
+    while (walk.token < walk.source.range.end) {
+        /* The first tile's scores are the first maxima. */
+#pragma unroll 1
+        do {
+            fold_next<Shape, MASKED_TILE>(rows, walk, params, unit, shared);
+        } while (walk.token < walk.source.range.end && !is_plain(walk, is_capped));
+#pragma unroll 1
+        while (!walk.is_pending && is_plain(walk, is_capped)) {
+            fold_next<Shape, PLAIN_TILE>(rows, walk, params, unit, shared);
+        }
+    }
+    await_copies<0>();
 }
 
 /* Stores a warp's rows, by way of its part of shared memory. */
@@ -135,7 +264,7 @@ __device__ inline void
 store_rows(const typename Shape::Rows &rows, const kvspan_attend_params &params,
            const kvspan_attend_unit &unit, uint32_t kv_head, unsigned char *shared)
 {
-    using Pair = typename Shape::Pair;
+    using Pair = typename Shape::Tile;
     const uint32_t warp = threadIdx.x / 32;
     const uint32_t lane = threadIdx.x % 32;
     float *const outputs = (float *)shared + warp * 16 * output_pitch<Pair>();
@@ -174,33 +303,48 @@ store_rows(const typename Shape::Rows &rows, const kvspan_attend_params &params,
     }
 }
 
+/* The rows of a unit that this block of it has; read again wherever it is asked for, as registers
+ * are few. */
+template <class Shape>
+__device__ inline kvspan_attend_unit find_block_unit(const kvspan_attend_unit &unit)
+{
+    const uint32_t first =
+        blockIdx.x % prefill_memory<Shape>::UNIT_BLOCKS * prefill_memory<Shape>::BLOCK_ROWS;
+    kvspan_attend_unit part = unit;
+
+    part.first_row += first;
+    part.row_count = unit.row_count <= first ? 0 : unit.row_count - first;
+    part.row_count = min(part.row_count, (uint32_t)prefill_memory<Shape>::BLOCK_ROWS);
+    return part;
+}
+
 template <class Shape>
 __device__ inline void prefill_unit(const kvspan_attend_params &params,
                                     const kvspan_attend_unit &unit, uint32_t kv_head,
                                     unsigned char *shared)
 {
-    prefill_walk<Shape> walk = begin_walk<Shape>(params, unit, kv_head);
     typename Shape::Rows rows;
+    bool is_checked = false;
 
-    begin_rows(rows, params, unit, kv_head, threadIdx.x / 32 * 16, shared + Shape::QUERY_OFFSET);
-    clear_rows(rows);
-    if constexpr (Shape::Pair::HAS_SCALES) {
-        fill_scales<Shape>(params, shared);
-    }
-    fetch_share<Shape>(walk, params, walk.token, shared_address(shared));
-    while (walk.token < walk.source.range.end) {
+    begin_rows(rows, params, find_block_unit<Shape>(unit), kv_head, threadIdx.x / 32 * 16,
+               shared + prefill_memory<Shape>::QUERY_OFFSET);
 #pragma unroll 1
-        while (walk.token < walk.source.range.end && !is_plain(walk, params.soft_cap != 0.0f)) {
-            fold_next<Shape, false>(rows, walk, params, shared);
+    for (;;) {
+        prefill_walk<Shape> walk =
+            begin_walk<Shape>(params, find_block_unit<Shape>(unit), kv_head, shared);
+
+        clear_rows(rows);
+        fold_tiles<Shape>(rows, walk, params, unit, shared, is_checked);
+        if (Shape::Pair::Plane::IS_ALWAYS_FINITE) {
+            __syncthreads();
+            break;
         }
-#pragma unroll 1
-        while (is_plain(walk, params.soft_cap != 0.0f)) {
-            fold_next<Shape, true>(rows, walk, params, shared);
+        if (!__syncthreads_or(has_strange_outputs(rows)) || is_checked) {
+            break;
         }
+        is_checked = true;
     }
-    await_copies<0>();
-    __syncthreads();
-    store_rows<Shape>(rows, params, unit, kv_head, shared);
+    store_rows<Shape>(rows, params, find_block_unit<Shape>(unit), kv_head, shared);
 }
 
 template <class Shape>
@@ -208,13 +352,14 @@ __global__ void __launch_bounds__(Shape::THREADS, Shape::BLOCKS)
     prefill_kernel(const __grid_constant__ kvspan_attend_params params)
 {
     extern __shared__ __align__(128) unsigned char shared[];
-    const uint32_t number = divide(blockIdx.x, params.kv_heads);
+    const uint32_t index = blockIdx.x / prefill_memory<Shape>::UNIT_BLOCKS;
+    const uint32_t number = divide(index, params.kv_heads);
     const kvspan_attend_unit *const units =
         (const kvspan_attend_unit *)(params.plan + 1) + params.plan->decode_count;
 
-    if (number < params.plan->prefill_count) {
-        prefill_unit<Shape>(params, units[number], blockIdx.x - number * params.kv_heads.value,
-                            shared);
+    if (number < params.plan->prefill_count &&
+        find_block_unit<Shape>(units[number]).row_count > 0) {
+        prefill_unit<Shape>(params, units[number], index - number * params.kv_heads.value, shared);
     }
 }
 

@@ -5,7 +5,7 @@
 #ifndef KVSPAN_KERNELS_CUDA_QUERY_ROWS_CUH
 #define KVSPAN_KERNELS_CUDA_QUERY_ROWS_CUH
 
-#include "kernels/cuda/tile.cuh"
+#include "kernels/cuda/softmax.cuh"
 
 namespace kvspan
 {
@@ -101,7 +101,8 @@ __device__ inline float largest_element(const uint32_t (&operand)[4], int half, 
 
 /* For planes of 8 bits, products are of f16, whose range is less than bf16's: a row is scaled by a
  * power of two, so that its largest number is in [1, 2), and its elements are sorted as tile.cuh
- * says. */
+ * says, unless tiles are widened. */
+template <class Plane>
 __device__ inline void sort_operand(uint32_t (&operand)[4], const float (&factors)[2], bool is_bf16)
 {
 #pragma unroll
@@ -110,10 +111,18 @@ __device__ inline void sort_operand(uint32_t (&operand)[4], const float (&factor
         const uint32_t high = operand[2 + half];
         const float factor = factors[half];
 
-        operand[half] = pack_f16(factor * element_value(low & 0xffffU, is_bf16),
-                                 factor * element_value(high & 0xffffU, is_bf16));
-        operand[2 + half] = pack_f16(factor * element_value(low >> 16, is_bf16),
-                                     factor * element_value(high >> 16, is_bf16));
+        const float numbers[4] = { factor * element_value(low & 0xffffU, is_bf16),
+                                   factor * element_value(low >> 16, is_bf16),
+                                   factor * element_value(high & 0xffffU, is_bf16),
+                                   factor * element_value(high >> 16, is_bf16) };
+
+        if (Plane::BYTES == 2) {
+            operand[half] = pack_f16(numbers[0], numbers[1]);
+            operand[2 + half] = pack_f16(numbers[2], numbers[3]);
+        } else {
+            operand[half] = pack_f16(numbers[0], numbers[2]);
+            operand[2 + half] = pack_f16(numbers[1], numbers[3]);
+        }
     }
 }
 
@@ -125,11 +134,19 @@ __device__ inline uint32_t row_exponent(float largest)
     return min(max(__float_as_uint(largest) >> 23, 1U), 253U);
 }
 
-/* Loads a warp's queries. units: what scores of rows quad and quad + 8 are to be multiplied by. */
+/* The sum of a row's elements in an operand of f16. */
+__device__ inline float sum_elements(const uint32_t (&operand)[4], int half)
+{
+    return f16_value(operand[half] & 0xffffU) + f16_value(operand[half] >> 16) +
+           (f16_value(operand[2 + half] & 0xffffU) + f16_value(operand[2 + half] >> 16));
+}
+
+/* Loads a warp's queries. first: what scores of rows quad and quad + 8 begin with, so that a bias
+ * of keys is taken off; units: what they are to be multiplied by. */
 template <class Plane, int STEPS, bool IS_SHARED>
-__device__ inline void load_queries(query_operands<STEPS, IS_SHARED> &operands,
-                                    const kvspan_attend_params &params,
-                                    const query_row (&queries)[2], float (&units)[2])
+__device__ inline void
+load_queries(query_operands<STEPS, IS_SHARED> &operands, const kvspan_attend_params &params,
+             const query_row (&queries)[2], float (&first)[2], float (&units)[2])
 {
     constexpr int UNROLL = IS_SHARED ? 2 : STEPS;
     const bool is_bf16 = params.q.dtype == KVSPAN_BF16;
@@ -142,28 +159,35 @@ __device__ inline void load_queries(query_operands<STEPS, IS_SHARED> &operands,
 
         load_operand<Plane>(operand, k, params, queries);
         operands.put(k, operand);
-        if constexpr (Plane::BYTES == 1) {
+        if constexpr (Plane::HAS_SCALES) {
             largest[0] = fmaxf(largest[0], largest_element(operand, 0, is_bf16));
             largest[1] = fmaxf(largest[1], largest_element(operand, 1, is_bf16));
         }
     }
+    first[0] = first[1] = 0.0f;
     units[0] = units[1] = 1.0f;
-    if constexpr (Plane::BYTES == 1) {
+    if constexpr (Plane::HAS_SCALES) {
+        float sums[2] = { 0.0f, 0.0f };
+
 #pragma unroll
         for (int half = 0; half < 2; half++) {
             const uint32_t exponent = row_exponent(largest[half]);
 
             factors[half] = __uint_as_float((254 - exponent) << 23);
-            units[half] = __uint_as_float(exponent << 23) * Plane::unit();
+            units[half] = __uint_as_float(exponent << 23) * Plane::key_unit();
         }
 #pragma unroll UNROLL
         for (int k = 0; k < STEPS; k++) {
             uint32_t operand[4];
 
             operands.take(k, operand);
-            sort_operand(operand, factors, is_bf16);
+            sort_operand<Plane>(operand, factors, is_bf16);
             operands.put(k, operand);
+            sums[0] += sum_elements(operand, 0);
+            sums[1] += sum_elements(operand, 1);
         }
+        first[0] = -Plane::key_bias() * sum_of_quad(sums[0]);
+        first[1] = -Plane::key_bias() * sum_of_quad(sums[1]);
     }
 }
 
@@ -203,7 +227,7 @@ __device__ inline void store_elements(const kvspan_attend_params &params, const 
     }
 }
 
-/* maximum: in powers of two. */
+/* maximum: in powers of two; sum: of weights, as softmax.cuh has them. */
 __device__ inline void store_lse(const kvspan_attend_params &params, const query_row &query,
                                  float maximum, float sum)
 {
@@ -211,7 +235,7 @@ __device__ inline void store_lse(const kvspan_attend_params &params, const query
         const float ln2 = 0.693147180559945f;
 
         params.lse[query.token * params.lse_stride + query.head] =
-            sum == 0.0f ? minus_infinity() : maximum * ln2 + logf(sum);
+            sum == 0.0f ? minus_infinity() : maximum * ln2 + logf(sum * (float)(1 << WEIGHT_ROOM));
     }
 }
 

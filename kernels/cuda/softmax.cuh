@@ -1,20 +1,27 @@
 /** @file
- * The softmax over tiles, as they come, in powers of two: a row keeps a maximum, Σ 2^(x − maximum)
- * and outputs weighed alike. The largest weight so far is just 1, which rounding to 16 bits spares.
- * Outputs are scaled anew only if a row of the warp has a new maximum; the others' factor is 1.
+ * The softmax over tiles, as they come, in powers of two: a row keeps a maximum, Σ 2^(x − maximum −
+ * WEIGHT_ROOM) and outputs weighed alike. Its maximum is raised to that of a tile that exceeds it
+ * by more than weights have room for; outputs so far are scaled anew. Seldom: the loop over plain
+ * tiles does not know how, and leaves such a tile to the other. What a row comes to depends on its
+ * own scores alone.
  *
  * For planes of 16 bits x is a score, and `unit` turns scores into powers of two: differences are
- * exact before they are scaled, so the largest weighs just 1. With a scale to each token, x is in
- * powers of two and includes the value's scale: weights · value scale are what products take, and
- * f16 holds them whatever the scales are.
+ * exact before they are scaled, so a maximum weighs just 2^−WEIGHT_ROOM, which rounding to 16 bits
+ * spares. With a scale to each token, x is in powers of two, and maxima include the value's scale:
+ * weights · value scale are what products take, and f16 holds them whatever the scales are.
  */
 #ifndef KVSPAN_KERNELS_CUDA_SOFTMAX_CUH
 #define KVSPAN_KERNELS_CUDA_SOFTMAX_CUH
 
+#include "kernels/cuda/seen_tokens.cuh"
 #include "kernels/cuda/tile.cuh"
 
 namespace kvspan
 {
+
+enum {
+    WEIGHT_ROOM = 3 /* a new maximum weighs 2^−WEIGHT_ROOM; weights are below 2 */
+};
 
 /* Of rows quad (0) and quad + 8 (1). Sums are of the thread's own columns. */
 struct row_state {
@@ -50,14 +57,22 @@ __device__ inline float cap_score(float score, float scale, float cap)
     return cap - 2.0f * cap * reciprocal_of(1.0f + exp2_of(score * scale));
 }
 
-/* Of a row: `largest` is the tile's. unit: powers of two per x. Returns what sums and outputs so
- * far are multiplied by. */
-__device__ inline float raise_maximum(float &maximum, float largest, float unit)
+/* Raises maxima that the tile's `largest` exceed by more than there is room for. units: powers of
+ * two per x. factors: what sums and outputs so far are multiplied by. */
+__device__ inline void raise_maxima(row_state &state, const float (&largest)[2],
+                                    const float (&units)[2], float (&factors)[2])
 {
-    const float old = maximum;
+#pragma unroll
+    for (int half = 0; half < 2; half++) {
+        const float old = state.maximum[half];
 
-    maximum = fmaxf(old, largest);
-    return maximum == old ? 1.0f : exp2_of((old - maximum) * unit);
+        factors[half] = 1.0f;
+        if ((largest[half] - old) * units[half] > (float)(WEIGHT_ROOM + 1)) {
+            state.maximum[half] = largest[half];
+            factors[half] = exp2_of((old - largest[half]) * units[half]);
+        }
+        state.sum[half] *= factors[half];
+    }
 }
 
 /* Nothing but −∞ so far must weigh 0, not 2^(−∞ + ∞). */
@@ -80,20 +95,20 @@ __device__ inline void scale_outputs(float (&outputs)[COLUMNS][4], float first, 
     }
 }
 
-/* Hides what a row does not see: tokens outside [begin, end), counted from the tile's first. */
+/* Hides what rows quad and quad + 8 do not see. */
 template <int TILES>
-__device__ inline void mask_scores(float (&scores)[TILES][4], const token_range (&seen)[2],
-                                   uint32_t first_token)
+__device__ inline void mask_scores(float (&scores)[TILES][4],
+                                   const seen_tokens<8 * TILES> (&seen)[2])
 {
-    const uint32_t column = first_token + threadIdx.x % 4 * 2;
+    const uint32_t column = threadIdx.x % 4 * 2;
 
 #pragma unroll
     for (int n = 0; n < TILES; n++) {
 #pragma unroll
         for (int i = 0; i < 4; i++) {
-            const token_range range = seen[i / 2];
+            const uint32_t word = seen[i / 2].words[n / 4] >> column;
 
-            if (column + 8 * n + i % 2 - range.begin >= range.end - range.begin) {
+            if ((word >> (n % 4 * 8 + i % 2) & 1U) == 0) {
                 scores[n][i] = minus_infinity();
             }
         }
@@ -133,38 +148,67 @@ __device__ inline void cap_scores(float (&scores)[TILES][4], const score_rule &r
     }
 }
 
-/* Makes scores weights, packed as operands; returns in factors what outputs are multiplied by. */
-template <class Plane, int TILES>
-__device__ inline void weigh_scores(const float (&scores)[TILES][4], const float (&units)[2],
-                                    row_state &state, uint32_t (&weights)[TILES / 2][4],
-                                    float (&factors)[2])
+/* The largest score of each row. */
+template <int TILES>
+__device__ inline void find_largest(const float (&scores)[TILES][4], float (&largest)[2])
 {
 #pragma unroll
     for (int half = 0; half < 2; half++) {
-        const float unit = units[half];
-        float largest = scores[0][2 * half];
-        float sum = 0.0f;
-        float shift;
-
+        largest[half] = scores[0][2 * half];
 #pragma unroll
         for (int n = 0; n < TILES; n++) {
-            largest = fmaxf(largest, fmaxf(scores[n][2 * half], scores[n][2 * half + 1]));
+            largest[half] =
+                fmaxf(largest[half], fmaxf(scores[n][2 * half], scores[n][2 * half + 1]));
         }
-        factors[half] = raise_maximum(state.maximum[half], largest_of_quad(largest), unit);
-        shift = shift_of(state.maximum[half]);
-#pragma unroll
-        for (int n = 0; n < TILES; n++) {
-            const float first = exp2_of((scores[n][2 * half] - shift) * unit);
-            const float second = exp2_of((scores[n][2 * half + 1] - shift) * unit);
-
-            sum += first + second;
-            weights[n / 2][n % 2 * 2 + half] = pack<Plane>(first, second);
-        }
-        state.sum[half] = state.sum[half] * factors[half] + sum;
+        largest[half] = largest_of_quad(largest[half]);
     }
 }
 
-/* Key scales into scores. A tile's scales: [key][value][TOKENS] floats at `place`. */
+/* Whether weights of the warp are not below 2: of f16 and of bf16 alike, bit 14 tells. */
+template <int COUNT> __device__ inline bool exceed_room(const uint32_t (&weights)[COUNT][4])
+{
+    uint32_t bits = 0;
+
+#pragma unroll
+    for (int i = 0; i < COUNT; i++) {
+        bits |= weights[i][0] | weights[i][1] | weights[i][2] | weights[i][3];
+    }
+    return __any_sync(0xffffffffU, (bits & 0x40004000U) != 0);
+}
+
+/* Makes scores weights, packed as operands; sums: of the rows' weights. MAY_BE_EMPTY: a row may
+ * have seen nothing so far; else its weights are infinite. */
+template <class Plane, int TILES, bool MAY_BE_EMPTY>
+__device__ inline void weigh_scores(const float (&scores)[TILES][4], const float (&units)[2],
+                                    const row_state &state, uint32_t (&weights)[TILES / 2][4],
+                                    float (&sums)[2])
+{
+#pragma unroll
+    for (int half = 0; half < 2; half++) {
+        const float shift = MAY_BE_EMPTY ? shift_of(state.maximum[half]) : state.maximum[half];
+
+        sums[half] = 0.0f;
+#pragma unroll
+        for (int n = 0; n < TILES; n++) {
+            const float first =
+                exp2_of(fmaf(scores[n][2 * half] - shift, units[half], (float)-WEIGHT_ROOM));
+            const float second =
+                exp2_of(fmaf(scores[n][2 * half + 1] - shift, units[half], (float)-WEIGHT_ROOM));
+
+            sums[half] += first + second;
+            weights[n / 2][n % 2 * 2 + half] = pack<Plane>(first, second);
+        }
+    }
+}
+
+/* The logarithm of a value scale, as the largest weight is found by. A scale of 0 counts as 2^−60.
+ */
+__device__ inline float scale_log(float scale)
+{
+    return log2_of(fmaxf(scale, 8.67361737988e-19f));
+}
+
+/* Key scales into scores. A tile's scales: [key][value][TOKENS] floats. */
 template <int TILES>
 __device__ inline void scale_scores(float (&scores)[TILES][4], const float *key_scales)
 {
@@ -179,22 +223,18 @@ __device__ inline void scale_scores(float (&scores)[TILES][4], const float *key_
     }
 }
 
-/* The same where each token's value has a scale. A scale of 0 counts as 2^−60 but in weights. */
-template <class Plane, int TILES>
-__device__ inline void weigh_scaled(float (&scores)[TILES][4], const float *value_scales,
-                                    const float (&units)[2], row_state &state,
-                                    uint32_t (&weights)[TILES / 2][4], float (&factors)[2])
+/* The largest of each row, in powers of two, where each token's value has a scale. */
+template <int TILES>
+__device__ inline void find_largest_scaled(const float (&scores)[TILES][4],
+                                           const float *value_scales, const float (&units)[2],
+                                           float (&largest)[2])
 {
-    const float least = 8.67361737988e-19f;
-    float2 scales[TILES];
-    float largest[2] = { minus_infinity(), minus_infinity() };
-
+    largest[0] = largest[1] = minus_infinity();
 #pragma unroll
     for (int n = 0; n < TILES; n++) {
-        float2 logs;
+        const float2 scales = *(const float2 *)(value_scales + 8 * n + threadIdx.x % 4 * 2);
+        const float2 logs = make_float2(scale_log(scales.x), scale_log(scales.y));
 
-        scales[n] = *(const float2 *)(value_scales + 8 * n + threadIdx.x % 4 * 2);
-        logs = make_float2(log2_of(fmaxf(scales[n].x, least)), log2_of(fmaxf(scales[n].y, least)));
 #pragma unroll
         for (int half = 0; half < 2; half++) {
             const float first = fmaf(scores[n][2 * half], units[half], logs.x);
@@ -203,23 +243,41 @@ __device__ inline void weigh_scaled(float (&scores)[TILES][4], const float *valu
             largest[half] = fmaxf(largest[half], fmaxf(first, second));
         }
     }
+    largest[0] = largest_of_quad(largest[0]);
+    largest[1] = largest_of_quad(largest[1]);
+}
+
+/* As weigh_scores() where each token's value has a scale. MAY_BE_HIDDEN: a token that a row does
+ * not see weighs 0 whatever its scale is, and a row may have seen nothing so far. */
+template <class Plane, int TILES, bool MAY_BE_HIDDEN>
+__device__ inline void weigh_scaled(const float (&scores)[TILES][4], const float *value_scales,
+                                    const float (&units)[2], const row_state &state,
+                                    uint32_t (&weights)[TILES / 2][4], float (&sums)[2])
+{
+    float shifts[2];
+
 #pragma unroll
     for (int half = 0; half < 2; half++) {
-        float sum = 0.0f;
-        float shift;
-
-        factors[half] = raise_maximum(state.maximum[half], largest_of_quad(largest[half]), 1.0f);
-        shift = shift_of(state.maximum[half]);
+        shifts[half] =
+            WEIGHT_ROOM + (MAY_BE_HIDDEN ? shift_of(state.maximum[half]) : state.maximum[half]);
+        sums[half] = 0.0f;
+    }
 #pragma unroll
-        for (int n = 0; n < TILES; n++) {
-            const float first = exp2_of(fmaf(scores[n][2 * half], units[half], -shift));
-            const float second = exp2_of(fmaf(scores[n][2 * half + 1], units[half], -shift));
+    for (int n = 0; n < TILES; n++) {
+        const float2 scales = *(const float2 *)(value_scales + 8 * n + threadIdx.x % 4 * 2);
 
-            sum += first + second;
-            weights[n / 2][n % 2 * 2 + half] =
-                pack<Plane>(first * scales[n].x, second * scales[n].y);
+#pragma unroll
+        for (int half = 0; half < 2; half++) {
+            const float *const pair = &scores[n][2 * half];
+            const float first = exp2_of(fmaf(pair[0], units[half], -shifts[half]));
+            const float second = exp2_of(fmaf(pair[1], units[half], -shifts[half]));
+            const bool hides_first = MAY_BE_HIDDEN && pair[0] == minus_infinity();
+            const bool hides_second = MAY_BE_HIDDEN && pair[1] == minus_infinity();
+
+            sums[half] += first + second;
+            weights[n / 2][n % 2 * 2 + half] = pack<Plane>(hides_first ? 0.0f : first * scales.x,
+                                                           hides_second ? 0.0f : second * scales.y);
         }
-        state.sum[half] = state.sum[half] * factors[half] + sum;
     }
 }
 
@@ -228,8 +286,8 @@ template <class Plane>
 __device__ inline float maximum_of(const row_state &state, const score_rule &rule, float soft_cap,
                                    int half)
 {
-    return Plane::BYTES == 2 ? state.maximum[half] * weight_unit<true>(rule, soft_cap, half)
-                             : state.maximum[half];
+    return Plane::HAS_SCALES ? state.maximum[half]
+                             : state.maximum[half] * weight_unit<true>(rule, soft_cap, half);
 }
 
 } // namespace kvspan

@@ -25,33 +25,70 @@
 namespace kvspan
 {
 
-/* What a plane's elements are: bytes, the type of products, whether tokens have scales. */
+/* What a plane's elements are: bytes, the type of products, whether tokens have scales, whether an
+ * element can be infinite or NaN. */
 struct bf16_plane {
     enum {
         BYTES = 2,
-        IS_BF16 = 1
+        IS_BF16 = 1,
+        HAS_SCALES = 0,
+        HAS_BIASED_KEYS = 0,
+        IS_ALWAYS_FINITE = 0
     };
 };
 
 struct f16_plane {
     enum {
         BYTES = 2,
-        IS_BF16 = 0
+        IS_BF16 = 0,
+        HAS_SCALES = 0,
+        HAS_BIASED_KEYS = 0,
+        IS_ALWAYS_FINITE = 0
     };
 };
 
+/* Elements of 8 bits become f16: times key_unit() or value_unit() they are the numbers. Keys may
+ * have a bias, key_bias() before that, which scores begin with (query_rows.cuh). */
 struct int8_plane {
     enum {
         BYTES = 1,
-        IS_BF16 = 0
+        IS_BF16 = 0,
+        HAS_SCALES = 1,
+        HAS_BIASED_KEYS = 1,
+        IS_ALWAYS_FINITE = 1
     };
 
-    static __device__ inline int8_pairs widen(uint32_t word)
+    static __device__ inline int8_pairs widen_keys(uint32_t word)
+    {
+        return widen_int8_biased(word);
+    }
+
+    static __device__ inline int8_pairs widen_values(uint32_t word)
     {
         return widen_int8(word);
     }
 
-    static __device__ inline float unit()
+    static __device__ inline ordered_pairs order_keys(uint32_t word)
+    {
+        return order_int8_biased(word);
+    }
+
+    static __device__ inline ordered_pairs order_values(uint32_t word)
+    {
+        return order_int8(word);
+    }
+
+    static __device__ inline float key_unit()
+    {
+        return 16777216.0f;
+    }
+
+    static __device__ inline float key_bias()
+    {
+        return 128.0f / 16777216.0f;
+    }
+
+    static __device__ inline float value_unit()
     {
         return 1.0f;
     }
@@ -60,28 +97,84 @@ struct int8_plane {
 struct e4m3_plane {
     enum {
         BYTES = 1,
-        IS_BF16 = 0
+        IS_BF16 = 0,
+        HAS_SCALES = 1,
+        HAS_BIASED_KEYS = 0,
+        IS_ALWAYS_FINITE = 0
     };
 
-    static __device__ inline int8_pairs widen(uint32_t word)
+    static __device__ inline int8_pairs widen_keys(uint32_t word)
     {
         return widen_e4m3(word);
     }
 
-    static __device__ inline float unit()
+    static __device__ inline int8_pairs widen_values(uint32_t word)
+    {
+        return widen_e4m3(word);
+    }
+
+    static __device__ inline ordered_pairs order_keys(uint32_t word)
+    {
+        return order_e4m3(word);
+    }
+
+    static __device__ inline ordered_pairs order_values(uint32_t word)
+    {
+        return order_e4m3(word);
+    }
+
+    static __device__ inline float key_unit()
+    {
+        return e4m3_unit();
+    }
+
+    static __device__ inline float key_bias()
+    {
+        return 0.0f;
+    }
+
+    static __device__ inline float value_unit()
     {
         return e4m3_unit();
     }
 };
 
+/* A plane of 8 bits whose tiles have been widened to f16. */
+template <class PLANE> struct widened_plane : PLANE {
+    enum {
+        BYTES = 2
+    };
+};
+
+/* sum = before + a · b; `before` may be the sum. */
+template <class Plane>
+__device__ inline void multiply(float (&sum)[4], const uint32_t (&a)[4], uint32_t b0, uint32_t b1,
+                                const float (&before)[4])
+{
+    if (Plane::IS_BF16) {
+        multiply_bf16(sum, a, b0, b1, before);
+    } else {
+        multiply_f16(sum, a, b0, b1, before);
+    }
+}
+
+/* The same, before being `start` where the sum has not begun, else the sum. */
+template <class Plane>
+__device__ inline void multiply_next(float (&sum)[4], const uint32_t (&a)[4], uint32_t b0,
+                                     uint32_t b1, const float (&start)[4], bool is_first)
+{
+    if (is_first) {
+        multiply<Plane>(sum, a, b0, b1, start);
+    } else {
+        multiply<Plane>(sum, a, b0, b1, sum);
+    }
+}
+
+/* sum += a · b */
 template <class Plane>
 __device__ inline void multiply(float (&sum)[4], const uint32_t (&a)[4], uint32_t b0, uint32_t b1)
 {
-    if (Plane::IS_BF16) {
-        multiply_bf16(sum, a, b0, b1);
-    } else {
-        multiply_f16(sum, a, b0, b1);
-    }
+    multiply<Plane>(sum, a, b0, b1, sum);
 }
 
 template <class Plane> __device__ inline uint32_t pack(float first, float second)
@@ -130,21 +223,20 @@ __device__ inline void copy_row(uint32_t place, uint32_t rows, const unsigned ch
     }
 }
 
-/* Where matrices of keys begin for this thread, in 16-bit and 8-bit tiles. */
-template <class Plane, int ROW_BYTES> __device__ inline uint32_t key_place(uint32_t lane)
+/* Where matrices of keys begin for this thread: 16 tokens, two chunks. */
+template <int ROW_BYTES> __device__ inline uint32_t key_place(uint32_t lane)
 {
-    const uint32_t row = Plane::BYTES == 2 ? lane % 8 + lane / 16 * 8 : lane;
-    const uint32_t chunk = Plane::BYTES == 2 ? lane / 8 % 2 : 0;
+    const uint32_t row = lane % 8 + lane / 16 * 8;
 
-    return row * ROW_BYTES + (chunk ^ chunk_exchange<ROW_BYTES>(row)) * 16;
+    return row * ROW_BYTES + (lane / 8 % 2 ^ chunk_exchange<ROW_BYTES>(row)) * 16;
 }
 
-template <class Plane, int ROW_BYTES> __device__ inline uint32_t value_place(uint32_t lane)
+/* The same of values, which are transposed. */
+template <int ROW_BYTES> __device__ inline uint32_t value_place(uint32_t lane)
 {
-    const uint32_t row = Plane::BYTES == 2 ? lane % 16 : lane;
-    const uint32_t chunk = Plane::BYTES == 2 ? lane / 16 : 0;
+    const uint32_t row = lane % 16;
 
-    return row * ROW_BYTES + (chunk ^ chunk_exchange<ROW_BYTES>(row)) * 16;
+    return row * ROW_BYTES + (lane / 16 ^ chunk_exchange<ROW_BYTES>(row)) * 16;
 }
 
 /* A warp's queries as operands of STEPS products: in registers, or, where those are few, in the
@@ -188,73 +280,97 @@ template <int STEPS> struct query_operands<STEPS, true> {
     }
 };
 
-/* scores = queries · keys of TOKENS tokens; place: the tile's and key_place(). */
+/* scores = first of each row + queries · keys of TOKENS tokens; place: the tile's and key_place().
+ */
 template <class Plane, int DIM, int TOKENS, bool IS_SHARED>
 __device__ inline void score_tile(float (&scores)[TOKENS / 8][4],
                                   const query_operands<DIM / 16, IS_SHARED> &queries,
-                                  uint32_t place)
+                                  const float (&first)[2], uint32_t place)
 {
     constexpr int ROW_BYTES = DIM * Plane::BYTES;
-    constexpr int STEP_TOKENS = Plane::BYTES == 2 ? 16 : 32;
+    constexpr int PRODUCTS = 2 / Plane::BYTES; /* of dims, with two chunks */
+    const bool has_start = Plane::HAS_BIASED_KEYS;
+    const float start[4] = { has_start ? first[0] : 0.0f, has_start ? first[0] : 0.0f,
+                             has_start ? first[1] : 0.0f, has_start ? first[1] : 0.0f };
 
 #pragma unroll
-    for (int n = 0; n < TOKENS / 8; n++) {
-        scores[n][0] = scores[n][1] = scores[n][2] = scores[n][3] = 0.0f;
-    }
-#pragma unroll
-    for (int k = 0; k < DIM / 16; k++) {
-        uint32_t operand[4];
+    for (int k = 0; k < DIM / 16; k += PRODUCTS) {
+        uint32_t operands[PRODUCTS][4];
 
-        queries.take(k, operand);
 #pragma unroll
-        for (int step = 0; step < TOKENS / STEP_TOKENS; step++) {
+        for (int i = 0; i < PRODUCTS; i++) {
+            queries.take(k + i, operands[i]);
+        }
+#pragma unroll
+        for (int step = 0; step < TOKENS / 16; step++) {
             uint32_t words[4];
 
-            load_matrices(words, skip_chunks<ROW_BYTES>(place, k * Plane::BYTES) +
-                                     step * STEP_TOKENS * ROW_BYTES);
+            load_matrices(words,
+                          skip_chunks<ROW_BYTES>(place, k * Plane::BYTES) + step * 16 * ROW_BYTES);
             if constexpr (Plane::BYTES == 2) {
-                multiply<Plane>(scores[2 * step], operand, words[0], words[1]);
-                multiply<Plane>(scores[2 * step + 1], operand, words[2], words[3]);
+                multiply_next<Plane>(scores[2 * step], operands[0], words[0], words[1], start,
+                                     k == 0);
+                multiply_next<Plane>(scores[2 * step + 1], operands[0], words[2], words[3], start,
+                                     k == 0);
             } else {
 #pragma unroll
-                for (int n = 0; n < 4; n++) {
-                    const int8_pairs pairs = Plane::widen(words[n]);
+                for (int i = 0; i < 2; i++) {
+                    const int8_pairs lower = Plane::widen_keys(words[i]);
+                    const int8_pairs upper = Plane::widen_keys(words[2 + i]);
 
-                    multiply<Plane>(scores[4 * step + n], operand, pairs.even, pairs.odd);
+                    multiply_next<Plane>(scores[2 * step], operands[i], lower.even, lower.odd,
+                                         start, k + i == 0);
+                    multiply_next<Plane>(scores[2 * step + 1], operands[i], upper.even, upper.odd,
+                                         start, k + i == 0);
                 }
             }
         }
     }
 }
 
-/* outputs += weights · values of TOKENS tokens. */
-template <class Plane, int DIM, int TOKENS>
+/* A pair of elements; checked, with 0 for what is infinite or NaN. */
+template <class Plane, bool IS_CHECKED> __device__ inline uint32_t check_pair(uint32_t pair)
+{
+    const uint32_t exponents = Plane::IS_BF16 ? 0x7f807f80U : 0x7c007c00U;
+    const uint32_t ones = Plane::IS_BF16 ? 0x00800080U : 0x04000400U;
+    const uint32_t strange = ((pair & exponents) + ones) & 0x80008000U;
+
+    return IS_CHECKED ? pair & ~(strange | (strange - (strange >> 15))) : pair;
+}
+
+/* outputs += weights · values of TOKENS tokens. ARE_CHECKED: as if values that are infinite or NaN
+ * were 0. */
+template <class Plane, int DIM, int TOKENS, bool ARE_CHECKED>
 __device__ inline void weigh_tile(float (&outputs)[DIM / 8][4],
                                   const uint32_t (&weights)[TOKENS / 16][4], uint32_t place)
 {
     constexpr int ROW_BYTES = DIM * Plane::BYTES;
-    constexpr int STEP_TOKENS = Plane::BYTES == 2 ? 16 : 32;
+    constexpr int COLUMNS = 4 / Plane::BYTES; /* products with two chunks */
 
 #pragma unroll
-    for (int step = 0; step < TOKENS / STEP_TOKENS; step++) {
+    for (int step = 0; step < TOKENS / 16; step++) {
 #pragma unroll
-        for (int n = 0; n < DIM / 16; n++) {
+        for (int n = 0; n < DIM / 8; n += COLUMNS) {
             uint32_t words[4];
 
-            load_matrices_transposed(words, skip_chunks<ROW_BYTES>(place, n * Plane::BYTES) +
-                                                step * STEP_TOKENS * ROW_BYTES);
-            if constexpr (Plane::BYTES == 2) {
-                multiply<Plane>(outputs[2 * n], weights[step], words[0], words[1]);
-                multiply<Plane>(outputs[2 * n + 1], weights[step], words[2], words[3]);
-            } else {
+            load_matrices_transposed(words, skip_chunks<ROW_BYTES>(place, n / 2 * Plane::BYTES) +
+                                                step * 16 * ROW_BYTES);
 #pragma unroll
-                for (int k = 0; k < 2; k++) {
-                    const int8_pairs first = Plane::widen(words[2 * k]);
-                    const int8_pairs second = Plane::widen(words[2 * k + 1]);
+            for (int i = 0; i < 2; i++) {
+                if constexpr (Plane::BYTES == 2) {
+                    multiply<Plane>(outputs[n + i], weights[step],
+                                    check_pair<Plane, ARE_CHECKED>(words[2 * i]),
+                                    check_pair<Plane, ARE_CHECKED>(words[2 * i + 1]));
+                } else {
+                    const int8_pairs lower = Plane::widen_values(words[2 * i]);
+                    const int8_pairs upper = Plane::widen_values(words[2 * i + 1]);
 
-                    multiply<Plane>(outputs[2 * n], weights[2 * step + k], first.even, second.even);
-                    multiply<Plane>(outputs[2 * n + 1], weights[2 * step + k], first.odd,
-                                    second.odd);
+                    multiply<Plane>(outputs[n + 2 * i], weights[step],
+                                    check_pair<Plane, ARE_CHECKED>(lower.even),
+                                    check_pair<Plane, ARE_CHECKED>(upper.even));
+                    multiply<Plane>(outputs[n + 2 * i + 1], weights[step],
+                                    check_pair<Plane, ARE_CHECKED>(lower.odd),
+                                    check_pair<Plane, ARE_CHECKED>(upper.odd));
                 }
             }
         }

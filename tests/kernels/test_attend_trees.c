@@ -88,16 +88,31 @@ START_TEST(trees_with_windows_caps_and_members_are_within_the_bound)
 }
 END_TEST
 
-/* A dim with kernels of its own, if the column has one. */
+/* Types and dims that a GPU has kernels for. Trees cross the borders of its tiles, 16 to 64 tokens;
+ * few tokens decode, many are a chunk. */
 START_TEST(trees_of_fast_dims_are_within_the_bound)
 {
     static const uint32_t types[] = { 0, 4, 9, 12 }; /* bf16, f16, int8 and e4m3 with scales */
+    static const uint32_t dims[][2] = { { 64, 64 }, { 128, 128 }, { 192, 128 }, { 256, 256 } };
     random_source source = random_start("tree dims", 3);
-    paged_shape shape = tree_shape(types[_i]);
+    paged_shape shape = tree_shape(types[_i % 4]);
 
-    shape.key_dim = shape.value_dim = 64;
-    shape.row_count = 3;
-    attend_and_check(&shape, &source);
+    shape.key_dim = dims[(_i + _i / 4) % 4][0];
+    shape.value_dim = dims[(_i + _i / 4) % 4][1];
+    shape.kv_heads = 1;
+    shape.member_count = 1 + (uint32_t)_i / 2 % 2;
+    shape.window = _i % 3 == 0 ? 40 : 0;
+    shape.soft_cap = _i == 5 ? 2.0f : 0.0f;
+    shape.row_count = 4;
+    shape.rows[0] = (paged_row){ .sequence = 1, .position = 60, .token_count = 7 };
+    shape.rows[1] = (paged_row){ .sequence = 2, .position = 150, .token_count = 1 };
+    shape.rows[2] = (paged_row){ .sequence = 3, .position = 250, .token_count = 37 };
+    shape.rows[3] = (paged_row){ .sequence = 4, .position = 510, .token_count = 6 };
+    check_case(paged_case_create(&shape, &source));
+    if (_i < 2) {
+        shape.trees = PAGED_SOME_TREES;
+        check_case(paged_case_create(&shape, &source));
+    }
 }
 END_TEST
 
@@ -131,6 +146,14 @@ static void check_same_bits(const paged_case *paged, const paged_result *a, cons
     ck_assert(memcmp(a->lse, b->lse, rows * sizeof(*a->lse)) == 0);
 }
 
+/* Half of the types with a dim that the column has kernels for. */
+static void set_fast_dims(paged_shape *shape, uint32_t type)
+{
+    if (type % 4 < 2 && column_under_test()->fast_dim > 0) {
+        shape->key_dim = shape->value_dim = column_under_test()->fast_dim;
+    }
+}
+
 START_TEST(a_chain_has_the_bits_of_no_tree)
 {
     random_source source = random_start("chains", 4);
@@ -140,6 +163,7 @@ START_TEST(a_chain_has_the_bits_of_no_tree)
         return;
     }
     shape.window = _i % 3 == 0 ? 21 : 0;
+    set_fast_dims(&shape, (uint32_t)_i);
     shape.trees = PAGED_CHAINS;
     paged_case *const chain = paged_case_create(&shape, &source);
     shape.trees = PAGED_NO_TREES;
@@ -168,9 +192,10 @@ START_TEST(nan_reaches_just_those_who_see_its_token)
     if (!column_tries((uint32_t)_i)) {
         return;
     }
-    /* Kernels that multiply matrices give a tile's NaN to other rows of the tile. */
+    /* The kernels of cpu that multiply matrices give a tile's NaN to other rows of the tile. */
     shape.key_dim = 24;
     shape.value_dim = 12;
+    set_fast_dims(&shape, (uint32_t)_i);
     shape.row_count = 1;
     shape.rows[0] = (paged_row){ .sequence = 2, .position = 13, .token_count = TREE_TOKENS };
     paged_case *const paged = paged_case_create(&shape, &source);
@@ -204,7 +229,7 @@ int main(void)
 
     tcase_add_loop_test(bounds, trees_of_all_types_are_within_the_bound, 0, PAGED_TYPE_COUNT);
     tcase_add_loop_test(bounds, trees_with_windows_caps_and_members_are_within_the_bound, 0, 6);
-    tcase_add_loop_test(bounds, trees_of_fast_dims_are_within_the_bound, 0, 4);
+    tcase_add_loop_test(bounds, trees_of_fast_dims_are_within_the_bound, 0, 8);
     tcase_add_loop_test(bounds, a_hidden_token_may_be_far_above_what_is_seen, 0, 4);
     tcase_add_loop_test(bits, a_chain_has_the_bits_of_no_tree, 0, PAGED_TYPE_COUNT);
     tcase_add_loop_test(bits, nan_reaches_just_those_who_see_its_token, 0, PAGED_TYPE_COUNT);

@@ -64,11 +64,11 @@ START_TEST(few_rows_and_single_tokens_decode_and_others_prefill)
     add_item(&packed, 100, 40, 0);
     pack(&packed);
     ck_assert_uint_eq(packed.plan->decode_count, 2);
-    ck_assert_uint_eq(packed.plan->prefill_count, 1 + 5);
+    ck_assert_uint_eq(packed.plan->prefill_count, 1 + 3);
     ck_assert_uint_eq(packed.units[2].row_count, 24);
     ck_assert_uint_eq(packed.units[3].first_row, 0);
-    ck_assert_uint_eq(packed.units[7].first_row, 256);
-    ck_assert_uint_eq(packed.units[7].row_count, 64);
+    ck_assert_uint_eq(packed.units[5].first_row, 256);
+    ck_assert_uint_eq(packed.units[5].row_count, 64);
     free(packed.plan);
 }
 END_TEST
