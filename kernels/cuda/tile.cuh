@@ -195,17 +195,18 @@ template <int ROW_BYTES> __device__ inline uint32_t skip_chunks(uint32_t place, 
                                 : (place ^ (chunks % 8 * 16)) + chunks / 8 * 128;
 }
 
-/* Where a thread copies: four neighbouring threads take 64 bytes of a row, and those that write at
- * a time take rows whose chunks lie in different banks. */
-template <int ROW_BYTES> __device__ inline uint32_t copied_row(uint32_t lane)
+/* Where a thread copies: four neighbouring threads take 64 bytes of a row. Eight write at a time,
+ * to two rows that differ in bits 0 and 2: by one of these, chunks of 64 bytes lie in different
+ * halves of the banks. */
+__device__ inline uint32_t copied_row(uint32_t lane)
 {
-    return ROW_BYTES == 64 ? lane / 4 : lane / 4 % 2 * 4 + lane / 8;
+    return lane / 8 ^ lane / 4 % 2 * 5;
 }
 
 /* Where the thread's part of its first row goes. */
 template <int ROW_BYTES> __device__ inline uint32_t copied_place(uint32_t lane)
 {
-    const uint32_t row = copied_row<ROW_BYTES>(lane);
+    const uint32_t row = copied_row(lane);
 
     return row * ROW_BYTES + (lane % 4 ^ chunk_exchange<ROW_BYTES>(row)) * 16;
 }

@@ -98,10 +98,9 @@ __device__ inline void fetch_tokens(const kvspan_attend_params &params, const to
     const uint32_t keys = target.keys + copied_place<Pair::KEY_BYTES>(lane);
     const uint32_t values = target.values + copied_place<Pair::VALUE_BYTES>(lane);
 
-    static_assert((Pair::KEY_BYTES == 64) == (Pair::VALUE_BYTES == 64), "rows of a kind");
 #pragma unroll
     for (uint32_t i = 0; i < TOKENS / 8; i++) {
-        const uint32_t token = copied_row<Pair::KEY_BYTES>(lane) + 8 * i;
+        const uint32_t token = copied_row(lane) + 8 * i;
         const bool is_there = is_within(source.range, first + token);
         const page_row row = { __shfl_sync(0xffffffffU, own.page, token),
                                __shfl_sync(0xffffffffU, own.token, token) };

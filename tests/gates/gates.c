@@ -4,8 +4,8 @@
  * Each FILE is an object, library, archive or cubin. Prints a row per kernel and architecture, with
  * --loops also what each loop holds. Exit code 1: a figure is beyond its limit, each named on the
  * standard error output; 2: something could not be read. */
+#include "gates/code_limits.h"
 #include "gates/fat_binary.h"
-#include "gates/limits.h"
 #include "gates/report.h"
 
 #include <string.h>
@@ -26,24 +26,11 @@ static int complain(const gate_error *error)
     return EXIT_UNREADABLE;
 }
 
-static bool read_limits(const char *path, limit_list *limits, gate_error *error)
-{
-    FILE *file = fopen(path, "r");
-
-    if (file == NULL) {
-        return gate_fail(error, "%s: cannot be opened", path);
-    }
-    gate_error cause;
-    const bool is_read = limit_list_read(limits, file, &cause);
-    (void)fclose(file);
-    return is_read || gate_fail(error, "%s: %.400s", path, cause.text);
-}
-
 static bool hold_kernel(const kernel_code *kernel, const gate_options *options, limit_list *limits,
                         uint32_t *failures, gate_error *error)
 {
-    const limit_set set = limit_list_for(limits, kernel);
-    const launch_shape launch = limit_set_launch(&set);
+    const limit_set set = code_limits_for(limits, kernel);
+    const launch_shape launch = code_limits_launch(&set);
     kernel_figures figures;
 
     if (!kernel_figures_init(&figures, kernel, &launch, error)) {
@@ -54,7 +41,7 @@ static bool hold_kernel(const kernel_code *kernel, const gate_options *options, 
         report_census(&figures, stdout);
     }
     if (options->limits_path != NULL) {
-        *failures += limit_set_check(&set, &figures, stderr);
+        *failures += code_limits_check(&set, &figures, stderr);
     }
     kernel_figures_fini(&figures);
     return true;
@@ -62,11 +49,12 @@ static bool hold_kernel(const kernel_code *kernel, const gate_options *options, 
 
 static int hold_kernels(const kernel_list *kernels, const gate_options *options)
 {
-    limit_list limits = { 0 };
+    limit_list limits = { .schema = &code_limit_schema };
     uint32_t failures = 0;
     gate_error error;
 
-    if (options->limits_path != NULL && !read_limits(options->limits_path, &limits, &error)) {
+    if (options->limits_path != NULL &&
+        !limit_list_read_file(&limits, &code_limit_schema, options->limits_path, &error)) {
         return complain(&error);
     }
     report_heading(stdout);

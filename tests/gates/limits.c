@@ -4,30 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char *const field_names[LIMIT_FIELD_COUNT] = {
-    [LIMIT_THREADS] = "threads",
-    [LIMIT_DYNAMIC] = "dynamic",
-    [LIMIT_REGISTERS] = "registers",
-    [LIMIT_STACK] = "stack",
-    [LIMIT_LOCAL_STORES] = "local_stores",
-    [LIMIT_LOCAL_IN_LOOPS] = "local_in_loops",
-    [LIMIT_CALLS_IN_LOOPS] = "calls_in_loops",
-    [LIMIT_INDIRECT_BRANCHES] = "indirect_branches",
-    [LIMIT_INNER_LOOPS] = "inner_loops",
-    [LIMIT_NARROW_COPIES] = "narrow_copies",
-    [LIMIT_NARROW_LOADS] = "narrow_loads",
-    [LIMIT_NARROW_STORES] = "narrow_stores",
-    [LIMIT_INSTRUCTIONS_512] = "instructions_512",
-    [LIMIT_PATH_512] = "path_512",
-    [LIMIT_MMA_RATIO] = "mma_ratio",
-    [LIMIT_PATH_MMA_RATIO] = "path_mma_ratio",
-    [LIMIT_BLOCKS] = "blocks",
-    [LIMIT_FLIGHT] = "flight",
-    [LIMIT_COPIES] = "copies",
-    [LIMIT_MMA] = "mma",
-};
-
-static bool read_field(limit_line *line, char *text, gate_error *error)
+static bool read_field(limit_line *line, const limit_schema *schema, char *text, gate_error *error)
 {
     char *value = strchr(text, '=');
 
@@ -35,8 +12,8 @@ static bool read_field(limit_line *line, char *text, gate_error *error)
         return gate_fail(error, "line %u: \"%s\" is no figure=limit", line->number, text);
     }
     *value++ = '\0';
-    for (uint32_t field = 0; field < LIMIT_FIELD_COUNT; field++) {
-        if (strcmp(text, field_names[field]) != 0) {
+    for (uint32_t field = 0; field < schema->field_count; field++) {
+        if (strcmp(text, schema->fields[field].name) != 0) {
             continue;
         }
         char *end;
@@ -69,9 +46,10 @@ static bool read_line(limit_list *list, char *text, uint32_t number, gate_error 
     if (kernel == NULL || *kernel == '#') {
         return true;
     }
-    const char *arch = strtok_r(NULL, blanks, &rest);
-    if (arch == NULL) {
-        return gate_fail(error, "line %u: \"%s\" is followed by no architecture", number, kernel);
+    const char *place = strtok_r(NULL, blanks, &rest);
+    if (place == NULL) {
+        return gate_fail(error, "line %u: \"%s\" is followed by no %s", number, kernel,
+                         list->schema->place);
     }
     limit_line *lines = realloc(list->lines, (list->count + 1) * sizeof(*lines));
     if (lines == NULL) {
@@ -81,27 +59,27 @@ static bool read_line(limit_list *list, char *text, uint32_t number, gate_error 
     limit_line *line = &lines[list->count];
     *line = (limit_line){
         .kernel = copy_text(kernel),
-        .arch = copy_text(arch),
+        .place = copy_text(place),
         .number = number,
     };
     list->count++;
-    if (line->kernel == NULL || line->arch == NULL) {
+    if (line->kernel == NULL || line->place == NULL) {
         return gate_fail(error, "out of memory");
     }
     for (char *field = strtok_r(NULL, blanks, &rest); field != NULL && *field != '#';
          field = strtok_r(NULL, blanks, &rest)) {
-        if (!read_field(line, field, error)) {
+        if (!read_field(line, list->schema, field, error)) {
             return false;
         }
     }
     return true;
 }
 
-bool limit_list_read(limit_list *list, FILE *file, gate_error *error)
+bool limit_list_read(limit_list *list, const limit_schema *schema, FILE *file, gate_error *error)
 {
     char text[1024];
 
-    *list = (limit_list){ 0 };
+    *list = (limit_list){ .schema = schema };
     for (uint32_t number = 1; fgets(text, sizeof(text), file) != NULL; number++) {
         if (strchr(text, '\n') == NULL && !feof(file)) {
             limit_list_fini(list);
@@ -116,11 +94,25 @@ bool limit_list_read(limit_list *list, FILE *file, gate_error *error)
     return true;
 }
 
+bool limit_list_read_file(limit_list *list, const limit_schema *schema, const char *path,
+                          gate_error *error)
+{
+    FILE *file = fopen(path, "r");
+
+    if (file == NULL) {
+        return gate_fail(error, "%s: cannot be opened", path);
+    }
+    gate_error cause;
+    const bool is_read = limit_list_read(list, schema, file, &cause);
+    (void)fclose(file);
+    return is_read || gate_fail(error, "%s: %.400s", path, cause.text);
+}
+
 void limit_list_fini(limit_list *list)
 {
     for (uint32_t index = 0; index < list->count; index++) {
         free(list->lines[index].kernel);
-        free(list->lines[index].arch);
+        free(list->lines[index].place);
     }
     free(list->lines);
     *list = (limit_list){ 0 };
@@ -128,7 +120,7 @@ void limit_list_fini(limit_list *list)
 
 static void apply_line(limit_set *set, const limit_line *line)
 {
-    for (uint32_t field = 0; field < LIMIT_FIELD_COUNT; field++) {
+    for (uint32_t field = 0; field < set->schema->field_count; field++) {
         if (line->is_lifted[field]) {
             set->is_set[field] = false;
         } else if (line->set.is_set[field]) {
@@ -139,15 +131,13 @@ static void apply_line(limit_set *set, const limit_line *line)
     set->is_named = set->is_named || strcmp(line->kernel, "*") != 0;
 }
 
-limit_set limit_list_for(limit_list *list, const kernel_code *kernel)
+limit_set limit_list_for(limit_list *list, const char *kernel, const char *place)
 {
-    limit_set set = { 0 };
-    char arch[16];
+    limit_set set = { .schema = list->schema };
 
-    (void)snprintf(arch, sizeof(arch), "sm_%u", kernel->arch);
     for (uint32_t index = 0; index < list->count; index++) {
         limit_line *line = &list->lines[index];
-        if (fnmatch(line->kernel, kernel->name, 0) == 0 && fnmatch(line->arch, arch, 0) == 0) {
+        if (fnmatch(line->kernel, kernel, 0) == 0 && fnmatch(line->place, place, 0) == 0) {
             line->is_matched = true;
             apply_line(&set, line);
         }
@@ -155,88 +145,40 @@ limit_set limit_list_for(limit_list *list, const kernel_code *kernel)
     return set;
 }
 
-launch_shape limit_set_launch(const limit_set *set)
+static bool is_beyond(limit_kind kind, double figure, double limit)
 {
-    return (launch_shape){
-        .block_threads = set->is_set[LIMIT_THREADS] ? (uint32_t)set->value[LIMIT_THREADS] : 0,
-        .dynamic_shared_bytes =
-            set->is_set[LIMIT_DYNAMIC] ? (uint32_t)set->value[LIMIT_DYNAMIC] : 0,
-    };
-}
-
-/* What is held against a limit; the launch's facts are held against nothing. */
-static double figure_of(const kernel_figures *figures, limit_field field)
-{
-    static const opcode_census nothing = { 0 };
-    const opcode_census *main = figures->main == NULL ? &nothing : &figures->main->all;
-    const opcode_census *in_loops = &figures->loops.in_any;
-
-    switch (field) {
-    case LIMIT_REGISTERS: return figures->kernel->registers;
-    case LIMIT_STACK: return figures->kernel->stack_bytes;
-    case LIMIT_LOCAL_STORES: return census_bytes(&figures->all, OPCODE_STL);
-    case LIMIT_LOCAL_IN_LOOPS: return in_loops->kinds[OPCODE_LDL] + in_loops->kinds[OPCODE_STL];
-    case LIMIT_CALLS_IN_LOOPS: return in_loops->kinds[OPCODE_CALL];
-    case LIMIT_INDIRECT_BRANCHES: return figures->indirect_branches;
-    case LIMIT_INNER_LOOPS:
-        return figures->main == NULL ? 0.0 : loop_list_inner(&figures->loops, figures->main);
-    case LIMIT_NARROW_COPIES: return census_narrow(&figures->all, OPCODE_LDGSTS);
-    case LIMIT_NARROW_LOADS: return census_narrow_loads(in_loops);
-    case LIMIT_NARROW_STORES: return census_narrow_stores(in_loops);
-    case LIMIT_INSTRUCTIONS_512: return figures->instructions_512;
-    case LIMIT_PATH_512: return figures->path_512;
-    case LIMIT_MMA_RATIO: return figures->mma_ratio;
-    case LIMIT_PATH_MMA_RATIO: return figures->path_mma_ratio;
-    case LIMIT_BLOCKS: return figures->blocks;
-    case LIMIT_FLIGHT: return figures->flight_bytes;
-    case LIMIT_COPIES: return figures->copies;
-    case LIMIT_MMA: return census_mma(main);
-    default: return 0.0;
+    switch (kind) {
+    case LIMIT_KIND_MOST: return figure > limit;
+    case LIMIT_KIND_COST: return figure > limit || figure == 0.0;
+    case LIMIT_KIND_LEAST: return figure < limit;
+    default: return false;
     }
 }
 
-/* A cost per copy or product that a loop without any does not have. */
-static bool is_cost_per_work(limit_field field)
+/* What is said between a figure and the limit that it is beyond. */
+static const char *complaint_of(const limit_set *set, limit_kind kind, double figure)
 {
-    return field >= LIMIT_INSTRUCTIONS_512 && field <= LIMIT_PATH_MMA_RATIO;
+    if (kind == LIMIT_KIND_COST && figure == 0.0) {
+        return set->schema->cause;
+    }
+    return kind == LIMIT_KIND_LEAST ? "is less than" : "is more than";
 }
 
-/* Of the others more is worse. */
-static bool is_least(limit_field field)
+uint32_t limit_set_check(const limit_set *set, const char *kernel, const char *place,
+                         const double *figures, FILE *out)
 {
-    return field >= LIMIT_BLOCKS && field <= LIMIT_MMA;
-}
-
-static const char *complaint_of(const limit_set *set, limit_field field, double figure)
-{
-    if (field < LIMIT_REGISTERS || field >= LIMIT_FIELD_COUNT || !set->is_set[field]) {
-        return NULL;
-    }
-    if (is_cost_per_work(field) && figure == 0.0) {
-        return "cannot be told: no loop with copies or products; limit";
-    }
-    if (is_least(field)) {
-        return figure < set->value[field] ? "is less than" : NULL;
-    }
-    return figure > set->value[field] ? "is more than" : NULL;
-}
-
-uint32_t limit_set_check(const limit_set *set, const kernel_figures *figures, FILE *out)
-{
-    const kernel_code *kernel = figures->kernel;
     uint32_t failures = 0;
 
     if (!set->is_named) {
-        (void)fprintf(out, "%s sm_%u: no line of limits names it\n", kernel->name, kernel->arch);
+        (void)fprintf(out, "%s %s: no line of limits names it\n", kernel, place);
         failures++;
     }
-    for (uint32_t index = 0; index < LIMIT_FIELD_COUNT; index++) {
-        const limit_field field = (limit_field)index;
-        const double figure = figure_of(figures, field);
-        const char *complaint = complaint_of(set, field, figure);
-        if (complaint != NULL) {
-            (void)fprintf(out, "%s sm_%u: %s %.6g %s %.6g\n", kernel->name, kernel->arch,
-                          field_names[field], figure, complaint, set->value[field]);
+    for (uint32_t index = 0; index < set->schema->field_count; index++) {
+        const limit_field *field = &set->schema->fields[index];
+        if (set->is_set[index] && is_beyond(field->kind, figures[index], set->value[index])) {
+            (void)fprintf(out, "%s %s: %s %.6g %s %.6g\n", kernel, place, field->name,
+                          figures[index], complaint_of(set, field->kind, figures[index]),
+                          set->value[index]);
             failures++;
         }
     }
@@ -251,7 +193,7 @@ uint32_t limit_list_check_matched(const limit_list *list, FILE *out)
         const limit_line *line = &list->lines[index];
         if (!line->is_matched) {
             (void)fprintf(out, "limits line %u: no kernel is %s %s\n", line->number, line->kernel,
-                          line->arch);
+                          line->place);
             failures++;
         }
     }

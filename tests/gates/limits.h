@@ -1,69 +1,80 @@
 /** @file
- * The file of limits: which figure of which kernel may be how large or must be how small. Its
- * format stands at the top of limits.txt.
+ * Files of limits: which figure of which kernel may be how large or must be how small.
+ *
+ *   KERNEL PLACE FIGURE=LIMIT...
+ *
+ * KERNEL and PLACE (an architecture, or the case that was run) are patterns as fnmatch(3) has them.
+ * All lines that match hold, a later one over an earlier one; FIGURE=any takes a limit away; #
+ * begins a comment. A kernel that only lines for * match is refused, as is a line that no kernel
+ * matches: neither can be forgotten.
  */
 #ifndef KVSPAN_GATES_LIMITS_H
 #define KVSPAN_GATES_LIMITS_H
 
-#include "gates/figures.h"
+#include "gates/gate_error.h"
 
+#include <stdint.h>
 #include <stdio.h>
 
-typedef enum limit_field {
-    LIMIT_THREADS, /* facts of the launch */
-    LIMIT_DYNAMIC,
-    LIMIT_REGISTERS, /* no more than */
-    LIMIT_STACK,
-    LIMIT_LOCAL_STORES,
-    LIMIT_LOCAL_IN_LOOPS,
-    LIMIT_CALLS_IN_LOOPS,
-    LIMIT_INDIRECT_BRANCHES,
-    LIMIT_INNER_LOOPS,
-    LIMIT_NARROW_COPIES,
-    LIMIT_NARROW_LOADS,
-    LIMIT_NARROW_STORES,
-    LIMIT_INSTRUCTIONS_512,
-    LIMIT_PATH_512,
-    LIMIT_MMA_RATIO,
-    LIMIT_PATH_MMA_RATIO,
-    LIMIT_BLOCKS, /* no fewer than */
-    LIMIT_FLIGHT,
-    LIMIT_COPIES,
-    LIMIT_MMA,
-    LIMIT_FIELD_COUNT
+enum {
+    LIMIT_FIELDS_MOST = 24
+};
+
+typedef enum limit_kind {
+    LIMIT_KIND_FACT, /* held against nothing */
+    LIMIT_KIND_MOST,
+    LIMIT_KIND_COST, /* no more than, and not 0: a cost of work that there has to be */
+    LIMIT_KIND_LEAST
+} limit_kind;
+
+typedef struct limit_field {
+    const char *name;
+    limit_kind kind;
 } limit_field;
 
+/* What a file may limit. */
+typedef struct limit_schema {
+    const char *place; /* what the second word of a line names */
+    const char *cause; /* why a cost may be 0 */
+    uint32_t field_count;
+    limit_field fields[LIMIT_FIELDS_MOST];
+} limit_schema;
+
 typedef struct limit_set {
-    bool is_set[LIMIT_FIELD_COUNT];
-    double value[LIMIT_FIELD_COUNT];
+    const limit_schema *schema;
+    bool is_set[LIMIT_FIELDS_MOST];
+    double value[LIMIT_FIELDS_MOST];
     bool is_named; /* by a line that is not for all kernels */
 } limit_set;
 
 typedef struct limit_line {
-    char *kernel; /* patterns as fnmatch(3) has them */
-    char *arch;
+    char *kernel;
+    char *place;
     uint32_t number; /* in the file */
-    bool is_lifted[LIMIT_FIELD_COUNT];
+    bool is_lifted[LIMIT_FIELDS_MOST];
     bool is_matched;
     limit_set set;
 } limit_line;
 
 typedef struct limit_list {
+    const limit_schema *schema;
     limit_line *lines;
     uint32_t count;
 } limit_list;
 
-bool limit_list_read(limit_list *list, FILE *file, gate_error *error);
+/* The schema has to stay. */
+bool limit_list_read(limit_list *list, const limit_schema *schema, FILE *file, gate_error *error);
+bool limit_list_read_file(limit_list *list, const limit_schema *schema, const char *path,
+                          gate_error *error);
 void limit_list_fini(limit_list *list);
 
-/* What all lines that match the kernel say, a later one over an earlier one; marks them matched. */
-limit_set limit_list_for(limit_list *list, const kernel_code *kernel);
+/* What all lines that match say; marks them matched. */
+limit_set limit_list_for(limit_list *list, const char *kernel, const char *place);
 
-launch_shape limit_set_launch(const limit_set *set);
-
-/* Writes a line to @p out for each figure beyond its limit: kernel, architecture, figure and limit.
- * Returns how many. */
-uint32_t limit_set_check(const limit_set *set, const kernel_figures *figures, FILE *out);
+/* Writes a line to @p out for each of the figures [field] beyond its limit: kernel, place, figure
+ * and limit. Returns how many. */
+uint32_t limit_set_check(const limit_set *set, const char *kernel, const char *place,
+                         const double *figures, FILE *out);
 
 /* The same for each line that no kernel matched: what it meant to guard is gone. */
 uint32_t limit_list_check_matched(const limit_list *list, FILE *out);

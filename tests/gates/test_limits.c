@@ -1,5 +1,5 @@
 /* The file of limits: what it says of a kernel, and what is beyond it. */
-#include "gates/limits.h"
+#include "gates/code_limits.h"
 
 #include "support/suite.h"
 
@@ -11,7 +11,7 @@ static bool read_text(const char *text, limit_list *list, gate_error *error)
     FILE *file = fmemopen((void *)(uintptr_t)text, strlen(text), "r");
 
     ck_assert_ptr_nonnull(file);
-    const bool is_read = limit_list_read(list, file, error);
+    const bool is_read = limit_list_read(list, &code_limit_schema, file, error);
     (void)fclose(file);
     return is_read;
 }
@@ -45,13 +45,13 @@ START_TEST(later_lines_go_over_earlier_ones)
                         "*decode* sm_80 registers=255\n"
                         "*prefill* *    registers=32\n",
                         &list, &error));
-    const limit_set set = limit_list_for(&list, &kernel);
+    const limit_set set = code_limits_for(&list, &kernel);
     ck_assert(set.is_named);
     ck_assert(set.is_set[LIMIT_STACK]);
     ck_assert_double_eq(set.value[LIMIT_REGISTERS], 128.0);
     ck_assert(!set.is_set[LIMIT_BLOCKS]);
-    ck_assert_uint_eq(limit_set_launch(&set).dynamic_shared_bytes, 4096);
-    ck_assert_uint_eq(limit_set_launch(&set).block_threads, 0);
+    ck_assert_uint_eq(code_limits_launch(&set).dynamic_shared_bytes, 4096);
+    ck_assert_uint_eq(code_limits_launch(&set).block_threads, 0);
     limit_list_fini(&list);
 }
 END_TEST
@@ -67,7 +67,7 @@ START_TEST(what_is_no_limit_is_refused_by_line)
 }
 END_TEST
 
-/* Returns what limit_set_check() wrote, to be freed. */
+/* Returns what code_limits_check() wrote, to be freed. */
 static char *check_text(const char *limits, const kernel_figures *figures, uint32_t *failures_out)
 {
     limit_list list;
@@ -77,8 +77,8 @@ static char *check_text(const char *limits, const kernel_figures *figures, uint3
     FILE *out = open_memstream(&text, &size);
 
     ck_assert(read_text(limits, &list, &error));
-    const limit_set set = limit_list_for(&list, figures->kernel);
-    *failures_out = limit_set_check(&set, figures, out) + limit_list_check_matched(&list, out);
+    const limit_set set = code_limits_for(&list, figures->kernel);
+    *failures_out = code_limits_check(&set, figures, out) + limit_list_check_matched(&list, out);
     (void)fclose(out);
     limit_list_fini(&list);
     return text;

@@ -2,14 +2,14 @@
 #
 # usage: awk -f counts.awk FILE...
 #
-# sect/req: sectors of 32 bytes per request; over: those over the least that holds the bytes asked
-# for; conflict: wavefronts of shared memory over those without bank conflicts.
+# s/req: sectors of 32 bytes per request; over: those over the fewest that could hold the bytes that
+# a request asks for; conflict: wavefronts of shared memory over those without bank conflicts.
 function ratio(part, whole) {
     return whole > 0 ? sprintf("%.2f", part / whole) : "-"
 }
 
-NF != 15 {
-    printf "%s:%d: not 15 fields\n", FILENAME, FNR > "/dev/stderr"
+NF != 21 {
+    printf "%s:%d: not 21 fields\n", FILENAME, FNR > "/dev/stderr"
     exit_status = 1
     next
 }
@@ -32,10 +32,10 @@ END {
         name = order[k]
         printf "%9d %14d %9s %6s %14d %9s %6s %14d %9s %11d %10d  %s\n", launches[name],
             sums[name, 3], ratio(sums[name, 6], sums[name, 5]),
-            ratio(sums[name, 6] * 32, sums[name, 7]), sums[name, 7],
-            ratio(sums[name, 9], sums[name, 8]), ratio(sums[name, 9] * 32, sums[name, 10]),
-            sums[name, 10], ratio(sums[name, 12] + sums[name, 13], sums[name, 12]),
-            sums[name, 14], sums[name, 15], name
+            ratio(sums[name, 6], sums[name, 7]), sums[name, 8],
+            ratio(sums[name, 14], sums[name, 13]), ratio(sums[name, 14], sums[name, 15]),
+            sums[name, 16], ratio(sums[name, 18] + sums[name, 19], sums[name, 18]),
+            sums[name, 20], sums[name, 21], name
     }
     exit exit_status
 }

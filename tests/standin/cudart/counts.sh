@@ -13,12 +13,13 @@ done
 awk -f "$here/counts.awk" "$scratch/counts" >"$scratch/table"
 cat "$scratch/table"
 
-# Each thread of the reversal reads and writes 4 bytes; a block of 100 threads has 4 warps, whose
-# last writes its 4 bytes to a sector of its own.
+# Each thread of the reversal reads and writes 4 bytes: a block of 100 threads, of which the last
+# warp has 4, touches 13 sectors of 32 bytes in 4 requests.
 awk '
     $NF ~ /reverse/ {
         found++
-        if ($1 % 2 != 0 || $5 != $1 * 400 || $8 != $1 * 400 || $4 != "1.04" || $9 != "1.00") {
+        if ($1 % 2 != 0 || $5 != $1 * 400 || $8 != $1 * 400 || $3 != "3.25" || $4 != "1.00" ||
+            $6 != "3.25" || $7 != "1.00" || $9 != "1.00") {
             print "counts: wrong: " $0
             wrong = 1
         }

@@ -8,6 +8,7 @@
 #include "standin/cudart/capture.h"
 #include "standin/cudart/complain.h"
 #include "standin/cudart/device_model.h"
+#include "standin/cudart/launch_observer.h"
 #include "standin/cudart/memory.h"
 #include "standin/cudart/record.h"
 #include "standin/cudart/state.h"
@@ -33,8 +34,16 @@ typedef struct access {
     bool is_refused;
 } access;
 
+static launch_observer observer;
 static ptx_schedule schedule;
 static pthread_once_t schedule_once = PTHREAD_ONCE_INIT;
+
+void launch_observe(const launch_observer *fresh)
+{
+    static const launch_observer nobody = { 0 };
+
+    observer = fresh == NULL ? nobody : *fresh;
+}
 
 static void schedule_read(void)
 {
@@ -92,7 +101,13 @@ static cudaError_t launch_run(void *context, uint32_t device)
     bool is_right;
 
     what.memory = (ptx_memory){ .context = &last, .may_access = may_access };
+    if (observer.begin != NULL) {
+        observer.begin(observer.context, &what);
+    }
     is_right = ptx_launch_run(&what, &report);
+    if (observer.end != NULL) {
+        observer.end(observer.context, &what, &report);
+    }
     state_lock();
     record_launch(ptx_kernel_name(what.kernel), &report.counts);
     state_unlock();

@@ -87,6 +87,29 @@ static bool destinations_check(ptx_warp *warp, const ptx_instruction *i, uint32_
     return true;
 }
 
+/* Lanes that read equally much are looked at together. */
+static bool sources_check(ptx_warp *warp, const ptx_instruction *i, uint32_t lanes,
+                          const uint64_t *sources, const uint8_t *sizes)
+{
+    while (lanes) {
+        const uint8_t size = sizes[ptx_lowest_lane(lanes)];
+        uint32_t alike = 0;
+
+        PTX_EACH_LANE(lane, lanes)
+        {
+            alike |= sizes[lane] == size ? 1u << lane : 0;
+        }
+        if (!ptx_global_check(warp, i, alike, sources, size, false)) {
+            return false;
+        }
+        if (warp->block->run->races) {
+            ptx_races_access(warp, i, alike, false, sources, size, PTX_ACCESS_READ);
+        }
+        lanes &= ~alike;
+    }
+    return true;
+}
+
 static uint32_t bytes_read(const ptx_instruction *i, uint64_t size, uint32_t bytes)
 {
     if (i->source_count == SOURCES) {
@@ -106,8 +129,9 @@ static void execute_copy(ptx_warp *warp, const ptx_instruction *i, uint32_t lane
     const uint64_t *to = ptx_source(warp, i, 0);
     const uint64_t *from = ptx_source(warp, i, 1);
     const uint64_t *sizes = ptx_source(warp, i, 2); /* the sink where there is none */
-    uint64_t offsets[PTX_LANES];
-    uint64_t sources[PTX_LANES];
+    uint64_t offsets[PTX_LANES] = { 0 };
+    uint64_t sources[PTX_LANES] = { 0 };
+    uint8_t read_bytes[PTX_LANES] = { 0 };
     uint32_t reading = 0;
 
     PTX_EACH_LANE(lane, lanes)
@@ -120,17 +144,18 @@ static void execute_copy(ptx_warp *warp, const ptx_instruction *i, uint32_t lane
             ptx_fault(warp, i, lane, "copy of %u of %u bytes", size, bytes);
             return;
         }
+        read_bytes[lane] = (uint8_t)size;
         reading |= size ? 1u << lane : 0;
     }
     if (!destinations_check(warp, i, lanes, offsets, sources, bytes) ||
-        (reading && !ptx_global_check(warp, i, reading, sources, bytes, false))) {
+        !sources_check(warp, i, reading, sources, read_bytes)) {
         return;
     }
     if (reading) {
-        ptx_count_global(&run->report->counts, reading, sources, bytes, false);
+        ptx_count_global(run, reading, sources, read_bytes, false);
     }
+    ptx_count_shared(&run->report->counts, lanes, offsets, bytes);
     if (run->races) {
-        ptx_races_access(warp, i, reading, false, sources, bytes, PTX_ACCESS_READ);
         ptx_races_access(warp, i, lanes, true, offsets, bytes, PTX_ACCESS_WRITE);
     }
     PTX_EACH_LANE(copying, lanes)
@@ -143,7 +168,7 @@ static void execute_copy(ptx_warp *warp, const ptx_instruction *i, uint32_t lane
             .group = warp->copies->committed[copying],
             .lane = (uint8_t)copying,
             .bytes = (uint8_t)bytes,
-            .source_bytes = (uint8_t)bytes_read(i, sizes[copying], bytes),
+            .source_bytes = read_bytes[copying],
         };
         ptx_shared_pending_add(block, copy->shared_offset, bytes, 1);
         if (moves_early(run)) {

@@ -4,51 +4,70 @@ enum {
     SECTOR_BYTES = 32,
     BANKS = 32,
     WORD_BYTES = 4,
-    MOST_SECTORS = 128
+    MEMBERS = sizeof(ptx_counts) / sizeof(uint64_t)
 };
 
-static uint32_t sectors_count(uint32_t lanes, const uint64_t *addresses, uint32_t bytes)
+/* The bytes of a sector that are asked for, a bit for each. */
+typedef struct sector {
+    uint64_t number;
+    uint32_t bytes;
+} sector;
+
+static void traffic_count(ptx_traffic *traffic, uint32_t lanes, const uint64_t *addresses,
+                          const uint8_t *sizes)
 {
-    uint64_t sectors[MOST_SECTORS];
+    sector sectors[PTX_LANES];
     uint32_t count = 0;
+    uint32_t bytes = 0;
 
     PTX_EACH_LANE(lane, lanes)
     {
-        const uint64_t last = (addresses[lane] + bytes - 1) / SECTOR_BYTES;
+        const uint64_t number = addresses[lane] / SECTOR_BYTES;
+        const uint64_t mask = ((uint64_t)1 << sizes[lane]) - 1;
+        uint32_t k = count;
 
-        for (uint64_t sector = addresses[lane] / SECTOR_BYTES; sector <= last; ++sector) {
-            uint32_t k = count;
-
-            while (k > 0 && sectors[k - 1] != sector) {
-                --k;
-            }
-            if (k == 0 && count < MOST_SECTORS) {
-                sectors[count++] = sector;
-            }
+        while (k > 0 && sectors[k - 1].number != number) {
+            --k;
         }
+        if (k == 0) {
+            sectors[count] = (sector){ .number = number };
+            k = ++count;
+        }
+        sectors[k - 1].bytes |= (uint32_t)(mask << addresses[lane] % SECTOR_BYTES);
     }
-    return count;
+    for (uint32_t k = 0; k < count; ++k) {
+        bytes += (uint32_t)__builtin_popcount(sectors[k].bytes);
+    }
+    traffic->requests += 1;
+    traffic->sectors += count;
+    traffic->ideal_sectors += (bytes + SECTOR_BYTES - 1) / SECTOR_BYTES;
+    traffic->bytes += bytes;
 }
 
-void ptx_count_global(ptx_counts *counts, uint32_t lanes, const uint64_t *addresses, uint32_t bytes,
+void ptx_count_global(ptx_run *run, uint32_t lanes, const uint64_t *addresses, const uint8_t *sizes,
                       bool is_write)
 {
-    const uint32_t sectors = sectors_count(lanes, addresses, bytes);
-    const uint64_t asked = (uint64_t)bytes * (uint32_t)__builtin_popcount(lanes);
+    const ptx_range *watched = &run->launch->watched;
+    ptx_counts *counts = &run->report->counts;
+    uint32_t watched_lanes = 0;
 
+    traffic_count(is_write ? &counts->stores : &counts->loads, lanes, addresses, sizes);
     if (is_write) {
-        counts->global_store_requests += 1;
-        counts->global_store_sectors += sectors;
-        counts->global_store_bytes += asked;
-    } else {
-        counts->global_load_requests += 1;
-        counts->global_load_sectors += sectors;
-        counts->global_load_bytes += asked;
+        return;
+    }
+    PTX_EACH_LANE(lane, lanes)
+    {
+        if (addresses[lane] >= watched->begin && addresses[lane] < watched->end) {
+            watched_lanes |= 1u << lane;
+        }
+    }
+    if (watched_lanes) {
+        traffic_count(&counts->watched_loads, watched_lanes, addresses, sizes);
     }
 }
 
-/* How often the busiest bank has to give a word. */
-static uint32_t turn_wavefronts(uint32_t lanes, const uint64_t *offsets, uint32_t bytes)
+/* How often the busiest bank has to give a word after its first one. */
+static uint32_t turn_conflicts(uint32_t lanes, const uint64_t *offsets, uint32_t bytes)
 {
     uint32_t words[BANKS][BANKS];
     uint8_t counts[BANKS] = { 0 };
@@ -65,10 +84,10 @@ static uint32_t turn_wavefronts(uint32_t lanes, const uint64_t *offsets, uint32_
             while (k < counts[bank] && words[bank][k] != word) {
                 ++k;
             }
-            if (k == counts[bank] && k < BANKS) {
+            if (k == counts[bank]) {
                 words[bank][k] = word;
-                counts[bank] = (uint8_t)(k + 1);
-                most = k + 1 > most ? k + 1 : most;
+                counts[bank] += 1;
+                most = k > most ? k : most;
             }
         }
     }
@@ -77,7 +96,7 @@ static uint32_t turn_wavefronts(uint32_t lanes, const uint64_t *offsets, uint32_
 
 void ptx_count_shared(ptx_counts *counts, uint32_t lanes, const uint64_t *offsets, uint32_t bytes)
 {
-    const uint32_t turns = bytes <= 4 ? 1 : bytes / 4;
+    const uint32_t turns = (bytes + WORD_BYTES - 1) / WORD_BYTES;
     const uint32_t turn_lanes = PTX_LANES / turns;
 
     counts->shared_requests += 1;
@@ -87,7 +106,22 @@ void ptx_count_shared(ptx_counts *counts, uint32_t lanes, const uint64_t *offset
 
         if (own) {
             counts->shared_wavefronts += 1;
-            counts->shared_conflicts += turn_wavefronts(own, offsets, bytes) - 1;
+            counts->shared_conflicts += turn_conflicts(own, offsets, bytes);
         }
     }
+}
+
+void ptx_counts_add(ptx_counts *sum, const ptx_counts *after, const ptx_counts *before)
+{
+    uint64_t sums[MEMBERS];
+    uint64_t afters[MEMBERS];
+    uint64_t befores[MEMBERS];
+
+    memcpy(sums, sum, sizeof sums);
+    memcpy(afters, after, sizeof afters);
+    memcpy(befores, before, sizeof befores);
+    for (uint32_t k = 0; k < MEMBERS; ++k) {
+        sums[k] += afters[k] - befores[k];
+    }
+    memcpy(sum, sums, sizeof sums);
 }

@@ -116,15 +116,17 @@ static void global_places(ptx_warp *warp, const ptx_instruction *i, uint32_t lan
                           uint8_t *places[PTX_LANES])
 {
     ptx_run *run = warp->block->run;
+    uint8_t sizes[PTX_LANES];
 
     if (!ptx_global_check(warp, i, lanes, addresses, bytes, ptx_access_writes(access))) {
         return;
     }
+    memset(sizes, (int)bytes, sizeof sizes);
     PTX_EACH_LANE(lane, lanes)
     {
         places[lane] = (uint8_t *)(uintptr_t)addresses[lane];
     }
-    ptx_count_global(&run->report->counts, lanes, addresses, bytes, ptx_access_writes(access));
+    ptx_count_global(run, lanes, addresses, sizes, ptx_access_writes(access));
     if (run->races) {
         ptx_races_access(warp, i, lanes, false, addresses, bytes, access);
     }

@@ -245,6 +245,11 @@ uint32_t ptx_kernel_max_threads(const ptx_kernel *kernel)
     return kernel->max_threads;
 }
 
+uint32_t ptx_kernel_instruction_count(const ptx_kernel *kernel)
+{
+    return kernel->instruction_count;
+}
+
 uint32_t ptx_module_variable_count(const ptx_module *module)
 {
     return module->variable_count;

@@ -39,6 +39,7 @@ uint32_t ptx_kernel_parameter_bytes(const ptx_kernel *kernel, uint32_t index);
 /* Declared inside the kernel and by its .maxntid; 0 = none given. */
 uint32_t ptx_kernel_static_shared_bytes(const ptx_kernel *kernel);
 uint32_t ptx_kernel_max_threads(const ptx_kernel *kernel);
+uint32_t ptx_kernel_instruction_count(const ptx_kernel *kernel);
 
 /* Variables of the module (.global, .const) in the order of the text. Their storage is the
  * caller's, so that it can be device memory: it has to be bound before the first launch, and gets
@@ -84,22 +85,34 @@ typedef struct ptx_memory {
                        char text_out[PTX_TEXT_BYTES]);
 } ptx_memory;
 
-/* What a launch did, summed over all its blocks. */
+/* Global memory. A request is a warp instruction; what of it is distinct counts once. */
+typedef struct ptx_traffic {
+    uint64_t requests;
+    uint64_t sectors;       /* of 32 bytes that are touched */
+    uint64_t ideal_sectors; /* the fewest that could hold the bytes */
+    uint64_t bytes;         /* that lanes ask for */
+} ptx_traffic;
+
+/* What a launch did, summed over all its blocks: nothing but members of 64 bits. */
 typedef struct ptx_counts {
     uint64_t warp_instructions;
     uint64_t lane_instructions;
-    uint64_t global_load_requests; /* warp instructions; cp.async counts as a load */
-    uint64_t global_load_sectors;  /* of 32 bytes, distinct within a request */
-    uint64_t global_load_bytes;    /* that lanes asked for */
-    uint64_t global_store_requests;
-    uint64_t global_store_sectors;
-    uint64_t global_store_bytes;
-    uint64_t shared_requests;   /* warp instructions on shared memory, ldmatrix: one per 8 rows */
+    ptx_traffic loads;          /* cp.async among them */
+    ptx_traffic watched_loads;  /* those of them that read memory of ptx_launch.watched */
+    ptx_traffic stores;         /* and atomics */
+    uint64_t shared_requests;   /* warp instructions on shared memory, cp.async among them;
+                                   ldmatrix: one per 8 rows */
     uint64_t shared_wavefronts; /* the least a bank-conflict-free machine of 32 banks needs … */
     uint64_t shared_conflicts;  /* … and what conflicts add to them */
     uint64_t matrix_products;   /* mma */
     uint64_t barriers;
 } ptx_counts;
+
+/* Addresses [begin, end). */
+typedef struct ptx_range {
+    uint64_t begin;
+    uint64_t end;
+} ptx_range;
 
 typedef struct ptx_launch {
     const ptx_module *module;
@@ -110,6 +123,9 @@ typedef struct ptx_launch {
     const void *const *parameters; /* [parameter_count], each of its bytes */
     ptx_memory memory;
     ptx_schedule schedule;
+    ptx_range watched;          /* global memory whose reads are counted apart too */
+    ptx_counts *by_instruction; /* [ptx_kernel_instruction_count()], added to: what each instruction
+                                   of the kernel itself did; NULL: not asked for */
 } ptx_launch;
 
 typedef struct ptx_report {
@@ -119,5 +135,10 @@ typedef struct ptx_report {
 
 /* false: the launch broke a rule and stopped there; report_out->text says which. */
 bool ptx_launch_run(const ptx_launch *launch, ptx_report *report_out);
+
+/* Adds up what the kernel's main loop did: the smallest loop that executed at least half of the
+ * matrix products, or, where there were none, of the requests to load. false: no loop did. */
+bool ptx_main_loop_count(const ptx_module *module, const ptx_kernel *kernel,
+                         const ptx_counts *by_instruction, ptx_counts *counts_out);
 
 #endif

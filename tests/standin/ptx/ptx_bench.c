@@ -94,8 +94,15 @@ bool bench_run(const bench_kernel *kernel, ptx_report *report_out)
         .parameters = parameters,
         .memory = { .context = &context, .may_access = variable_count ? NULL : may_access },
         .schedule = kernel->schedule,
+        .watched = kernel->watched,
+        .by_instruction = kernel->by_instruction,
     };
     const bool is_good = ptx_launch_run(&launch, report_out);
+
+    if (kernel->main_loop &&
+        !ptx_main_loop_count(module, launch.kernel, kernel->by_instruction, kernel->main_loop)) {
+        *kernel->main_loop = (ptx_counts){ 0 };
+    }
 
     for (uint32_t i = 0; i < variable_count; ++i) {
         free(storage[i]);

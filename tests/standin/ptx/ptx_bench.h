@@ -51,6 +51,9 @@ typedef struct bench_kernel {
     void *out;
     size_t out_bytes;
     ptx_schedule schedule;
+    ptx_range watched;
+    ptx_counts *by_instruction; /* as in ptx_launch, zeroed and large enough; or NULL */
+    ptx_counts *main_loop;      /* with by_instruction: its sum; zeros where there is none */
 } bench_kernel;
 
 /* Under the kernel's own schedule; only the two buffers may be accessed. */

@@ -257,44 +257,6 @@ START_TEST(dynamic_shared_memory_lies_behind_the_static_one)
 }
 END_TEST
 
-START_TEST(costs_are_counted)
-{
-    /* 32 lanes × 4 bytes side by side, then 32 bytes apart; shared memory with a stride of 2
-     * words; a store of 16 bytes by each lane. */
-    _Alignas(128) static uint32_t in[LANES * 8];
-    _Alignas(128) uint32_t out[LANES * 4];
-    const bench_kernel kernel = {
-        .body = ".shared .align 16 .b8 S[512];\n"
-                "mul.wide.u32 %d1, %r0, 4; add.u64 %d1, %d1, %in; ld.global.u32 %r1, [%d1];\n"
-                "mul.wide.u32 %d2, %r0, 32; add.u64 %d2, %d2, %in; ld.global.u32 %r2, [%d2];\n"
-                "mov.u32 %r3, S; shl.b32 %r4, %r0, 3; add.u32 %r4, %r4, %r3;\n"
-                "st.shared.u32 [%r4], %r1;\n"
-                "shl.b32 %r5, %r0, 4; add.u32 %r6, %r5, %r3;\n"
-                "st.shared.v4.u32 [%r6], {%r1, %r1, %r1, %r1};\n"
-                "mul.wide.u32 %d3, %r0, 16; add.u64 %d3, %d3, %out;\n"
-                "st.global.v4.u32 [%d3], {%r1, %r2, %r1, %r2};",
-        .block = LANES,
-        .in = in,
-        .in_bytes = sizeof in,
-        .out = out,
-        .out_bytes = sizeof out,
-    };
-    ptx_report report;
-
-    ck_assert_msg(bench_run(&kernel, &report), "%s", report.text);
-    ck_assert_uint_eq(report.counts.global_load_requests, 2);
-    ck_assert_uint_eq(report.counts.global_load_sectors, 4 + 32);
-    ck_assert_uint_eq(report.counts.global_load_bytes, 256);
-    ck_assert_uint_eq(report.counts.global_store_requests, 1);
-    ck_assert_uint_eq(report.counts.global_store_sectors, 16);
-    ck_assert_uint_eq(report.counts.global_store_bytes, 512);
-    ck_assert_uint_eq(report.counts.shared_requests, 2);
-    ck_assert_uint_eq(report.counts.shared_wavefronts, 1 + 4);
-    ck_assert_uint_eq(report.counts.shared_conflicts, 1);
-    ck_assert_uint_eq(report.counts.lane_instructions, LANES * report.counts.warp_instructions);
-}
-END_TEST
-
 int main(void)
 {
     Suite *suite = suite_create("ptx blocks");
@@ -310,7 +272,6 @@ int main(void)
     tcase_add_test(tcase, copies_of_a_block_end_with_it);
     tcase_add_test(tcase, early_copies_read_early);
     tcase_add_test(tcase, dynamic_shared_memory_lies_behind_the_static_one);
-    tcase_add_test(tcase, costs_are_counted);
     suite_add_tcase(suite, tcase);
     return suite_run(suite);
 }

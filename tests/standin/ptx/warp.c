@@ -2,6 +2,7 @@
 
 #include "standin/ptx/array.h"
 #include "standin/ptx/async_copy.h"
+#include "standin/ptx/counts.h"
 #include "standin/ptx/races.h"
 
 enum {
@@ -331,6 +332,32 @@ static bool flow_step(ptx_warp *warp, const ptx_instruction *i, uint32_t lanes)
     return warp->group_count == 1;
 }
 
+/* Executes one instruction. False: the group does not go on as it was. */
+static bool step(ptx_warp *warp, const ptx_instruction *i, uint32_t lanes)
+{
+    if (i->flow != PTX_FLOW_NONE) {
+        return flow_step(warp, i, lanes);
+    }
+    if (lanes) {
+        i->execute(warp, i, lanes);
+    }
+    ptx_warp_group(warp)->pc += 1;
+    return true;
+}
+
+/* The same, with what it does added to the instruction's own counts. */
+static bool step_counted(ptx_warp *warp, const ptx_instruction *i, uint32_t lanes, ptx_counts *own)
+{
+    const ptx_counts *counts = &warp->block->run->report->counts;
+    const ptx_counts before = *counts;
+    const bool goes_on = step(warp, i, lanes);
+
+    ptx_counts_add(own, counts, &before);
+    own->warp_instructions += 1;
+    own->lane_instructions += (uint32_t)__builtin_popcount(lanes);
+    return goes_on;
+}
+
 /* Nobody in the warp can go on: says who waits for whom. */
 static void waiting_report(ptx_warp *warp)
 {
@@ -352,23 +379,20 @@ static uint64_t group_run(ptx_warp *warp, uint64_t instructions)
     ptx_counts *counts = &run->report->counts;
     const ptx_frame *frame = ptx_warp_frame(warp);
     const ptx_instruction *code = frame->function->instructions;
+    ptx_counts *own = frame->function == run->launch->kernel ? run->launch->by_instruction : NULL;
     const uint32_t meeting = warp->group_count > 1 ? meeting_pc(warp) : UINT32_MAX;
     ptx_group *group = ptx_warp_group(warp);
     uint64_t left = instructions;
 
     warp->banks[PTX_BANK_REGISTERS] = warp->registers + (size_t)frame->register_base * PTX_LANES;
     while (left) {
-        const ptx_instruction *i = &code[group->pc];
-        const uint32_t lanes = guarded_lanes(warp, i, group->lanes);
+        const uint32_t pc = group->pc;
+        const uint32_t lanes = guarded_lanes(warp, &code[pc], group->lanes);
 
         --left;
         counts->lane_instructions += (uint32_t)__builtin_popcount(lanes);
-        if (i->flow == PTX_FLOW_NONE) {
-            if (lanes) {
-                i->execute(warp, i, lanes);
-            }
-            group->pc += 1;
-        } else if (!flow_step(warp, i, lanes)) {
+        if (!(own ? step_counted(warp, &code[pc], lanes, &own[pc])
+                  : step(warp, &code[pc], lanes))) {
             break;
         }
         if (run->has_failed || warp->yields || group->pc >= meeting) {

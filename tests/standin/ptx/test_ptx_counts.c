@@ -1,0 +1,477 @@
+/* What accesses cost, in closed forms. */
+#include "standin/ptx/ptx_bench.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum {
+    LANES = 32,
+    BUFFER_BYTES = 16384,
+    SHARED_BYTES = 8192,
+    MOST_INSTRUCTIONS = 200
+};
+
+_Alignas(128) static unsigned char in_buffer[BUFFER_BYTES];
+_Alignas(128) static unsigned char out_buffer[BUFFER_BYTES];
+
+/* One warp; its shared memory begins at 0. */
+static bool run(const char *body, ptx_range watched, ptx_report *report_out)
+{
+    const bench_kernel kernel = { .body = body,
+                                  .block = LANES,
+                                  .dynamic_shared_bytes = SHARED_BYTES,
+                                  .in = in_buffer,
+                                  .in_bytes = sizeof in_buffer,
+                                  .out = out_buffer,
+                                  .out_bytes = sizeof out_buffer,
+                                  .watched = watched };
+
+    return bench_run(&kernel, report_out);
+}
+
+static ptx_counts count_watched(const char *body, ptx_range watched)
+{
+    ptx_report report;
+
+    ck_assert_msg(run(body, watched, &report), "%s: %s", body, report.text);
+    return report.counts;
+}
+
+static ptx_counts count(const char *body)
+{
+    return count_watched(body, (ptx_range){ 0 });
+}
+
+static void check_traffic(const ptx_traffic *traffic, uint64_t requests, uint64_t sectors,
+                          uint64_t ideal_sectors, uint64_t bytes)
+{
+    ck_assert_uint_eq(traffic->requests, requests);
+    ck_assert_uint_eq(traffic->sectors, sectors);
+    ck_assert_uint_eq(traffic->ideal_sectors, ideal_sectors);
+    ck_assert_uint_eq(traffic->bytes, bytes);
+}
+
+static void check_shared(const ptx_counts *counts, uint64_t requests, uint64_t wavefronts,
+                         uint64_t conflicts)
+{
+    ck_assert_uint_eq(counts->shared_requests, requests);
+    ck_assert_uint_eq(counts->shared_wavefronts, wavefronts);
+    ck_assert_uint_eq(counts->shared_conflicts, conflicts);
+}
+
+/* Lane · stride in bytes, from `first` on. */
+#define LOAD(type, register, stride, first)                                       \
+    "mul.wide.u32 %d1, %r0, " #stride "; add.u64 %d1, %d1, %in; ld.global." #type \
+    " " register ", [%d1+" #first "];\n"
+
+START_TEST(sectors_are_those_that_are_touched_and_ideal_ones_those_that_would_do)
+{
+    static const struct {
+        const char *body;
+        uint64_t sectors, ideal, bytes;
+    } rows[] = {
+        { LOAD(u32, "%r1", 4, 0), 4, 4, 128 },
+        { LOAD(u32, "%r1", 4, 16), 5, 4, 128 }, /* from the middle of a sector on */
+        { LOAD(u32, "%r1", 8, 0), 8, 4, 128 },
+        { LOAD(u32, "%r1", 32, 0), 32, 4, 128 },
+        { LOAD(u32, "%r1", 36, 0), 32, 4, 128 },
+        { LOAD(u32, "%r1", 0, 0), 1, 1, 4 }, /* all the same */
+        { LOAD(u8, "%h1", 0, 0), 1, 1, 1 },
+        { LOAD(u8, "%h1", 1, 0), 1, 1, 32 },
+        { LOAD(u8, "%h1", 1, 31), 2, 1, 32 },
+        { LOAD(u16, "%h1", 32, 30), 32, 2, 64 },
+        { LOAD(u64, "%d2", 8, 0), 8, 8, 256 },
+        { LOAD(v2.u64, "{%d2, %d3}", 16, 0), 16, 16, 512 },
+        { LOAD(v4.u64, "{%d2, %d3, %d4, %d5}", 32, 0), 32, 32, 1024 },
+        { LOAD(v4.u64, "{%d2, %d3, %d4, %d5}", 0, 0), 1, 1, 32 },
+    };
+
+    for (size_t k = 0; k < sizeof rows / sizeof *rows; ++k) {
+        const ptx_counts counts = count(rows[k].body);
+
+        check_traffic(&counts.loads, 1, rows[k].sectors, rows[k].ideal, rows[k].bytes);
+        check_traffic(&counts.stores, 0, 0, 0, 0);
+        check_traffic(&counts.watched_loads, 0, 0, 0, 0);
+        check_shared(&counts, 0, 0, 0);
+    }
+}
+END_TEST
+
+START_TEST(lanes_that_meet_again_in_a_sector_count_once)
+{
+    /* Lane l at 32 · (l % 4), and every second of them 4 bytes on. */
+    const ptx_counts counts = count(
+        "and.b32 %r1, %r0, 3; shl.b32 %r1, %r1, 5; shr.u32 %r2, %r0, 4; shl.b32 %r2, %r2, 2;\n"
+        "add.u32 %r1, %r1, %r2; cvt.u64.u32 %d1, %r1; add.u64 %d1, %d1, %in;\n"
+        "ld.global.u32 %r3, [%d1];");
+
+    check_traffic(&counts.loads, 1, 4, 1, 32);
+}
+END_TEST
+
+START_TEST(only_lanes_that_execute_are_counted)
+{
+    const ptx_counts counts = count("setp.lt.u32 %p1, %r0, 3; mul.wide.u32 %d1, %r0, 16;\n"
+                                    "add.u64 %d2, %d1, %out; cvt.u32.u64 %r1, %d1;\n"
+                                    "@%p1 st.global.v2.u64 [%d2], {%d1, %d1};\n"
+                                    "@%p1 st.shared.v2.u64 [%r1], {%d1, %d1};\n"
+                                    "setp.lt.u32 %p2, %r0, 0; @%p2 st.global.u32 [%d2], 0;");
+
+    check_traffic(&counts.stores, 1, 2, 2, 48);
+    check_traffic(&counts.loads, 0, 0, 0, 0);
+    check_shared(&counts, 1, 1, 0);
+}
+END_TEST
+
+START_TEST(atomics_count_as_stores)
+{
+    const ptx_counts counts = count("mul.wide.u32 %d1, %r0, 4; add.u64 %d1, %d1, %out;\n"
+                                    "atom.global.add.u32 %r1, [%d1], 1;");
+
+    check_traffic(&counts.stores, 1, 4, 4, 128);
+    check_traffic(&counts.loads, 0, 0, 0, 0);
+}
+END_TEST
+
+START_TEST(watched_memory_is_counted_apart)
+{
+    const uint64_t in = (uint64_t)(uintptr_t)in_buffer;
+    /* Lanes 12 … 15, the last of a sector. */
+    const ptx_counts counts =
+        count_watched(LOAD(u32, "%r1", 4, 0), (ptx_range){ .begin = in + 48, .end = in + 64 });
+    const ptx_counts elsewhere =
+        count_watched(LOAD(u32, "%r1", 4, 0), (ptx_range){ .begin = in + 128, .end = in + 256 });
+    const ptx_counts stored =
+        count_watched("mul.wide.u32 %d1, %r0, 4; add.u64 %d1, %d1, %out; st.global.u32 [%d1], 0;",
+                      (ptx_range){ .begin = 0, .end = UINT64_MAX });
+
+    check_traffic(&counts.loads, 1, 4, 4, 128);
+    check_traffic(&counts.watched_loads, 1, 1, 1, 16);
+    check_traffic(&elsewhere.loads, 1, 4, 4, 128);
+    check_traffic(&elsewhere.watched_loads, 0, 0, 0, 0);
+    check_traffic(&stored.watched_loads, 0, 0, 0, 0);
+}
+END_TEST
+
+START_TEST(banks_give_a_word_at_a_time)
+{
+    static const struct {
+        const char *body;
+        uint64_t wavefronts, conflicts;
+    } rows[] = {
+        { "shl.b32 %r1, %r0, 2; st.shared.u32 [%r1], %r0;", 1, 0 },
+        { "st.shared.u8 [%r0], 1;", 1, 0 },
+        { "shl.b32 %r1, %r0, 3; st.shared.u32 [%r1], %r0;", 1, 1 },
+        { "shl.b32 %r1, %r0, 4; st.shared.u32 [%r1], %r0;", 1, 3 },
+        { "shl.b32 %r1, %r0, 7; st.shared.u32 [%r1], %r0;", 1, 31 },
+        { "mul.lo.u32 %r1, %r0, 132; st.shared.u32 [%r1], %r0;", 1, 0 },
+        { "mul.lo.u32 %r1, %r0, 20; st.shared.u32 [%r1], %r0;", 1, 0 },
+        { "ld.shared.u32 %r1, [124];", 1, 0 }, /* all the same word */
+        /* Halves of a warp, then quarters. */
+        { "shl.b32 %r1, %r0, 3; st.shared.u64 [%r1], %d0;", 2, 0 },
+        { "shl.b32 %r1, %r0, 4; st.shared.u64 [%r1], %d0;", 2, 2 },
+        { "shl.b32 %r1, %r0, 4; st.shared.v2.u64 [%r1], {%d0, %d0};", 4, 0 },
+        { "shl.b32 %r1, %r0, 5; st.shared.v2.u64 [%r1], {%d0, %d0};", 4, 4 },
+        { "shl.b32 %r1, %r0, 7; st.shared.v2.u64 [%r1], {%d0, %d0};", 4, 28 },
+        { "ld.shared.v2.u64 {%d1, %d2}, [0];", 4, 0 },
+        /* Lanes 24 … 31 only, all in one bank. */
+        { "setp.ge.u32 %p1, %r0, 24; shl.b32 %r1, %r0, 7; @%p1 st.shared.v2.u64 [%r1], {%d0, %d0};",
+          1, 7 },
+    };
+
+    for (size_t k = 0; k < sizeof rows / sizeof *rows; ++k) {
+        const ptx_counts counts = count(rows[k].body);
+
+        ck_assert_msg(counts.shared_wavefronts == rows[k].wavefronts &&
+                          counts.shared_conflicts == rows[k].conflicts,
+                      "%s: %llu wavefronts, %llu conflicts", rows[k].body,
+                      (unsigned long long)counts.shared_wavefronts,
+                      (unsigned long long)counts.shared_conflicts);
+        ck_assert_uint_eq(counts.shared_requests, 1);
+    }
+}
+END_TEST
+
+/* Four lanes copy 64 bytes of a row; rows lie row_bytes apart in both memories. */
+static ptx_counts count_row_copies(uint32_t row_bytes)
+{
+    char body[1024];
+
+    (void)snprintf(body, sizeof body,
+                   "shr.u32 %%r1, %%r0, 2; and.b32 %%r2, %%r0, 3; mul.lo.u32 %%r1, %%r1, %u;\n"
+                   "shl.b32 %%r2, %%r2, 4; add.u32 %%r1, %%r1, %%r2; cvt.u64.u32 %%d1, %%r1;\n"
+                   "add.u64 %%d1, %%d1, %%in; cp.async.cg.shared.global [%%r1], [%%d1], 16;\n"
+                   "cp.async.wait_all;",
+                   row_bytes);
+    return count(body);
+}
+
+/* Two rows are written at a time, 64 bytes of each: rows of 192 bytes begin in different halves of
+ * the banks, rows of 128 · n bytes in the same. */
+START_TEST(copies_read_rows_and_write_banks)
+{
+    static const struct {
+        uint32_t row_bytes;
+        uint64_t conflicts;
+    } rows[] = { { 64, 0 }, { 128, 4 }, { 192, 0 }, { 256, 4 }, { 384, 4 }, { 80, 4 } };
+
+    for (size_t k = 0; k < sizeof rows / sizeof *rows; ++k) {
+        const ptx_counts counts = count_row_copies(rows[k].row_bytes);
+        /* Every second row of 80 bytes begins in the middle of a sector. */
+        const uint64_t sectors = rows[k].row_bytes == 80 ? 20 : 16;
+
+        check_traffic(&counts.loads, 1, sectors, 16, 512);
+        check_shared(&counts, 1, 4, rows[k].conflicts);
+    }
+}
+END_TEST
+
+/* Lane l copies 16 bytes, of which it reads `size`, given by code that leaves it in %r2. */
+static ptx_counts count_partial_copies(const char *size)
+{
+    char body[1024];
+
+    (void)snprintf(body, sizeof body,
+                   "%s\nshl.b32 %%r1, %%r0, 4; cvt.u64.u32 %%d1, %%r1; add.u64 %%d1, %%d1, %%in;\n"
+                   "cp.async.cg.shared.global [%%r1], [%%d1], 16, %%r2;\n"
+                   "cp.async.wait_all;",
+                   size);
+    return count(body);
+}
+
+START_TEST(copies_in_part_read_what_they_read_and_write_all)
+{
+    const ptx_counts none = count_partial_copies("mov.u32 %r2, 0;");
+    const ptx_counts words = count_partial_copies("mov.u32 %r2, 4;");
+    const ptx_counts odd = count_partial_copies("mov.u32 %r2, 13;");
+    /* Every third lane nothing, the others 4 and 8: 11 · 4 + 11 · 8 bytes. */
+    const ptx_counts mixed =
+        count_partial_copies("rem.u32 %r2, %r0, 3; add.u32 %r2, %r2, 1; rem.u32 %r2, %r2, 3;\n"
+                             "shl.b32 %r2, %r2, 2;");
+
+    check_traffic(&none.loads, 0, 0, 0, 0);
+    check_shared(&none, 1, 4, 0);
+    check_traffic(&words.loads, 1, 16, 4, 128);
+    check_shared(&words, 1, 4, 0);
+    check_traffic(&odd.loads, 1, 16, 13, 416);
+    check_traffic(&mixed.loads, 1, 16, 5, 132);
+    check_shared(&mixed, 1, 4, 0);
+}
+END_TEST
+
+START_TEST(a_copy_in_part_may_end_where_memory_does)
+{
+    static const char body[] = "setp.eq.u32 %%p1, %%r0, 0;\n"
+                               "@%%p1 cp.async.cg.shared.global [0], [%%in+%d], 16, %d;\n"
+                               "cp.async.wait_all;";
+    char text[256];
+    ptx_report report;
+
+    in_buffer[BUFFER_BYTES - 1] = 7;
+    (void)snprintf(text, sizeof text, body, BUFFER_BYTES, 0);
+    ck_assert_msg(run(text, (ptx_range){ 0 }, &report), "%s", report.text);
+    (void)snprintf(text, sizeof text, body, BUFFER_BYTES, 1);
+    ck_assert(!run(text, (ptx_range){ 0 }, &report));
+    ck_assert_ptr_nonnull(strstr(report.text, "global read of 1 bytes"));
+}
+END_TEST
+
+/* Under every schedule a write beside what a copy reads is no race, and one to what it reads is. */
+START_TEST(what_a_copy_in_part_does_not_read_may_be_written)
+{
+    static const char body[] = ".shared .align 16 .b8 S[16];\n"
+                               "setp.eq.u32 %%p1, %%r0, 0; setp.eq.u32 %%p2, %%r0, 32;\n"
+                               "@%%p1 cp.async.cg.shared.global [S], [%%out], 16, 8;\n"
+                               "@%%p2 st.global.u32 [%%out+%d], 0; cp.async.wait_all;";
+    uint32_t out[4];
+    const uint32_t expected[4] = { 0 };
+    char text[512];
+    const bench_kernel kernel = {
+        .body = text, .block = 2 * LANES, .out = out, .out_bytes = sizeof out
+    };
+
+    (void)snprintf(text, sizeof text, body, 8);
+    bench_check_schedules(&kernel, expected);
+    (void)snprintf(text, sizeof text, body, 4);
+    bench_check_fails(&kernel, "race");
+}
+END_TEST
+
+/* What a body's main loop did. */
+static ptx_counts count_loop(const char *body, ptx_counts *by_instruction, ptx_report *report_out)
+{
+    ptx_counts loop = { 0 };
+    const bench_kernel kernel = { .body = body,
+                                  .block = LANES,
+                                  .dynamic_shared_bytes = SHARED_BYTES,
+                                  .in = in_buffer,
+                                  .in_bytes = sizeof in_buffer,
+                                  .out = out_buffer,
+                                  .out_bytes = sizeof out_buffer,
+                                  .by_instruction = by_instruction,
+                                  .main_loop = &loop };
+
+    memset(by_instruction, 0, MOST_INSTRUCTIONS * sizeof *by_instruction);
+    ck_assert_msg(bench_run(&kernel, report_out), "%s: %s", body, report_out->text);
+    return loop;
+}
+
+#define MMA                                                                                     \
+    "mma.sync.aligned.m16n8k16.row.col.f32.f16.f16.f32 {%r30, %r31, %r32, %r33}, {%r34, %r34, " \
+    "%r34, %r34}, {%r34, %r34}, {%r35, %r35, %r35, %r35};\n"
+
+START_TEST(instructions_add_up_to_the_kernel)
+{
+    static ptx_counts by_instruction[MOST_INSTRUCTIONS];
+    ptx_report report;
+    uint64_t instructions = 0;
+    uint64_t lanes = 0;
+    uint64_t conflicts = 0;
+    uint64_t bytes = 0;
+
+    count_loop("mov.u32 %r1, 0;\n"
+               "L: shl.b32 %r2, %r0, 3; st.shared.u32 [%r2], %r0; ld.global.u32 %r3, [%in];\n"
+               "setp.lt.u32 %p2, %r0, 5; @%p2 add.u32 %r4, %r4, 1;\n"
+               "add.u32 %r1, %r1, 1; setp.lt.u32 %p1, %r1, 10; @%p1 bra L;",
+               by_instruction, &report);
+    for (uint32_t k = 0; k < MOST_INSTRUCTIONS; ++k) {
+        instructions += by_instruction[k].warp_instructions;
+        lanes += by_instruction[k].lane_instructions;
+        conflicts += by_instruction[k].shared_conflicts;
+        bytes += by_instruction[k].loads.bytes;
+    }
+    ck_assert_uint_eq(instructions, report.counts.warp_instructions);
+    ck_assert_uint_eq(lanes, report.counts.lane_instructions);
+    ck_assert_uint_eq(conflicts, 10);
+    ck_assert_uint_eq(bytes, 40);
+    /* 3 of the bench, mov; then the loop: shl, st, ld. */
+    ck_assert_uint_eq(by_instruction[4].warp_instructions, 10);
+    ck_assert_uint_eq(by_instruction[5].shared_conflicts, 10);
+    ck_assert_uint_eq(by_instruction[6].loads.requests, 10);
+    ck_assert_uint_eq(by_instruction[8].warp_instructions, 10);
+    ck_assert_uint_eq(by_instruction[8].lane_instructions, 50);
+}
+END_TEST
+
+START_TEST(the_main_loop_is_the_smallest_with_half_of_the_products)
+{
+    static const struct {
+        const char *body;
+        uint64_t instructions, products, conflicts;
+    } rows[] = {
+        /* A loop of products between one without any and one of few. */
+        { "mov.u32 %r1, 0;\n"
+          "A: st.shared.u32 [%r1], 1; add.u32 %r1, %r1, 4; setp.lt.u32 %p1, %r1, 400; @%p1 bra A;\n"
+          "mov.u32 %r1, 0; shl.b32 %r2, %r0, 3;\n"
+          "B: " MMA "st.shared.u32 [%r2], 1; add.u32 %r1, %r1, 1; setp.lt.u32 %p1, %r1, 6;\n"
+          "@%p1 bra B;\n" MMA MMA,
+          30, 6, 6 },
+        /* Within another one, whose other products are as many: the inner one is smaller. */
+        { "mov.u32 %r1, 0; shl.b32 %r3, %r0, 3;\n"
+          "A: mov.u32 %r2, 0; " MMA MMA MMA "B: " MMA
+          "add.u32 %r2, %r2, 1; setp.lt.u32 %p1, %r2, 3; @%p1 bra B;\n"
+          "st.shared.u32 [%r3], 1; add.u32 %r1, %r1, 1; setp.lt.u32 %p1, %r1, 5; @%p1 bra A;",
+          60, 15, 0 },
+        /* One product more outside: it is the outer one that does most. */
+        { "mov.u32 %r1, 0; shl.b32 %r3, %r0, 3;\n"
+          "A: mov.u32 %r2, 0; " MMA MMA MMA MMA "B: " MMA
+          "add.u32 %r2, %r2, 1; setp.lt.u32 %p1, %r2, 3; @%p1 bra B;\n"
+          "st.shared.u32 [%r3], 1; add.u32 %r1, %r1, 1; setp.lt.u32 %p1, %r1, 5; @%p1 bra A;",
+          105, 35, 5 },
+        /* A loop whose end stands before its head, entered in its middle, with a way out and a part
+         * that is never executed. */
+        { "mov.u32 %r1, 0; bra H;\n"
+          "T: setp.eq.u32 %p1, %r1, 4; @%p1 bra E; bra H;\n"
+          "H: " MMA "add.u32 %r1, %r1, 1; setp.gt.u32 %p2, %r1, 9; @%p2 bra T; bra T;\n"
+          "E: ",
+          31, 4, 0 },
+        /* A branch back to what is no head: another way leads to it. */
+        { "mov.u32 %r1, 0; bra M;\n"
+          "N: " MMA "M: add.u32 %r1, %r1, 1; setp.lt.u32 %p1, %r1, 4; @%p1 bra N;",
+          15, 3, 0 },
+        /* What follows an end is not reached from it. */
+        { "mov.u32 %r1, 0; setp.ne.u32 %p2, %r1, 0; @%p2 bra X; bra H;\n"
+          "X: ret;\n"
+          "B: add.u32 %r1, %r1, 1; setp.ge.u32 %p1, %r1, 4; @%p1 bra E;\n"
+          "H: " MMA "bra B;\n"
+          "E: ",
+          20, 4, 0 },
+        /* What leads to the head from behind it is no part of its loop. */
+        { "mov.u32 %r1, 0; bra D;\n"
+          "X: add.u32 %r2, %r2, 1; bra H;\n"
+          "H: " MMA "add.u32 %r1, %r1, 1; setp.lt.u32 %p1, %r1, 4; @%p1 bra H; bra E;\n"
+          "D: bra X;\n"
+          "E: ",
+          16, 4, 0 },
+        { MMA, 0, 0, 0 },
+        /* No products: the loop that loads. */
+        { "mov.u32 %r1, 0;\n"
+          "A: add.u32 %r1, %r1, 4; setp.lt.u32 %p1, %r1, 400; @%p1 bra A;\n"
+          "mov.u32 %r1, 0;\n"
+          "B: ld.global.u32 %r2, [%in]; add.u32 %r1, %r1, 1; setp.lt.u32 %p1, %r1, 7; @%p1 bra B;",
+          28, 0, 0 },
+    };
+
+    for (size_t k = 0; k < sizeof rows / sizeof *rows; ++k) {
+        static ptx_counts by_instruction[MOST_INSTRUCTIONS];
+        ptx_report report;
+        const ptx_counts loop = count_loop(rows[k].body, by_instruction, &report);
+
+        ck_assert_msg(loop.warp_instructions == rows[k].instructions &&
+                          loop.matrix_products == rows[k].products &&
+                          loop.shared_conflicts == rows[k].conflicts,
+                      "row %zu: %llu instructions, %llu products, %llu conflicts", k,
+                      (unsigned long long)loop.warp_instructions,
+                      (unsigned long long)loop.matrix_products,
+                      (unsigned long long)loop.shared_conflicts);
+    }
+}
+END_TEST
+
+START_TEST(a_branch_by_table_may_lead_back)
+{
+    static const char *const bodies[] = {
+        "mov.u32 %r1, 0;\n"
+        "A: " MMA "add.u32 %r1, %r1, 1; shr.u32 %r2, %r1, 2; xor.b32 %r2, %r2, 1;\n"
+        "T: .branchtargets E, A;\n"
+        "brx.idx %r2, T;\n"
+        "E: ",
+        "mov.u32 %r1, 0;\n"
+        "A: " MMA "add.u32 %r1, %r1, 1; shr.u32 %r2, %r1, 2; mov.b32 %r3, %r2;\n"
+        "T: .branchtargets A, E;\n"
+        "brx.idx %r2, T;\n"
+        "E: ",
+    };
+
+    for (size_t k = 0; k < sizeof bodies / sizeof *bodies; ++k) {
+        static ptx_counts by_instruction[MOST_INSTRUCTIONS];
+        ptx_report report;
+        const ptx_counts loop = count_loop(bodies[k], by_instruction, &report);
+
+        ck_assert_uint_eq(loop.warp_instructions, 20);
+        ck_assert_uint_eq(loop.matrix_products, 4);
+    }
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("ptx counts");
+    TCase *tcase = tcase_create("all");
+
+    tcase_add_test(tcase, sectors_are_those_that_are_touched_and_ideal_ones_those_that_would_do);
+    tcase_add_test(tcase, lanes_that_meet_again_in_a_sector_count_once);
+    tcase_add_test(tcase, only_lanes_that_execute_are_counted);
+    tcase_add_test(tcase, atomics_count_as_stores);
+    tcase_add_test(tcase, watched_memory_is_counted_apart);
+    tcase_add_test(tcase, banks_give_a_word_at_a_time);
+    tcase_add_test(tcase, copies_read_rows_and_write_banks);
+    tcase_add_test(tcase, copies_in_part_read_what_they_read_and_write_all);
+    tcase_add_test(tcase, a_copy_in_part_may_end_where_memory_does);
+    tcase_add_test(tcase, what_a_copy_in_part_does_not_read_may_be_written);
+    tcase_add_test(tcase, instructions_add_up_to_the_kernel);
+    tcase_add_test(tcase, the_main_loop_is_the_smallest_with_half_of_the_products);
+    tcase_add_test(tcase, a_branch_by_table_may_lead_back);
+    suite_add_tcase(suite, tcase);
+    return suite_run(suite);
+}
