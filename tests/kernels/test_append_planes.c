@@ -117,7 +117,7 @@ static kvspan_append_plane plane_begin(const plane_shape *shape, plane_memory *m
     const uint64_t item_bytes = kvspan_dtype_bytes(shape->source);
     const uint64_t elements = (uint64_t)TOKENS * shape->heads * shape->dim;
 
-    memory->page_bytes = PAGES * shape->heads * head_bytes;
+    memory->page_bytes = head_bytes * shape->heads * PAGES;
     memory->source = take(elements * item_bytes);
     memory->pages = take(memory->page_bytes);
     memory->expected = take(memory->page_bytes);

@@ -71,7 +71,7 @@ static void open_cache(const kvspan_plane planes[2])
     group = &fixture.group;
     memcpy(fixture.group.planes, planes, 2 * sizeof(*planes));
     fixture.config.groups = group;
-    fixture.config.max_sequence_tokens = 2 * CONTEXT_TOKENS;
+    fixture.config.max_sequence_tokens = (uint64_t)2 * CONTEXT_TOKENS;
     fixture.config.max_step_tokens = STEP_TOKENS;
     fixture.config.page_count = 120;
     fixture.config.memory_limit_bytes = 64u << 20;
@@ -184,7 +184,7 @@ static void run_step(const step_case *it)
     for (uint32_t i = 0; i < record.count; i++) {
         launches += record.operations[i].label != NULL;
     }
-    ck_assert_uint_eq(launches, group->layer_count * it->launches);
+    ck_assert_uint_eq(launches, (uint64_t)group->layer_count * it->launches);
     ck_assert_uint_eq(record.count, launches); /* nothing is copied or waited for */
     end();
 }
