@@ -48,13 +48,19 @@ typedef struct kvspan_step_arrays {
                                    that any has, row_starts[row_count] is what this one has */
 } kvspan_step_arrays;
 
-/* Writes, for every new token this member holds, source[token][head][dim] into its page, quantised
- * if the plane's type is another. A plane with scales has an 8-bit type. */
-typedef struct kvspan_append_tokens_args {
-    kvspan_plane_view plane;
-    kvspan_step_arrays rows;
+/* A plane and what is written to it. A plane with scales has an 8-bit type. */
+typedef struct kvspan_append_plane {
+    kvspan_plane_view view;
     kvspan_tensor
         source; /* heads and dim of the plane; its dtype, or bf16, f16, f32 if it has 8 bits */
+} kvspan_append_plane;
+
+/* Writes, for every plane and every new token this member holds, source[token][head][dim] into its
+ * page, quantised if the plane's type is another. */
+typedef struct kvspan_append_tokens_args {
+    kvspan_step_arrays rows;
+    uint32_t plane_count;
+    kvspan_append_plane planes[KVSPAN_MAX_PLANES];
 } kvspan_append_tokens_args;
 
 #define KVSPAN_NO_TREE 0xffffffffU

@@ -1,5 +1,5 @@
 /** @file
- * GPUs, where libkvspan_cuda is built: else every call answers UNSUPPORTED.
+ * GPUs, where libkvspan_cuda is built and can be opened: else every call answers UNSUPPORTED.
  */
 #ifndef KVSPAN_LAUNCH_GPU_H
 #define KVSPAN_LAUNCH_GPU_H

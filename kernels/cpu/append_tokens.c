@@ -16,7 +16,8 @@ enum {
 };
 
 struct append {
-    const kvspan_append_tokens_args *args;
+    const kvspan_append_plane *plane;
+    const kvspan_step_arrays *rows;
     const kvspan_page_kernels *pages;
     kvspan_tile_shape shape; /* of the plane */
     uint32_t thread_count;
@@ -50,31 +51,31 @@ static int begins_piece(const kvspan_step_arrays *rows, uint32_t row_start, uint
 static void convert(const struct append *append, const unsigned char *source, unsigned char *head,
                     uint32_t place, unsigned char *codes)
 {
-    const kvspan_plane_view *const plane = &append->args->plane;
+    const kvspan_plane_view *const view = &append->plane->view;
     float scale;
 
-    append->pages->quantise(append->args->source.dtype, source, plane->dim, plane->dtype, codes,
-                            plane->scale_offset ? &scale : NULL);
-    if (plane->scale_offset) {
-        memcpy(head + plane->scale_offset + place * sizeof(scale), &scale, sizeof(scale));
+    append->pages->quantise(append->plane->source.dtype, source, view->dim, view->dtype, codes,
+                            view->scale_offset ? &scale : NULL);
+    if (view->scale_offset) {
+        memcpy(head + view->scale_offset + place * sizeof(scale), &scale, sizeof(scale));
     }
 }
 
 static void append_rows(const struct append *append, const struct piece *piece, uint32_t head_index,
                         unsigned char *head)
 {
-    const kvspan_append_tokens_args *const args = append->args;
+    const kvspan_append_plane *const plane = append->plane;
 
     for (uint32_t i = 0; i < piece->token_count; i++) {
         const uint32_t place = piece->place + i;
         const unsigned char *const source =
-            kvspan_row_address(&args->source, piece->token + i, head_index);
-        unsigned char *const target = head + place * args->plane.token_stride;
+            kvspan_row_address(&plane->source, piece->token + i, head_index);
+        unsigned char *const target = head + place * plane->view.token_stride;
 
         if (append->is_converted) {
             convert(append, source, head, place, target);
         } else {
-            memcpy(target, source, (size_t)args->plane.dim * append->shape.element_bytes);
+            memcpy(target, source, (size_t)plane->view.dim * append->shape.element_bytes);
         }
     }
 }
@@ -82,15 +83,15 @@ static void append_rows(const struct append *append, const struct piece *piece, 
 static void append_tile(const struct append *append, const struct piece *piece, uint32_t head_index,
                         unsigned char *head)
 {
-    const kvspan_append_tokens_args *const args = append->args;
+    const kvspan_append_plane *const plane = append->plane;
     const uint32_t first_place = piece->place % KVSPAN_TILE_TOKENS;
     const unsigned char *rows[KVSPAN_TILE_TOKENS];
     struct codes codes;
-    unsigned char *const tile = head + (uint64_t)(piece->place - first_place) * args->plane.dim *
+    unsigned char *const tile = head + (uint64_t)(piece->place - first_place) * plane->view.dim *
                                            append->shape.element_bytes;
 
     for (uint32_t i = 0; i < piece->token_count; i++) {
-        rows[i] = kvspan_row_address(&args->source, piece->token + i, head_index);
+        rows[i] = kvspan_row_address(&plane->source, piece->token + i, head_index);
         if (append->is_converted) {
             convert(append, rows[i], head, piece->place + i, codes.rows[i]);
             rows[i] = codes.rows[i];
@@ -108,13 +109,13 @@ static void append_tile(const struct append *append, const struct piece *piece, 
 
 static void append_piece(const struct append *append, const struct piece *piece)
 {
-    const kvspan_plane_view *const plane = &append->args->plane;
+    const kvspan_plane_view *const view = &append->plane->view;
 
-    for (uint32_t head = 0; head < plane->heads; head++) {
-        if (plane->order == KVSPAN_ORDER_ROWS) {
-            append_rows(append, piece, head, piece->page + head * plane->head_stride);
+    for (uint32_t head = 0; head < view->heads; head++) {
+        if (view->order == KVSPAN_ORDER_ROWS) {
+            append_rows(append, piece, head, piece->page + head * view->head_stride);
         } else {
-            append_tile(append, piece, head, piece->page + head * plane->head_stride);
+            append_tile(append, piece, head, piece->page + head * view->head_stride);
         }
     }
 }
@@ -122,7 +123,7 @@ static void append_piece(const struct append *append, const struct piece *piece)
 /* Takes the pieces of a row that begin at tokens [begin, end). */
 static void append_row(const struct append *append, uint32_t row, uint32_t begin, uint32_t end)
 {
-    const kvspan_step_arrays *const rows = &append->args->rows;
+    const kvspan_step_arrays *const rows = append->rows;
     const kvspan_token_rule *const rule = &rows->rule;
     const uint32_t *const table =
         rows->page_table + (uint64_t)rows->row_slots[row] * rows->page_table_stride;
@@ -146,8 +147,8 @@ static void append_row(const struct append *append, uint32_t row, uint32_t begin
         if (kvspan_token_owner(rule, position) == rule->member) {
             assert(index / rule->page_tokens < rows->page_table_stride);
             piece.place = (uint32_t)(index % rule->page_tokens);
-            piece.page = append->args->plane.data +
-                         table[index / rule->page_tokens] * append->args->plane.page_stride;
+            piece.page = append->plane->view.data +
+                         table[index / rule->page_tokens] * append->plane->view.page_stride;
             append_piece(append, &piece);
         }
     }
@@ -156,7 +157,7 @@ static void append_row(const struct append *append, uint32_t row, uint32_t begin
 static void append_share(void *context, uint32_t thread)
 {
     const struct append *const append = context;
-    const kvspan_step_arrays *const rows = &append->args->rows;
+    const kvspan_step_arrays *const rows = append->rows;
     const uint32_t token_count = rows->row_starts[rows->row_count];
     const uint32_t begin = (uint32_t)kvspan_pool_share(token_count, thread, append->thread_count);
     const uint32_t end = (uint32_t)kvspan_pool_share(token_count, thread + 1, append->thread_count);
@@ -173,36 +174,49 @@ static void append_share(void *context, uint32_t thread)
 
 /* What the vector loops do not take: odd dims that have to be converted, and types that only
  * the reference column turns into each other. */
-static int is_for_reference(const kvspan_append_tokens_args *args)
+static int is_for_reference(const kvspan_append_plane *plane)
 {
-    return args->plane.dtype != args->source.dtype &&
-           (args->plane.dim % KVSPAN_TILE_DIMS != 0 || kvspan_dtype_bytes(args->plane.dtype) != 1);
+    return plane->view.dtype != plane->source.dtype &&
+           (plane->view.dim % KVSPAN_TILE_DIMS != 0 || kvspan_dtype_bytes(plane->view.dtype) != 1);
 }
 
-kvspan_status kvspan_cpu_append_tokens(kvspan_device *device, const kvspan_append_tokens_args *args,
-                                       kvspan_stream stream, kvspan_error *error)
+static void append_plane(const kvspan_cpu_device *cpu, const kvspan_append_plane *plane,
+                         const kvspan_step_arrays *rows)
 {
-    const kvspan_cpu_device *const cpu = kvspan_cpu_device_of(device);
-    const uint32_t element_bytes = kvspan_dtype_bytes(args->plane.dtype);
-    const uint64_t bytes =
-        (uint64_t)args->rows.token_count * args->plane.heads * args->plane.dim * element_bytes;
-    struct append append = { .args = args,
-                             .pages = cpu->pages,
-                             .shape = { .order = args->plane.order,
-                                        .element_bytes = element_bytes,
-                                        .dim = args->plane.dim },
-                             .thread_count = 1,
-                             .is_converted = args->plane.dtype != args->source.dtype,
-                             .streams = bytes >= STREAMED_BYTES };
+    const kvspan_plane_view *const view = &plane->view;
+    const uint32_t element_bytes = kvspan_dtype_bytes(view->dtype);
+    const uint64_t bytes = (uint64_t)rows->token_count * view->heads * view->dim * element_bytes;
+    struct append append = {
+        .plane = plane,
+        .rows = rows,
+        .pages = cpu->pages,
+        .shape = { .order = view->order, .element_bytes = element_bytes, .dim = view->dim },
+        .thread_count = 1,
+        .is_converted = view->dtype != plane->source.dtype,
+        .streams = bytes >= STREAMED_BYTES
+    };
 
-    if (is_for_reference(args)) {
-        return kvspan_reference_append_tokens(device, args, stream, error);
-    }
     if (bytes < LEAST_BYTES) {
         append_share(&append, 0);
     } else {
         append.thread_count = kvspan_pool_thread_count(cpu->pool);
         kvspan_pool_run(cpu->pool, append_share, &append);
+    }
+}
+
+kvspan_status kvspan_cpu_append_tokens(kvspan_device *device, const kvspan_append_tokens_args *args,
+                                       kvspan_stream stream, kvspan_error *error)
+{
+    (void)stream;
+    (void)error;
+    for (uint32_t i = 0; i < args->plane_count; i++) {
+        const kvspan_append_plane *const plane = &args->planes[i];
+
+        if (is_for_reference(plane)) {
+            kvspan_reference_append_plane(plane, &args->rows);
+        } else {
+            append_plane(kvspan_cpu_device_of(device), plane, &args->rows);
+        }
     }
     return KVSPAN_OK;
 }

@@ -5,9 +5,9 @@
 #include "kernels/cuda/cuda_device.h"
 #include "kernels/cuda/element_pieces.cuh"
 
-/* A vector (a new token's, of one head) is shared by neighbouring lanes of a warp. Each has a piece
- * of 16 elements; or, where vectors are not aligned or not of whole pieces, every so many-th
- * element. */
+/* One launch writes all planes; a block works on one of them. A vector (a new token's, of one head)
+ * is shared by neighbouring lanes of a warp. Each has a piece of 16 elements; or, where vectors are
+ * not aligned or not of whole pieces, every so many-th element. */
 
 namespace kvspan
 {
@@ -17,10 +17,17 @@ enum {
     MAX_LANES = 32
 };
 
-struct append_batch {
-    kvspan_append_tokens_args args;
+struct plane_work {
+    kvspan_append_plane plane;
+    uint32_t first_block;
     uint32_t vector_lanes; /* that share a vector, a power of 2 */
     bool has_scale_words;  /* scales are aligned to 4 bytes */
+};
+
+struct append_batch {
+    kvspan_step_arrays rows;
+    uint32_t plane_count;
+    plane_work planes[KVSPAN_MAX_PLANES]; /* in order of blocks */
 };
 
 /* A vector's places; NULL target: another member holds the token. */
@@ -51,12 +58,13 @@ static __device__ uint32_t find_row(const kvspan_step_arrays &rows, uint32_t tok
     return low;
 }
 
-static __device__ vector_places find_places(const kvspan_append_tokens_args &args, uint32_t token,
+static __device__ vector_places find_places(const kvspan_step_arrays &rows,
+                                            const kvspan_append_plane &plane, uint32_t token,
                                             uint32_t head, uint32_t source_bytes)
 {
-    const kvspan_token_rule &rule = args.rows.rule;
-    const kvspan_plane_view &plane = args.plane;
-    const uint32_t position = (uint32_t)args.rows.positions[token];
+    const kvspan_token_rule &rule = rows.rule;
+    const kvspan_plane_view &view = plane.view;
+    const uint32_t position = (uint32_t)rows.positions[token];
     const uint32_t stretch = position / rule.page_tokens;
     const uint32_t offset = position % rule.page_tokens;
     vector_places places = { NULL, NULL, NULL };
@@ -64,15 +72,15 @@ static __device__ vector_places find_places(const kvspan_append_tokens_args &arg
     if (stretch % rule.member_count != rule.member) {
         return places;
     }
-    const uint64_t slot = args.rows.row_slots[find_row(args.rows, token)];
+    const uint64_t slot = rows.row_slots[find_row(rows, token)];
     const uint32_t column = stretch / rule.member_count;
-    const uint64_t page = args.rows.page_table[slot * args.rows.page_table_stride + column];
-    unsigned char *const base = plane.data + page * plane.page_stride + head * plane.head_stride;
-    const int64_t element = token * args.source.token_stride + head * args.source.head_stride;
+    const uint64_t page = rows.page_table[slot * rows.page_table_stride + column];
+    unsigned char *const base = view.data + page * view.page_stride + head * view.head_stride;
+    const int64_t element = token * plane.source.token_stride + head * plane.source.head_stride;
 
-    places.source = (const unsigned char *)args.source.data + element * source_bytes;
-    places.target = base + offset * plane.token_stride;
-    places.scale = plane.scale_offset ? base + plane.scale_offset + offset * sizeof(float) : NULL;
+    places.source = (const unsigned char *)plane.source.data + element * source_bytes;
+    places.target = base + offset * view.token_stride;
+    places.scale = view.scale_offset ? base + view.scale_offset + offset * sizeof(float) : NULL;
     return places;
 }
 
@@ -125,37 +133,70 @@ static __device__ void store_scale(unsigned char *target, float scale, bool is_a
     }
 }
 
+/* What the block of a thread works on. */
+static __device__ const plane_work &find_own_plane(const append_batch &batch)
+{
+    uint32_t index = 0;
+
+    while (index + 1 < batch.plane_count && blockIdx.x >= batch.planes[index + 1].first_block) {
+        index++;
+    }
+    return batch.planes[index];
+}
+
 /* The vector of a thread; all lanes of a warp stay together: those without a vector, or with one
  * that another member holds, have a target of NULL. */
-static __device__ vector_places find_own_places(const append_batch &batch, uint32_t source_bytes)
+static __device__ vector_places find_own_places(const kvspan_step_arrays &rows,
+                                                const plane_work &work, uint32_t source_bytes)
 {
-    const kvspan_step_arrays &rows = batch.args.rows;
-    const uint64_t thread = (uint64_t)blockIdx.x * THREADS + threadIdx.x;
-    const uint64_t vector = thread / batch.vector_lanes;
-    const uint32_t heads = batch.args.plane.heads;
+    const uint64_t thread = (uint64_t)(blockIdx.x - work.first_block) * THREADS + threadIdx.x;
+    const uint64_t vector = thread / work.vector_lanes;
+    const uint32_t heads = work.plane.view.heads;
 
     const uint32_t tokens = rows.is_captured ? rows.row_starts[rows.row_count] : rows.token_count;
 
     if (vector >= (uint64_t)tokens * heads) {
         return { NULL, NULL, NULL };
     }
-    return find_places(batch.args, (uint32_t)(vector / heads), (uint32_t)(vector % heads),
+    return find_places(rows, work.plane, (uint32_t)(vector / heads), (uint32_t)(vector % heads),
                        source_bytes);
 }
 
-/* Vectors of whole pieces, one to a lane at most. */
-template <kvspan_dtype SOURCE, kvspan_dtype PLANE>
-__global__ __launch_bounds__(THREADS) void append_pieces(const __grid_constant__ append_batch batch)
+/* A vector that needs no conversion keeps its bytes. */
+template <typename Word>
+static __device__ void copy_vector(const plane_work &work, const vector_places &places)
 {
-    const vector_places places = find_own_places(batch, sizeof(element<SOURCE>));
-    const uint32_t lane = threadIdx.x % batch.vector_lanes;
-    const bool has_piece = places.target && lane < batch.args.plane.dim / PIECE_ELEMENTS;
+    const kvspan_plane_view &view = work.plane.view;
+    const uint32_t words = view.dim * dtype_bytes(view.dtype) / (uint32_t)sizeof(Word);
+
+    if (places.target) {
+        for (uint32_t i = threadIdx.x % work.vector_lanes; i < words; i += work.vector_lanes) {
+            ((Word *)places.target)[i] = ((const Word *)places.source)[i];
+        }
+    }
+}
+
+template <typename Word>
+__global__ __launch_bounds__(THREADS) void append_words(const __grid_constant__ append_batch batch)
+{
+    const plane_work &work = find_own_plane(batch);
+
+    copy_vector<Word>(work, find_own_places(batch.rows, work, dtype_bytes(work.plane.view.dtype)));
+}
+
+/* Converts a vector of whole pieces to 8 bits, one piece to a lane at most. */
+template <kvspan_dtype SOURCE, kvspan_dtype PLANE>
+static __device__ void convert_vector(const plane_work &work, const vector_places &places)
+{
+    const kvspan_plane_view &view = work.plane.view;
+    const uint32_t lane = threadIdx.x % work.vector_lanes;
+    const bool has_piece = places.target && lane < view.dim / PIECE_ELEMENTS;
     float values[PIECE_ELEMENTS] = { 0.0f };
 
     if (has_piece) {
         load_piece<SOURCE>(places.source, lane, values);
     }
-    if (sizeof(element<PLANE>) == 1 && batch.args.plane.scale_offset) {
+    if (view.scale_offset) {
         float largest = 0.0f;
         bool has_nan = false;
 
@@ -164,10 +205,10 @@ __global__ __launch_bounds__(THREADS) void append_pieces(const __grid_constant__
             largest = fmaxf(largest, magnitude(values[i]));
             has_nan = has_nan || isnan(values[i]);
         }
-        const float scale = choose_scale(PLANE, largest, has_nan, batch.vector_lanes);
+        const float scale = choose_scale(PLANE, largest, has_nan, work.vector_lanes);
 
         if (lane == 0 && places.target) {
-            store_scale(places.scale, scale, batch.has_scale_words);
+            store_scale(places.scale, scale, work.has_scale_words);
         }
 #pragma unroll
         for (uint32_t i = 0; i < PIECE_ELEMENTS; i++) {
@@ -179,75 +220,101 @@ __global__ __launch_bounds__(THREADS) void append_pieces(const __grid_constant__
     }
 }
 
-/* Any vectors of any types. */
-__global__
-__launch_bounds__(THREADS) void append_elements(const __grid_constant__ append_batch batch)
+/* Vectors of one type into planes of it or of 8 bits. */
+template <kvspan_dtype SOURCE>
+__global__ __launch_bounds__(THREADS) void append_pieces(const __grid_constant__ append_batch batch)
 {
-    const kvspan_dtype source = batch.args.source.dtype;
-    const kvspan_dtype plane = batch.args.plane.dtype;
-    const vector_places places = find_own_places(batch, dtype_bytes(source));
-    const uint32_t lane = threadIdx.x % batch.vector_lanes;
-    const uint32_t end = places.target ? batch.args.plane.dim : 0;
-    const bool has_scale = batch.args.plane.scale_offset != 0;
+    const plane_work &work = find_own_plane(batch);
+    const vector_places places = find_own_places(batch.rows, work, sizeof(element<SOURCE>));
+
+    switch (work.plane.view.dtype) {
+    case KVSPAN_F8E4M3: convert_vector<SOURCE, KVSPAN_F8E4M3>(work, places); break;
+    case KVSPAN_F8E5M2: convert_vector<SOURCE, KVSPAN_F8E5M2>(work, places); break;
+    case KVSPAN_I8: convert_vector<SOURCE, KVSPAN_I8>(work, places); break;
+    default: copy_vector<uint4>(work, places); break;
+    }
+}
+
+static __device__ void convert_elements(const plane_work &work, const vector_places &places)
+{
+    const kvspan_dtype source = work.plane.source.dtype;
+    const kvspan_dtype plane = work.plane.view.dtype;
+    const uint32_t lane = threadIdx.x % work.vector_lanes;
+    const uint32_t end = places.target ? work.plane.view.dim : 0;
+    const bool has_scale = work.plane.view.scale_offset != 0;
     float scale = 1.0f;
 
     if (has_scale) {
         float largest = 0.0f;
         bool has_nan = false;
 
-        for (uint32_t i = lane; i < end; i += batch.vector_lanes) {
+        for (uint32_t i = lane; i < end; i += work.vector_lanes) {
             const float value = load_element(source, places.source, i);
 
             largest = fmaxf(largest, magnitude(value));
             has_nan = has_nan || isnan(value);
         }
-        scale = choose_scale(plane, largest, has_nan, batch.vector_lanes);
+        scale = choose_scale(plane, largest, has_nan, work.vector_lanes);
         if (lane == 0 && places.target) {
-            store_scale(places.scale, scale, batch.has_scale_words);
+            store_scale(places.scale, scale, work.has_scale_words);
         }
     }
-    for (uint32_t i = lane; i < end; i += batch.vector_lanes) {
+    for (uint32_t i = lane; i < end; i += work.vector_lanes) {
         const float value = load_element(source, places.source, i);
 
         store_element(plane, places.target, i, has_scale ? divide(value, scale) : value);
     }
 }
 
-/* A vector that needs no conversion keeps its bytes. */
-template <typename Word>
-__global__ __launch_bounds__(THREADS) void append_words(const __grid_constant__ append_batch batch)
+/* Any vectors of any types. */
+__global__
+__launch_bounds__(THREADS) void append_elements(const __grid_constant__ append_batch batch)
 {
-    const uint32_t item_bytes = dtype_bytes(batch.args.plane.dtype);
-    const vector_places places = find_own_places(batch, item_bytes);
-    const uint32_t words = batch.args.plane.dim * item_bytes / (uint32_t)sizeof(Word);
+    const plane_work &work = find_own_plane(batch);
+    const kvspan_dtype source = work.plane.source.dtype;
+    const vector_places places = find_own_places(batch.rows, work, dtype_bytes(source));
 
-    if (places.target) {
-        for (uint32_t i = threadIdx.x % batch.vector_lanes; i < words; i += batch.vector_lanes) {
-            ((Word *)places.target)[i] = ((const Word *)places.source)[i];
-        }
+    if (work.plane.view.dtype == source) {
+        copy_vector<unsigned char>(work, places);
+    } else {
+        convert_elements(work, places);
     }
 }
 
-/* A type is not converted to itself. */
-template <kvspan_dtype SOURCE, kvspan_dtype PLANE> static const void *find_pieces()
+/* A kernel, and what the lanes of a vector divide among them. */
+struct append_way {
+    const void *kernel;
+    uint32_t copied_bytes;       /* at a time, of a vector that keeps its type */
+    uint32_t converted_elements; /* at a time, of another */
+};
+
+static bool is_converted(const kvspan_append_plane *plane)
 {
-    if constexpr (SOURCE != PLANE) {
-        return (const void *)append_pieces<SOURCE, PLANE>;
-    }
-    return NULL;
+    return plane->source.dtype != plane->view.dtype;
 }
 
-template <kvspan_dtype SOURCE> static const void *choose_conversion(kvspan_dtype plane)
+/* All that a vector's addresses are sums of, by their bitwise or. */
+static uint64_t address_bits(const kvspan_append_plane *plane)
 {
-    switch (plane) {
-    case KVSPAN_BF16: return find_pieces<SOURCE, KVSPAN_BF16>();
-    case KVSPAN_F16: return find_pieces<SOURCE, KVSPAN_F16>();
-    case KVSPAN_F32: return find_pieces<SOURCE, KVSPAN_F32>();
-    case KVSPAN_F8E4M3: return find_pieces<SOURCE, KVSPAN_F8E4M3>();
-    case KVSPAN_F8E5M2: return find_pieces<SOURCE, KVSPAN_F8E5M2>();
-    case KVSPAN_I8: return find_pieces<SOURCE, KVSPAN_I8>();
-    }
-    return NULL;
+    const kvspan_plane_view *const view = &plane->view;
+    const kvspan_tensor *const source = &plane->source;
+    const uint64_t source_item = kvspan_dtype_bytes(source->dtype);
+    const uint64_t source_bits = (uintptr_t)source->data |
+                                 (uint64_t)source->token_stride * source_item |
+                                 (uint64_t)source->head_stride * source_item;
+    const uint64_t plane_bits =
+        (uintptr_t)view->data | view->page_stride | view->head_stride | view->token_stride;
+
+    return source_bits | plane_bits | source_item * view->dim |
+           kvspan_dtype_bytes(view->dtype) * (uint64_t)view->dim;
+}
+
+/* Of planes that are aligned to 16 bytes. */
+static bool has_pieces(const kvspan_append_plane *plane, kvspan_dtype source)
+{
+    return plane->source.dtype == source &&
+           (!is_converted(plane) || (kvspan_dtype_bytes(plane->view.dtype) == 1 &&
+                                     plane->view.dim <= PIECE_ELEMENTS * MAX_LANES));
 }
 
 static const void *choose_words(uint32_t word_bytes)
@@ -259,43 +326,37 @@ static const void *choose_words(uint32_t word_bytes)
     }
 }
 
-/* The kernel, and into how many lanes' shares it cuts a vector. */
-static const void *choose_kernel(const kvspan_append_tokens_args *args, uint32_t word_bytes,
-                                 uint32_t *shares_out)
+static const void *choose_pieces(kvspan_dtype source)
 {
-    const uint32_t dim = args->plane.dim;
-
-    if (args->source.dtype == args->plane.dtype) {
-        *shares_out = dim * kvspan_dtype_bytes(args->plane.dtype) / word_bytes;
-        return choose_words(word_bytes);
-    }
-    if (word_bytes < 16 || dim % PIECE_ELEMENTS != 0 || dim > PIECE_ELEMENTS * MAX_LANES) {
-        *shares_out = dim;
-        return (const void *)append_elements;
-    }
-    *shares_out = dim / PIECE_ELEMENTS;
-    switch (args->source.dtype) {
-    case KVSPAN_BF16: return choose_conversion<KVSPAN_BF16>(args->plane.dtype);
-    case KVSPAN_F16: return choose_conversion<KVSPAN_F16>(args->plane.dtype);
-    case KVSPAN_F32: return choose_conversion<KVSPAN_F32>(args->plane.dtype);
-    default: return NULL;
+    switch (source) {
+    case KVSPAN_BF16: return (const void *)append_pieces<KVSPAN_BF16>;
+    case KVSPAN_F16: return (const void *)append_pieces<KVSPAN_F16>;
+    default: return (const void *)append_pieces<KVSPAN_F32>;
     }
 }
 
-/* All that a vector's addresses are sums of. */
-static uint32_t word_bytes_of(const kvspan_append_tokens_args *args)
+/* One for all planes. */
+static append_way choose_way(const kvspan_append_tokens_args *args)
 {
-    const kvspan_plane_view *const plane = &args->plane;
-    const kvspan_tensor *const source = &args->source;
-    const uint64_t source_item = kvspan_dtype_bytes(source->dtype);
-    const uint64_t source_bits = (uintptr_t)source->data |
-                                 (uint64_t)source->token_stride * source_item |
-                                 (uint64_t)source->head_stride * source_item;
-    const uint64_t plane_bits =
-        (uintptr_t)plane->data | plane->page_stride | plane->head_stride | plane->token_stride;
+    const kvspan_dtype source = args->planes[0].source.dtype;
+    bool all_keep_types = true;
+    bool all_have_pieces = true;
+    uint64_t bits = 0;
 
-    return kvspan_cuda_word_bytes(source_bits | plane_bits | source_item * plane->dim |
-                                  kvspan_dtype_bytes(plane->dtype) * (uint64_t)plane->dim);
+    for (uint32_t i = 0; i < args->plane_count; i++) {
+        all_keep_types = all_keep_types && !is_converted(&args->planes[i]);
+        all_have_pieces = all_have_pieces && has_pieces(&args->planes[i], source);
+        bits |= address_bits(&args->planes[i]);
+    }
+    const uint32_t word_bytes = kvspan_cuda_word_bytes(bits);
+
+    if (all_keep_types) {
+        return { choose_words(word_bytes), word_bytes, 1 };
+    }
+    if (all_have_pieces && word_bytes == 16) {
+        return { choose_pieces(source), 16, PIECE_ELEMENTS };
+    }
+    return { (const void *)append_elements, 1, 1 };
 }
 
 static uint32_t choose_lanes(uint32_t shares)
@@ -308,6 +369,23 @@ static uint32_t choose_lanes(uint32_t shares)
     return lanes;
 }
 
+static plane_work make_work(const kvspan_append_plane *plane, const append_way *way,
+                            uint64_t first_block)
+{
+    const kvspan_plane_view *const view = &plane->view;
+    const uint32_t shares = is_converted(plane)
+                                ? view->dim / way->converted_elements
+                                : view->dim * kvspan_dtype_bytes(view->dtype) / way->copied_bytes;
+    plane_work work;
+
+    work.plane = *plane;
+    work.first_block = (uint32_t)first_block;
+    work.vector_lanes = choose_lanes(shares);
+    work.has_scale_words = kvspan_cuda_word_bytes((uintptr_t)view->data | view->page_stride |
+                                                  view->head_stride | view->scale_offset) >= 4;
+    return work;
+}
+
 } // namespace kvspan
 
 using namespace kvspan;
@@ -316,25 +394,27 @@ kvspan_status kvspan_cuda_append_tokens(kvspan_device *device,
                                         const kvspan_append_tokens_args *args, kvspan_stream stream,
                                         kvspan_error *error)
 {
-    const kvspan_plane_view *const plane = &args->plane;
-    const uint64_t vectors = (uint64_t)args->rows.token_count * plane->heads;
-    append_batch batch;
+    const append_way way = choose_way(args);
+    uint64_t block_count = 0;
+    append_batch batch = {};
 
-    if (plane->order != KVSPAN_ORDER_ROWS) {
-        return kvspan_fail(error, KVSPAN_ERR_UNSUPPORTED,
-                           "device \"cuda\" knows pages of order %d only, not %d",
-                           KVSPAN_ORDER_ROWS, plane->order);
+    batch.rows = args->rows;
+    batch.plane_count = args->plane_count;
+    for (uint32_t i = 0; i < args->plane_count; i++) {
+        const kvspan_plane_view *const view = &args->planes[i].view;
+
+        if (view->order != KVSPAN_ORDER_ROWS) {
+            return kvspan_fail(error, KVSPAN_ERR_UNSUPPORTED,
+                               "device \"cuda\" knows pages of order %d only, not %d",
+                               KVSPAN_ORDER_ROWS, view->order);
+        }
+        batch.planes[i] = make_work(&args->planes[i], &way, block_count);
+        block_count +=
+            ((uint64_t)args->rows.token_count * view->heads * batch.planes[i].vector_lanes +
+             THREADS - 1) /
+            THREADS;
     }
-    uint32_t shares = 0;
-    const void *const kernel = choose_kernel(args, word_bytes_of(args), &shares);
-
-    batch.args = *args;
-    batch.has_scale_words = kvspan_cuda_word_bytes((uintptr_t)plane->data | plane->page_stride |
-                                                   plane->head_stride | plane->scale_offset) >= 4;
-    batch.vector_lanes = choose_lanes(shares);
-    const kvspan_cuda_launch launch = { kernel, "append_tokens",
-                                        (vectors * batch.vector_lanes + THREADS - 1) / THREADS,
-                                        THREADS, 0 };
+    const kvspan_cuda_launch launch = { way.kernel, "append_tokens", block_count, THREADS, 0 };
 
     return kvspan_cuda_launch_run(device, &launch, &batch, stream, error);
 }

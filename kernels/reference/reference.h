@@ -9,6 +9,9 @@
 kvspan_status kvspan_reference_append_tokens(kvspan_device *device,
                                              const kvspan_append_tokens_args *args,
                                              kvspan_stream stream, kvspan_error *error);
+/* Of one plane only. */
+void kvspan_reference_append_plane(const kvspan_append_plane *plane,
+                                   const kvspan_step_arrays *rows);
 /* Takes about 200 KiB of stack. */
 kvspan_status kvspan_reference_attend_pages(kvspan_device *device,
                                             const kvspan_attend_pages_args *args,

@@ -36,6 +36,37 @@ static kvspan_status check_source(const kvspan_plane *plane, uint32_t index, uin
     return KVSPAN_OK;
 }
 
+static kvspan_status check_planes(const kvspan_cache *cache, uint32_t group,
+                                  const kvspan_tensor *planes, const kvspan_step_extent *extent,
+                                  kvspan_error *error)
+{
+    kvspan_status status = KVSPAN_OK;
+
+    for (uint32_t i = 0; status == KVSPAN_OK && i < cache->formats[group].plane_count; i++) {
+        status = check_source(&cache->settings.groups[group].planes[i], i,
+                              cache->formats[group].planes[i].heads, &planes[i], extent, error);
+    }
+    return status;
+}
+
+/* index: of the layer in its group. */
+static kvspan_append_tokens_args make_args(const kvspan_cache *cache, uint32_t group,
+                                           uint32_t index, const kvspan_tensor *planes,
+                                           const kvspan_step_extent *extent)
+{
+    const kvspan_page_format *const format = &cache->formats[group];
+    kvspan_append_tokens_args args = { .rows = kvspan_device_table_arrays(
+                                           &cache->table, group, extent, &cache->geometry.rule),
+                                       .plane_count = format->plane_count };
+
+    for (uint32_t i = 0; i < format->plane_count; i++) {
+        args.planes[i] =
+            (kvspan_append_plane){ .view = kvspan_page_format_view(format, cache->arena, index, i),
+                                   .source = planes[i] };
+    }
+    return args;
+}
+
 kvspan_status kvspan_cache_append(kvspan_cache *cache, uint32_t layer, const kvspan_tensor *planes,
                                   kvspan_stream stream, kvspan_error *error)
 {
@@ -57,23 +88,15 @@ kvspan_status kvspan_cache_append(kvspan_cache *cache, uint32_t layer, const kvs
     if (status != KVSPAN_OK) {
         return status;
     }
-    for (uint32_t i = 0; status == KVSPAN_OK && i < cache->formats[group].plane_count; i++) {
-        status = check_source(&cache->settings.groups[group].planes[i], i,
-                              cache->formats[group].planes[i].heads, &planes[i], &extent, error);
-    }
+    status = check_planes(cache, group, planes, &extent, error);
     if (status != KVSPAN_OK) {
         return status;
     }
     if (!extent.is_captured) {
         status = kvspan_cache_follow(cache, stream, error);
     }
-    for (uint32_t i = 0; status == KVSPAN_OK && i < cache->formats[group].plane_count; i++) {
-        const kvspan_append_tokens_args args = {
-            .plane = kvspan_page_format_view(&cache->formats[group], cache->arena, index, i),
-            .rows =
-                kvspan_device_table_arrays(&cache->table, group, &extent, &cache->geometry.rule),
-            .source = planes[i]
-        };
+    if (status == KVSPAN_OK) {
+        const kvspan_append_tokens_args args = make_args(cache, group, index, planes, &extent);
 
         status = cache->device->kernels->append_tokens(cache->device, &args, stream, error);
     }

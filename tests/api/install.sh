@@ -106,6 +106,15 @@ if [ "$has_cuda" = ON ]; then
     if LD_LIBRARY_PATH=$scratch/standin "$scratch/consumer/consumer_cuda" 2>/dev/null; then
         fail "an empty libcudart in the library path was passed over"
     fi
+    if [ -n "$mpiexec" ]; then
+        # The command starts on it, and opens the library next to itself when a GPU is asked for.
+        status=0
+        LD_LIBRARY_PATH=$scratch/standin "$prefix/bin/kvspan" run --device cuda 2>"$scratch/log" ||
+            status=$?
+        [ $status -eq 2 ] || fail "kvspan run --device cuda ended with $status, not 2"
+        grep -q "needs libkvspan_cuda.*: undefined symbol" "$scratch/log" ||
+            fail "on an empty libcudart the command says: $(cat "$scratch/log")"
+    fi
 else
     [ ! -e "$scratch/consumer/consumer_cuda" ] || fail "component cuda was found without CUDA"
     ! pkg-config --exists kvspan_cuda 2>/dev/null || fail "kvspan_cuda.pc of a build without CUDA"

@@ -27,7 +27,7 @@ BEGIN {
     library["cuda_runtime_api.h"] = "^(kernels/cuda/.*|comm/nccl[^/]*\\.[ch]|tests/.*)$"
     library["cpuid.h"] = "^(kernels/cpu/(cpu_device|amx_permission)|launch/calibrate_x86)\\.c$"
     library["check.h"] = "^tests/.*$"
-    library["dlfcn.h"] = "^tests/standin/.*$"
+    library["dlfcn.h"] = "^(tests/standin/.*|launch/gpu\\.c)$"
     library["argp.h"] = "^launch/.*$"
     library["cuda_occupancy.h"] = "^tests/gates/test_occupancy_calculator\\.c$"
     library["elf.h"] = "^tests/gates/elf_file\\.c$"

@@ -138,6 +138,7 @@ for file in include/kvspan/planted.h sharding/planted.c kernels/planted.c \
     refuse $file '#include <cpuid.h>'
 done
 refuse runtime/cache/planted.c '#include <argp.h>'
+refuse launch/planted.c '#include <dlfcn.h>'
 refuse runtime/planted.c '#include <elf.h>'
 refuse tests/gates/planted.c '#include <elf.h>'
 refuse include/kvspan/planted.h '#include <pthread.h>'

@@ -94,26 +94,27 @@ static kvspan_append_tokens_args make_append(struct bench *bench, const struct a
         bench->positions[i] = (int32_t)(first / PAGE_TOKENS * PAGE_TOKENS + i);
     }
     return (kvspan_append_tokens_args){
-        .plane = { .data = bench->arena,
-                   .page_stride = PAGE_BYTES,
-                   .head_stride = PAGE_TOKENS * (token_bytes + 4),
-                   .token_stride = token_bytes,
-                   .dtype = shape->plane,
-                   .heads = HEADS,
-                   .dim = DIM,
-                   .scale_offset = shape->has_scales ? PAGE_TOKENS * token_bytes : 0,
-                   .order = shape->order },
         .rows = { .positions = bench->positions,
                   .page_table = bench->table,
                   .page_table_stride = ARENA_PAGES,
                   .rule = { .page_tokens = PAGE_TOKENS, .member_count = 1 } },
-        .source = { .data = bench->source,
-                    .dtype = shape->source,
-                    .heads = HEADS,
-                    .dim = DIM,
-                    .tokens = CHUNK_TOKENS,
-                    .token_stride = (int64_t)HEADS * DIM,
-                    .head_stride = DIM },
+        .plane_count = 1,
+        .planes = { { .view = { .data = bench->arena,
+                                .page_stride = PAGE_BYTES,
+                                .head_stride = PAGE_TOKENS * (token_bytes + 4),
+                                .token_stride = token_bytes,
+                                .dtype = shape->plane,
+                                .heads = HEADS,
+                                .dim = DIM,
+                                .scale_offset = shape->has_scales ? PAGE_TOKENS * token_bytes : 0,
+                                .order = shape->order },
+                      .source = { .data = bench->source,
+                                  .dtype = shape->source,
+                                  .heads = HEADS,
+                                  .dim = DIM,
+                                  .tokens = CHUNK_TOKENS,
+                                  .token_stride = (int64_t)HEADS * DIM,
+                                  .head_stride = DIM } } }
     };
 }
 
@@ -232,7 +233,7 @@ static void bench_transcode(struct bench *bench, int to_rows)
                                         .source = KVSPAN_BF16,
                                         .plane = KVSPAN_BF16,
                                         .row_tokens = 1 };
-    const kvspan_transcode_pages_args args = { .plane = make_append(bench, &shape).plane,
+    const kvspan_transcode_pages_args args = { .plane = make_append(bench, &shape).planes[0].view,
                                                .page_tokens = PAGE_TOKENS,
                                                .pages = bench->table,
                                                .page_count = 256,

@@ -69,7 +69,8 @@ column_plane column_plane_begin(kvspan_device *device, const kvspan_layer_group 
 void column_plane_write_back(kvspan_device *device, const column_plane *plane);
 void column_plane_end(column_plane *plane);
 
-/* append_tokens as seen from outside: args->plane is canonical, before and after. */
+/* append_tokens as seen from outside: planes are canonical, before and after. role: of the first
+ * plane; there may be another, of values, in memory of its own. */
 void column_append_tokens(const kvspan_append_tokens_args *args, kvspan_role role,
                           uint32_t page_count);
 

@@ -182,24 +182,40 @@ void column_merge_partials(const kvspan_merge_partials_args *args)
     end(&shadow);
 }
 
+/* Keys are the first plane, or there are none. */
+static kvspan_layer_group append_group(const kvspan_append_tokens_args *args, kvspan_role role)
+{
+    const kvspan_plane_view *const first = &args->planes[0].view;
+
+    if (role == KVSPAN_VALUE) {
+        return column_group(NULL, first);
+    }
+    return column_group(first, args->plane_count > 1 ? &args->planes[1].view : NULL);
+}
+
 void column_append_tokens(const kvspan_append_tokens_args *args, kvspan_role role,
                           uint32_t page_count)
 {
-    const kvspan_plane_view *canonical = &args->plane;
-    const kvspan_layer_group group =
-        role == KVSPAN_KEY ? column_group(canonical, NULL) : column_group(NULL, canonical);
+    const kvspan_layer_group group = append_group(args, role);
     mirror shadow = mirror_begin(column_device_open());
     kvspan_append_tokens_args seen = *args;
-    column_plane plane = column_plane_begin(shadow.device, &group, role, canonical,
-                                            args->rows.rule.page_tokens, page_count);
+    column_plane planes[2];
 
-    seen.plane = plane.view;
-    mirror_plane(&shadow, &seen.plane, &args->rows, page_count, true);
+    ck_assert_uint_le(args->plane_count, 2);
+    for (uint32_t i = 0; i < args->plane_count; i++) {
+        planes[i] =
+            column_plane_begin(shadow.device, &group, i == 0 ? role : KVSPAN_VALUE,
+                               &args->planes[i].view, args->rows.rule.page_tokens, page_count);
+        seen.planes[i].view = planes[i].view;
+        mirror_plane(&shadow, &seen.planes[i].view, &args->rows, page_count, true);
+        mirror_tensor(&shadow, &seen.planes[i].source, false);
+    }
     mirror_rows(&shadow, &seen.rows);
-    mirror_tensor(&shadow, &seen.source, false);
     RUN(&shadow, append_tokens, &seen);
-    column_plane_write_back(shadow.device, &plane);
-    column_plane_end(&plane);
+    for (uint32_t i = 0; i < args->plane_count; i++) {
+        column_plane_write_back(shadow.device, &planes[i]);
+        column_plane_end(&planes[i]);
+    }
     end(&shadow);
 }
 

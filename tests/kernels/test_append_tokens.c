@@ -40,13 +40,6 @@ static void append_example(float *pages, uint32_t page_count, const example_row 
     uint32_t row_slots[MAX_ROWS];
     int32_t positions[EXAMPLE_TOKENS];
     kvspan_append_tokens_args args = {
-        .plane = { .data = (unsigned char *)pages,
-                   .page_stride = EXAMPLE_PAGE_TOKENS * sizeof(float),
-                   .head_stride = sizeof(float) * EXAMPLE_PAGE_TOKENS * page_count,
-                   .token_stride = sizeof(float),
-                   .dtype = KVSPAN_F32,
-                   .heads = heads,
-                   .dim = 1 },
         .rows = { .row_count = row_count,
                   .row_starts = row_starts,
                   .row_slots = row_slots,
@@ -54,12 +47,20 @@ static void append_example(float *pages, uint32_t page_count, const example_row 
                   .page_table = page_table,
                   .page_table_stride = 4,
                   .rule = { .page_tokens = EXAMPLE_PAGE_TOKENS, .member_count = 1 } },
-        .source = { .data = ids,
-                    .dtype = KVSPAN_F32,
-                    .heads = heads,
-                    .dim = 1,
-                    .token_stride = heads,
-                    .head_stride = 1 },
+        .plane_count = 1,
+        .planes = { { .view = { .data = (unsigned char *)pages,
+                                .page_stride = EXAMPLE_PAGE_TOKENS * sizeof(float),
+                                .head_stride = sizeof(float) * EXAMPLE_PAGE_TOKENS * page_count,
+                                .token_stride = sizeof(float),
+                                .dtype = KVSPAN_F32,
+                                .heads = heads,
+                                .dim = 1 },
+                      .source = { .data = ids,
+                                  .dtype = KVSPAN_F32,
+                                  .heads = heads,
+                                  .dim = 1,
+                                  .token_stride = heads,
+                                  .head_stride = 1 } } }
     };
 
     for (uint32_t row = 0; row < row_count; row++) {
@@ -71,7 +72,7 @@ static void append_example(float *pages, uint32_t page_count, const example_row 
         }
     }
     args.rows.token_count = row_starts[row_count];
-    args.source.tokens = row_starts[row_count];
+    args.planes[0].source.tokens = row_starts[row_count];
     column_append_tokens(&args, KVSPAN_KEY, page_count);
 }
 
@@ -243,13 +244,6 @@ static void append_as_member(const struct step *step, uint32_t member, unsigned 
     const uint64_t vector_bytes = step->dim * item_bytes(step);
     const uint32_t tokens = step->row_starts[step->row_count];
     const kvspan_append_tokens_args args = {
-        .plane = { .data = arena,
-                   .page_stride = step->page_stride,
-                   .head_stride = step->page_tokens * vector_bytes,
-                   .token_stride = vector_bytes,
-                   .dtype = step->dtype,
-                   .heads = step->heads,
-                   .dim = step->dim },
         .rows = { .row_count = step->row_count,
                   .token_count = tokens,
                   .row_starts = step->row_starts,
@@ -260,13 +254,21 @@ static void append_as_member(const struct step *step, uint32_t member, unsigned 
                   .rule = { .page_tokens = step->page_tokens,
                             .member_count = step->member_count,
                             .member = member } },
-        .source = { .data = source,
-                    .dtype = step->dtype,
-                    .heads = step->heads,
-                    .dim = step->dim,
-                    .tokens = tokens,
-                    .token_stride = (int64_t)step->heads * step->dim,
-                    .head_stride = step->dim },
+        .plane_count = 1,
+        .planes = { { .view = { .data = arena,
+                                .page_stride = step->page_stride,
+                                .head_stride = step->page_tokens * vector_bytes,
+                                .token_stride = vector_bytes,
+                                .dtype = step->dtype,
+                                .heads = step->heads,
+                                .dim = step->dim },
+                      .source = { .data = source,
+                                  .dtype = step->dtype,
+                                  .heads = step->heads,
+                                  .dim = step->dim,
+                                  .tokens = tokens,
+                                  .token_stride = (int64_t)step->heads * step->dim,
+                                  .head_stride = step->dim } } }
     };
 
     column_append_tokens(&args, step->role, step->page_count);
@@ -323,13 +325,6 @@ START_TEST(offsets_are_64_bits)
     float source = 42.0f;
     float target = 0.0f;
     const kvspan_append_tokens_args args = {
-        .plane = { .data = (unsigned char *)((uintptr_t)&target - 3 * page_stride),
-                   .page_stride = page_stride,
-                   .head_stride = 4,
-                   .token_stride = 4,
-                   .dtype = KVSPAN_F32,
-                   .heads = 1,
-                   .dim = 1 },
         .rows = { .row_count = 1,
                   .token_count = 1,
                   .row_starts = row_starts,
@@ -338,13 +333,21 @@ START_TEST(offsets_are_64_bits)
                   .page_table = table,
                   .page_table_stride = 1,
                   .rule = { .page_tokens = 1, .member_count = 1 } },
-        .source = { .data = &source,
-                    .dtype = KVSPAN_F32,
-                    .heads = 1,
-                    .dim = 1,
-                    .tokens = 1,
-                    .token_stride = 1,
-                    .head_stride = 1 },
+        .plane_count = 1,
+        .planes = { { .view = { .data = (unsigned char *)((uintptr_t)&target - 3 * page_stride),
+                                .page_stride = page_stride,
+                                .head_stride = 4,
+                                .token_stride = 4,
+                                .dtype = KVSPAN_F32,
+                                .heads = 1,
+                                .dim = 1 },
+                      .source = { .data = &source,
+                                  .dtype = KVSPAN_F32,
+                                  .heads = 1,
+                                  .dim = 1,
+                                  .tokens = 1,
+                                  .token_stride = 1,
+                                  .head_stride = 1 } } }
     };
 
     column_append_tokens(&args, KVSPAN_KEY, 4);

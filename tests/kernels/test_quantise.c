@@ -50,23 +50,25 @@ static void append(quantised *target, kvspan_dtype source_dtype, void *source)
     static const uint32_t row_starts[] = { 0, TOKENS };
     static const uint32_t row_slots[] = { 0 };
     static const int32_t positions[] = { 0, 1, 2, 3, 4 };
-    const kvspan_append_tokens_args args = { .plane = target->plane,
-                                             .rows = { .row_count = 1,
-                                                       .token_count = TOKENS,
-                                                       .row_starts = row_starts,
-                                                       .row_slots = row_slots,
-                                                       .positions = positions,
-                                                       .page_table = table,
-                                                       .page_table_stride = 3,
-                                                       .rule = { .page_tokens = PAGE_TOKENS,
-                                                                 .member_count = 1 } },
-                                             .source = { .data = source,
-                                                         .dtype = source_dtype,
-                                                         .heads = HEADS,
-                                                         .dim = DIM,
-                                                         .tokens = TOKENS,
-                                                         .token_stride = (int64_t)HEADS * DIM,
-                                                         .head_stride = DIM } };
+    const kvspan_append_tokens_args args = {
+        .rows = { .row_count = 1,
+                  .token_count = TOKENS,
+                  .row_starts = row_starts,
+                  .row_slots = row_slots,
+                  .positions = positions,
+                  .page_table = table,
+                  .page_table_stride = 3,
+                  .rule = { .page_tokens = PAGE_TOKENS, .member_count = 1 } },
+        .plane_count = 1,
+        .planes = { { .view = target->plane,
+                      .source = { .data = source,
+                                  .dtype = source_dtype,
+                                  .heads = HEADS,
+                                  .dim = DIM,
+                                  .tokens = TOKENS,
+                                  .token_stride = (int64_t)HEADS * DIM,
+                                  .head_stride = DIM } } }
+    };
 
     column_append_tokens(&args, KVSPAN_KEY, PAGES);
 }

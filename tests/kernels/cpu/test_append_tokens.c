@@ -208,7 +208,6 @@ static void step_init(struct step *step, const struct shape *shape, uint32_t mem
     step->source = take((size_t)tokens * (shape->heads + 1) * shape->dim * sizeof(float));
     fill_source(shape, (uint64_t)tokens * (shape->heads + 1), source, step->source);
     step->args = (kvspan_append_tokens_args){
-        .plane = make_plane(shape),
         .rows = { .row_count = shape->row_count,
                   .token_count = tokens,
                   .row_starts = step->row_starts,
@@ -217,15 +216,18 @@ static void step_init(struct step *step, const struct shape *shape, uint32_t mem
                   .page_table = step->table,
                   .page_table_stride = columns,
                   .rule = rule },
-        .source = { .data = step->source,
-                    .dtype = shape->source,
-                    .heads = shape->heads,
-                    .dim = shape->dim,
-                    .tokens = tokens,
-                    .token_stride = (int64_t)(shape->heads + 1) * shape->dim, /* with a gap */
-                    .head_stride = shape->dim },
+        .plane_count = 1,
+        .planes = { { .view = make_plane(shape),
+                      .source = { .data = step->source,
+                                  .dtype = shape->source,
+                                  .heads = shape->heads,
+                                  .dim = shape->dim,
+                                  .tokens = tokens,
+                                  .token_stride =
+                                      (int64_t)(shape->heads + 1) * shape->dim, /* with a gap */
+                                  .head_stride = shape->dim } } }
     };
-    step->arena_bytes = step->args.plane.page_stride * columns * MAX_ROWS;
+    step->arena_bytes = step->args.planes[0].view.page_stride * columns * MAX_ROWS;
 }
 
 /* What one column leaves of an arena full of canaries. */
@@ -236,7 +238,7 @@ static unsigned char *append(struct step *step, kvspan_device *device,
 
     ck_assert_ptr_nonnull(arena);
     memset(arena, CANARY, step->arena_bytes);
-    step->args.plane.data = arena;
+    step->args.planes[0].view.data = arena;
     ck_assert_int_eq(kernels->append_tokens(device, &step->args, NULL, NULL), KVSPAN_OK);
     return arena;
 }

@@ -327,14 +327,6 @@ START_TEST(conversions_are_those_of_the_reference)
         twin tokens =
             twin_create((uint64_t)TOKENS * HEADS * dim * kvspan_dtype_bytes(tensor), &source);
         kvspan_append_tokens_args args = {
-            .plane = { .data = arena.ours,
-                       .page_stride = HEADS * head_bytes,
-                       .head_stride = head_bytes,
-                       .token_stride = token_bytes,
-                       .dtype = plane_dtype,
-                       .heads = HEADS,
-                       .dim = dim,
-                       .scale_offset = has_scales ? PAGE_TOKENS * token_bytes : 0 },
             .rows = { .row_count = 3,
                       .token_count = TOKENS,
                       .row_starts = row_starts,
@@ -343,17 +335,26 @@ START_TEST(conversions_are_those_of_the_reference)
                       .page_table = tables,
                       .page_table_stride = 2,
                       .rule = { .page_tokens = PAGE_TOKENS, .member_count = 1 } },
-            .source = { .data = tokens.ours,
-                        .dtype = tensor,
-                        .heads = HEADS,
-                        .dim = dim,
-                        .tokens = TOKENS,
-                        .token_stride = (int64_t)HEADS * dim,
-                        .head_stride = dim },
+            .plane_count = 1,
+            .planes = { { .view = { .data = arena.ours,
+                                    .page_stride = HEADS * head_bytes,
+                                    .head_stride = head_bytes,
+                                    .token_stride = token_bytes,
+                                    .dtype = plane_dtype,
+                                    .heads = HEADS,
+                                    .dim = dim,
+                                    .scale_offset = has_scales ? PAGE_TOKENS * token_bytes : 0 },
+                          .source = { .data = tokens.ours,
+                                      .dtype = tensor,
+                                      .heads = HEADS,
+                                      .dim = dim,
+                                      .tokens = TOKENS,
+                                      .token_stride = (int64_t)HEADS * dim,
+                                      .head_stride = dim } } }
         };
 
         column_append_tokens(&args, KVSPAN_KEY, PAGES);
-        args.plane.data = arena.reference;
+        args.planes[0].view.data = arena.reference;
         (void)kvspan_kernels_reference.append_tokens(NULL, &args, NULL, NULL);
         twin_destroy(&tokens);
         twin_destroy(&arena);
