@@ -401,6 +401,11 @@ static void poison_plane(const paged_case *paged, uint32_t row, uint32_t positio
     }
 }
 
+void paged_case_poison_value(paged_case *paged, uint32_t row, uint32_t position)
+{
+    poison_plane(paged, row, position, false);
+}
+
 void paged_case_poison_token(paged_case *paged, uint32_t row, uint32_t position)
 {
     poison_plane(paged, row, position, true);

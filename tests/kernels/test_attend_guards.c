@@ -1,0 +1,161 @@
+#include "support/suite.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "column.h"
+#include "paged_case.h"
+
+/* What callers may leave out, and what only some calls have: what a kernel must look at before it
+ * takes the quick way. */
+
+/* Dims that a column may have kernels of its own for, in every other case. */
+static paged_shape guard_shape(uint32_t type, bool is_fast)
+{
+    paged_shape shape = paged_shape_default();
+
+    paged_shape_set_types(&shape, type);
+    shape.kv_heads = 1;
+    shape.group_size = 3;
+    shape.key_dim = is_fast ? 64 : 24;
+    shape.value_dim = is_fast ? 64 : 12;
+    shape.row_count = 2;
+    shape.rows[0] = (paged_row){ .sequence = 1, .position = 37, .token_count = 1 };
+    shape.rows[1] = (paged_row){ .sequence = 2, .position = 13, .token_count = 9 };
+    return shape;
+}
+
+static void attend_and_check(const paged_shape *shape, kvspan_dtype out_dtype,
+                             random_source *source)
+{
+    paged_case *paged = paged_case_create(shape, source);
+
+    paged_case_store(paged);
+    paged_result result = paged_case_attend(paged, 0, out_dtype);
+
+    paged_case_check(paged, &result, ORACLE_ALL_MEMBERS);
+    paged_result_destroy(&result);
+    paged_case_destroy(paged);
+}
+
+/* bf16; int8 and e4m3 with scales; e4m3 without; of each a decode row and a chunk. */
+static const uint32_t types[] = { 0, 9, 12, 18 };
+
+enum {
+    TYPE_COUNT = 4
+};
+
+START_TEST(an_lse_need_not_be_wanted)
+{
+    random_source source = random_start("no LSE", 1);
+    paged_shape shape = guard_shape(types[_i / 2], _i % 2 == 0);
+    paged_case *paged = paged_case_create(&shape, &source);
+
+    paged_case_store(paged);
+    paged_result wanted = paged_case_attend(paged, 0, shape.tensor_dtype);
+
+    paged->shape.has_no_lse = true;
+    paged_result unwanted = paged_case_attend(paged, 0, shape.tensor_dtype);
+    const size_t rows = (size_t)paged->token_count * paged_case_q_heads(paged);
+
+    ck_assert(memcmp(wanted.out, unwanted.out, rows * shape.value_dim * sizeof(double)) == 0);
+    paged_result_destroy(&wanted);
+    paged_result_destroy(&unwanted);
+    paged_case_destroy(paged);
+}
+END_TEST
+
+START_TEST(tensors_may_be_aligned)
+{
+    random_source source = random_start("aligned", 2);
+    paged_shape shape = guard_shape(types[_i], true);
+
+    shape.has_aligned_tensors = true;
+    attend_and_check(&shape, shape.tensor_dtype, &source);
+    attend_and_check(&shape, KVSPAN_F32, &source);
+}
+END_TEST
+
+/* Whoever launches for any plan finds the end of this one. */
+START_TEST(a_captured_call_has_more_to_launch_than_to_do)
+{
+    random_source source = random_start("captured", 3);
+    paged_shape shape = guard_shape(types[_i / 2], _i % 2 == 0);
+
+    shape.is_captured = true;
+    attend_and_check(&shape, shape.tensor_dtype, &source);
+}
+END_TEST
+
+/* Within 512 tokens, which are divided at 512: one block of a GPU goes over both parts. */
+START_TEST(a_window_may_lie_across_a_border)
+{
+    random_source source = random_start("border", 4);
+    paged_shape shape = guard_shape(types[_i], true);
+
+    shape.window = 300;
+    shape.row_count = 1;
+    shape.rows[0] = (paged_row){ .sequence = 1, .position = 600, .token_count = 1 };
+    attend_and_check(&shape, shape.tensor_dtype, &source);
+}
+END_TEST
+
+/* Keys of one byte and odd dims, a token to a page. */
+START_TEST(values_may_lie_at_any_address)
+{
+    static const kvspan_dtype values[] = { KVSPAN_BF16, KVSPAN_F16, KVSPAN_F32 };
+    random_source source = random_start("any address", 5);
+    paged_shape shape = guard_shape(18, false);
+
+    shape.value_dtype = values[_i / 2];
+    shape.key_dim = 5 + (uint32_t)_i % 2;
+    shape.value_dim = 7;
+    shape.page_tokens = 1;
+    attend_and_check(&shape, shape.tensor_dtype, &source);
+}
+END_TEST
+
+/* `_i` is the type. */
+START_TEST(nan_of_a_value_is_not_lost)
+{
+    random_source source = random_start("NaN of a value", 6);
+    paged_shape shape = guard_shape((uint32_t)_i, false);
+
+    if (shape.plane_dtype == KVSPAN_I8 || !column_tries((uint32_t)_i)) {
+        return; /* numbers of int8 are no NaN */
+    }
+    shape.has_scales = false;
+    paged_case *paged = paged_case_create(&shape, &source);
+
+    paged_case_store(paged);
+    paged_case_poison_value(paged, 1, 15);
+    paged_result result = paged_case_attend(paged, 0, shape.tensor_dtype);
+    const uint32_t heads = paged_case_q_heads(paged);
+
+    for (uint32_t row = 0; row < paged->token_count * heads; row++) {
+        const bool sees = row / heads >= paged->row_starts[1] + 2;
+
+        ck_assert(!isnan(result.lse[row]));
+        for (uint32_t i = 0; i < shape.value_dim; i++) {
+            ck_assert_int_eq(isnan(result.out[(size_t)row * shape.value_dim + i]) != 0, sees);
+        }
+    }
+    paged_result_destroy(&result);
+    paged_case_destroy(paged);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("kernels/attend_guards");
+    TCase *guards = tcase_create("guards");
+
+    tcase_add_loop_test(guards, an_lse_need_not_be_wanted, 0, 2 * TYPE_COUNT);
+    tcase_add_loop_test(guards, tensors_may_be_aligned, 0, TYPE_COUNT);
+    tcase_add_loop_test(guards, a_captured_call_has_more_to_launch_than_to_do, 0, 2 * TYPE_COUNT);
+    tcase_add_loop_test(guards, a_window_may_lie_across_a_border, 0, TYPE_COUNT);
+    tcase_add_loop_test(guards, values_may_lie_at_any_address, 0, 6);
+    tcase_add_loop_test(guards, nan_of_a_value_is_not_lost, 0, PAGED_TYPE_COUNT);
+    suite_add_tcase(suite, guards);
+    return suite_run(suite);
+}
