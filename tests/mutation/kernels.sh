@@ -97,16 +97,16 @@ case $1 in
 *place_heads.cu*) echo place_heads:races:0/1 ;;
 *move_tokens.cu*) echo move_tokens:races:0/1 move_tokens:reversed:0/1 ;;
 *attend_plain.cu*)
-    echo attend_closed_forms:races:0/1 attend_trees:races:0/4 attend_pages:races:5/16 \
-        attend_pages:sequential:0/8 attend_bits:races:5/8 attend_pages:random:3/8 ;;
+    echo attend_guards:races:0/1 attend_closed_forms:races:0/1 attend_trees:races:0/4 \
+        attend_pages:races:5/16 ;;
 *)
-    echo attend_closed_forms:races:0/1 attend_pages:races:5/16 attend_pages:sequential:0/16 \
-        attend_pages:reversed:1/16 attend_bits:races:5/8 attend_pages:races:13/16 \
-        attend_pages:random:3/8 attend_pages:sequential:2/8 ;;
+    echo attend_guards:races:0/1 attend_closed_forms:races:0/1 attend_pages:races:5/16 \
+        attend_pages:sequential:0/16 attend_pages:reversed:1/16 attend_bits:races:5/16 ;;
 esac
 END
 
-# run SUITE:SCHEDULE:PART MUTANT LOG: whether the suite passes; MUTANT may be empty.
+# run SUITE:SCHEDULE:PART MUTANT LOG: whether the suite passes; MUTANT may be empty. It is stopped at
+# its first test that fails.
 cat >"$work/run" <<'END'
 schedule() {
     case $1 in
@@ -120,10 +120,24 @@ suite=${1%%:*}
 order=${1#*:}
 folder=.
 [ "${suite#*/}" = "$suite" ] || folder=${suite%/*}
+mkfifo "$3.tap"
+exec 5<>"$3.tap" 6<"$3.tap"
 # Word splitting is meant: settings.
 # shellcheck disable=SC2046
-exec env $(schedule "${order%:*}") KVSPAN_TEST_PART="${1##*:}" ${2:+KVSPAN_STANDIN_REMOVE="$2"} \
-    timeout -k 5 600 "$build/tests/kernels/$folder/test_kernels_${suite##*/}_cuda" >"$3" 2>&1
+env $(schedule "${order%:*}") KVSPAN_TEST_PART="${1##*:}" ${2:+KVSPAN_STANDIN_REMOVE="$2"} \
+    CK_TAP_LOG_FILE_NAME="$3.tap" timeout -k 5 600 \
+    "$build/tests/kernels/$folder/test_kernels_${suite##*/}_cuda" >"$3" 2>&1 6<&- &
+exec 5>&-
+if grep -q '^not ok' <&6; then
+    kill $! 2>/dev/null || true
+    wait $! 2>/dev/null || true
+    status=1
+else
+    status=0
+    wait $! || status=$?
+fi
+rm "$3.tap"
+exit "$status"
 END
 
 # try MUTANT: prints its fate, tab, its name, tab, the killer.
@@ -133,10 +147,13 @@ fate=survived
 text=$(awk -F '\t' -v name="$1" '$1 == name { print $2 }' "$work/texts")
 first=$(text="$text" awk -F '\t' '$1 == ENVIRON["text"] { print $2 }' "$killers" | tail -n 1)
 for each in $first $(sh "$work/suites_of" "$1"); do
-    if ! sh "$work/run" "$each" "$1" "$log"; then
+    status=0
+    sh "$work/run" "$each" "$1" "$log" || status=$?
+    if [ "$status" -ne 0 ]; then
         fate=killed
-        # Not in the suite at all, or no PTX any more.
-        if ! grep -q 'is taken out' "$log" || grep -q 'PTX of compute_' "$log"; then
+        # Too slow to tell, not in the suite at all, or no PTX any more.
+        if [ "$status" -ge 124 ] && [ "$status" -ne 134 ] ||
+            ! grep -q 'is taken out' "$log" || grep -q 'PTX of compute_' "$log"; then
             fate=broken
             cat "$log" >&2
         fi
@@ -146,10 +163,11 @@ for each in $first $(sh "$work/suites_of" "$1"); do
 done
 rm -f "$log"
 printf '%s\t%s\t%s\t%s\n' "$fate" "$1" "$each" "$text"
+echo "$fate $1 $each" >&3
 END
 export build work killers
-xargs -P "${KVSPAN_MUTATION_JOBS:-$(nproc)}" -n 1 sh "$work/try" <"$work/mutants" |
-    tee "$work/results" | cut -f 1-3
+xargs -P "${KVSPAN_MUTATION_JOBS:-$(nproc)}" -n 1 sh "$work/try" \
+    <"$work/mutants" 3>&1 >"$work/results"
 
 # Who killed has to pass without a mutant.
 cut -f 3 "$work/results" | sort -u | while read -r each; do
