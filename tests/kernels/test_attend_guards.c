@@ -100,6 +100,89 @@ START_TEST(a_window_may_lie_across_a_border)
 }
 END_TEST
 
+/* Long enough for several blocks of a GPU to share it; and one that is not. */
+START_TEST(long_contexts_may_be_shared)
+{
+    random_source source = random_start("long", 7);
+    paged_shape shape = guard_shape(types[_i], true);
+
+    shape.rows[0] = (paged_row){ .sequence = 1, .position = 1200, .token_count = 1 };
+    shape.rows[1] = (paged_row){ .sequence = 2, .position = 20, .token_count = 1 };
+    attend_and_check(&shape, shape.tensor_dtype, &source);
+}
+END_TEST
+
+/* More rows than a block has, in the middle of a page and of a group of heads. */
+START_TEST(chunks_may_end_anywhere)
+{
+    random_source source = random_start("chunks", 8);
+    paged_shape shape = guard_shape(types[_i / 2], _i % 2 == 0);
+
+    shape.kv_heads = 2;
+    shape.q_first = 1;
+    shape.q_heads = 4;
+    shape.rows[1] = (paged_row){ .sequence = 2, .position = 13, .token_count = 47 };
+    attend_and_check(&shape, shape.tensor_dtype, &source);
+}
+END_TEST
+
+START_TEST(scores_may_be_capped_and_masked)
+{
+    random_source source = random_start("capped", 9);
+    paged_shape shape = guard_shape(types[_i / 2], _i % 2 == 0);
+
+    shape.soft_cap = 2.0f;
+    shape.scale = 1.0f;
+    shape.window = 19;
+    attend_and_check(&shape, shape.tensor_dtype, &source);
+}
+END_TEST
+
+START_TEST(rows_may_be_trees_or_none)
+{
+    random_source source = random_start("trees", 10);
+    paged_shape shape = guard_shape(types[_i], false);
+
+    shape.trees = PAGED_SOME_TREES;
+    shape.window = 13;
+    shape.member_count = 2;
+    shape.page_tokens = 5;
+    paged_case *paged = paged_case_create(&shape, &source);
+
+    paged_case_store(paged);
+    for (int member = 0; member < 2; member++) {
+        paged_result result = paged_case_attend(paged, (uint32_t)member, KVSPAN_F32);
+
+        paged_case_check(paged, &result, member);
+        paged_result_destroy(&result);
+    }
+    paged_case_destroy(paged);
+}
+END_TEST
+
+/* Of three members the last has no token, and the first none of some rows. */
+START_TEST(a_member_may_see_nothing)
+{
+    random_source source = random_start("nothing", 11);
+    paged_shape shape = guard_shape(types[_i / 2], _i % 2 == 0);
+
+    shape.member_count = 3;
+    shape.window = 3;
+    shape.rows[0] = (paged_row){ .sequence = 1, .position = 18, .token_count = 1 };
+    shape.rows[1] = (paged_row){ .sequence = 2, .position = 13, .token_count = 9 };
+    paged_case *paged = paged_case_create(&shape, &source);
+
+    paged_case_store(paged);
+    for (int member = 0; member < 3; member++) {
+        paged_result result = paged_case_attend(paged, (uint32_t)member, shape.tensor_dtype);
+
+        paged_case_check(paged, &result, member);
+        paged_result_destroy(&result);
+    }
+    paged_case_destroy(paged);
+}
+END_TEST
+
 /* Keys of one byte and odd dims, a token to a page. */
 START_TEST(values_may_lie_at_any_address)
 {
@@ -154,6 +237,11 @@ int main(void)
     tcase_add_loop_test(guards, tensors_may_be_aligned, 0, TYPE_COUNT);
     tcase_add_loop_test(guards, a_captured_call_has_more_to_launch_than_to_do, 0, 2 * TYPE_COUNT);
     tcase_add_loop_test(guards, a_window_may_lie_across_a_border, 0, TYPE_COUNT);
+    tcase_add_loop_test(guards, long_contexts_may_be_shared, 0, TYPE_COUNT);
+    tcase_add_loop_test(guards, chunks_may_end_anywhere, 0, 2 * TYPE_COUNT);
+    tcase_add_loop_test(guards, scores_may_be_capped_and_masked, 0, 2 * TYPE_COUNT);
+    tcase_add_loop_test(guards, rows_may_be_trees_or_none, 0, TYPE_COUNT);
+    tcase_add_loop_test(guards, a_member_may_see_nothing, 0, 2 * TYPE_COUNT);
     tcase_add_loop_test(guards, values_may_lie_at_any_address, 0, 6);
     tcase_add_loop_test(guards, nan_is_not_lost, 0, 2 * PAGED_TYPE_COUNT);
     suite_add_tcase(suite, guards);
