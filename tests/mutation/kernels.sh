@@ -87,7 +87,7 @@ cat >"$work/suites_of" <<'END'
 case $1 in
 *append_tokens.cu* | *element_pieces* | *number_formats*)
     echo append_tokens:races:0/1 append_tokens:random:0/1 quantise:races:0/1 \
-        append_planes:races:0/1 ;;
+        append_planes:races:0/1 cuda/cuda_pages:races:0/1 ;;
 *copy_pages.cu* | *transcode_pages.cu* | *checksum_pages.cu* | *words.cuh*)
     echo copy_pages:races:0/1 cuda/cuda_pages:races:0/1 cuda/cuda_pages:reversed:0/1 \
         append_tokens:races:0/1 ;;
