@@ -126,6 +126,44 @@ START_TEST(chunks_may_end_anywhere)
 }
 END_TEST
 
+/* More tokens than are looked at together, of which most are seen by all. */
+START_TEST(chunks_may_come_late)
+{
+    random_source source = random_start("late chunks", 12);
+    paged_shape shape = guard_shape(types[_i / 2], true);
+
+    shape.window = _i % 2 == 0 ? 0 : 150;
+    shape.row_count = 1;
+    shape.rows[0] = (paged_row){ .sequence = 2, .position = 210, .token_count = 25 };
+    attend_and_check(&shape, shape.tensor_dtype, &source);
+}
+END_TEST
+
+/* Long behind the first, and long before the last, so that weights so far must shrink. */
+START_TEST(a_score_may_be_far_above_those_before)
+{
+    random_source source = random_start("far above", 13);
+    paged_shape shape = guard_shape(types[_i], true);
+
+    shape.rows[0] = (paged_row){ .sequence = 1, .position = 300, .token_count = 1 };
+    shape.rows[1] = (paged_row){ .sequence = 2, .position = 290, .token_count = 9 };
+    paged_case *paged = paged_case_create(&shape, &source);
+
+    for (uint32_t row = 0; row < 2; row++) {
+        for (uint32_t i = 0; i < shape.key_dim; i++) {
+            paged->keys[row][150 * shape.key_dim + i] *= 64.0;
+            paged->keys[row][200 * shape.key_dim + i] *= 128.0;
+        }
+    }
+    paged_case_store(paged);
+    paged_result result = paged_case_attend(paged, 0, shape.tensor_dtype);
+
+    paged_case_check(paged, &result, ORACLE_ALL_MEMBERS);
+    paged_result_destroy(&result);
+    paged_case_destroy(paged);
+}
+END_TEST
+
 START_TEST(scores_may_be_capped_and_masked)
 {
     random_source source = random_start("capped", 9);
@@ -141,7 +179,7 @@ END_TEST
 START_TEST(rows_may_be_trees_or_none)
 {
     random_source source = random_start("trees", 10);
-    paged_shape shape = guard_shape(types[_i], false);
+    paged_shape shape = guard_shape(types[_i / 2], _i % 2 == 0);
 
     shape.trees = PAGED_SOME_TREES;
     shape.window = 13;
@@ -151,7 +189,7 @@ START_TEST(rows_may_be_trees_or_none)
 
     paged_case_store(paged);
     for (int member = 0; member < 2; member++) {
-        paged_result result = paged_case_attend(paged, (uint32_t)member, KVSPAN_F32);
+        paged_result result = paged_case_attend(paged, (uint32_t)member, shape.tensor_dtype);
 
         paged_case_check(paged, &result, member);
         paged_result_destroy(&result);
@@ -239,8 +277,10 @@ int main(void)
     tcase_add_loop_test(guards, a_window_may_lie_across_a_border, 0, TYPE_COUNT);
     tcase_add_loop_test(guards, long_contexts_may_be_shared, 0, TYPE_COUNT);
     tcase_add_loop_test(guards, chunks_may_end_anywhere, 0, 2 * TYPE_COUNT);
+    tcase_add_loop_test(guards, chunks_may_come_late, 0, 2 * TYPE_COUNT);
+    tcase_add_loop_test(guards, a_score_may_be_far_above_those_before, 0, TYPE_COUNT);
     tcase_add_loop_test(guards, scores_may_be_capped_and_masked, 0, 2 * TYPE_COUNT);
-    tcase_add_loop_test(guards, rows_may_be_trees_or_none, 0, TYPE_COUNT);
+    tcase_add_loop_test(guards, rows_may_be_trees_or_none, 0, 2 * TYPE_COUNT);
     tcase_add_loop_test(guards, a_member_may_see_nothing, 0, 2 * TYPE_COUNT);
     tcase_add_loop_test(guards, values_may_lie_at_any_address, 0, 6);
     tcase_add_loop_test(guards, nan_is_not_lost, 0, 2 * PAGED_TYPE_COUNT);
