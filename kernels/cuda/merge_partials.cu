@@ -72,20 +72,19 @@ __device__ inline float find_maximum(const kvspan_merge_partials_args &args, con
     return args.sinks ? fmaxf(maximum, args.sinks[row.head]) : maximum;
 }
 
+/* Of a row that is not empty: parts that are weigh 0. */
 __device__ inline float sum_weights(const kvspan_merge_partials_args &args, const merge_row &row,
                                     float maximum)
 {
     float sum = 0.0f;
 
     for (uint32_t part = 0; part < args.part_count; part++) {
-        const float lse = load_float(row.lse + part * args.part_stride);
-
-        sum += lse == minus_infinity() ? 0.0f : expf(lse - maximum);
+        sum += expf(load_float(row.lse + part * args.part_stride) - maximum);
     }
     return args.sinks ? sum + expf(args.sinks[row.head] - maximum) : sum;
 }
 
-/* Outputs of an empty part are not looked at. */
+/* Outputs of an empty part are not looked at: of nothing but such the sum is 0. */
 __device__ inline float merge_element(const kvspan_merge_partials_args &args, const merge_row &row,
                                       uint32_t element, float maximum)
 {
@@ -117,8 +116,7 @@ __global__ void __launch_bounds__(32 * MERGE_WARPS)
     const float sum = is_empty ? 1.0f : sum_weights(args, row, maximum);
 
     for (uint32_t element = lane; element < args.dim; element += 32) {
-        store_merged(args.out, row, element,
-                     is_empty ? 0.0f : merge_element(args, row, element, maximum) / sum);
+        store_merged(args.out, row, element, merge_element(args, row, element, maximum) / sum);
     }
     if (args.lse && lane == 0) {
         args.lse[row.token * args.lse_stride + row.head] =

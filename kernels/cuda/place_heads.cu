@@ -16,10 +16,9 @@ struct place_batch {
     unsigned char *out;
     uint64_t token_bytes; /* from a token of out to the next */
     uint64_t head_bytes;  /* from a head of out to the next */
-    uint64_t row_count;   /* tokens times heads of out */
     uint32_t heads;       /* of out */
     uint32_t row_bytes;   /* of one head's vector */
-    uint32_t row_lanes;   /* threads that share a row, a power of 2 */
+    uint32_t lane_bits;   /* 2^lane_bits threads share a row */
     uint32_t block_count;
     kvspan_head_block places[BATCH_BLOCKS];
 };
@@ -44,17 +43,14 @@ static __device__ const unsigned char *find_source(const place_batch &batch, uin
     return NULL;
 }
 
-/* Each row of out asks for its source, so that blocks which overlap need no order. */
+/* Each row of out asks for its source, so that blocks which overlap need no order. Those behind the
+ * last have none. */
 template <typename Word>
 __global__ __launch_bounds__(THREADS) void place_heads(const __grid_constant__ place_batch batch)
 {
     const uint64_t thread = (uint64_t)blockIdx.x * THREADS + threadIdx.x;
-    const uint64_t row = thread / batch.row_lanes;
-    const uint32_t lane = (uint32_t)(thread % batch.row_lanes);
-
-    if (row >= batch.row_count) {
-        return;
-    }
+    const uint64_t row = thread >> batch.lane_bits;
+    const uint32_t lanes = 1u << batch.lane_bits;
     const uint64_t token = row / batch.heads;
     const uint32_t head = (uint32_t)(row % batch.heads);
     const Word *const source = (const Word *)find_source(batch, token, head);
@@ -65,7 +61,7 @@ __global__ __launch_bounds__(THREADS) void place_heads(const __grid_constant__ p
     Word *const target =
         (Word *)(batch.out + (int64_t)(token * batch.token_bytes + head * batch.head_bytes));
 
-    for (uint32_t i = lane; i < batch.row_bytes / sizeof(Word); i += batch.row_lanes) {
+    for (uint32_t i = threadIdx.x % lanes; i < batch.row_bytes / sizeof(Word); i += lanes) {
         target[i] = source[i];
     }
 }
@@ -79,14 +75,14 @@ static const void *choose_kernel(uint32_t word_bytes)
     }
 }
 
-static uint32_t choose_lanes(uint32_t words)
+static uint32_t choose_lane_bits(uint32_t words)
 {
-    uint32_t lanes = 1;
+    uint32_t bits = 0;
 
-    while (lanes < words && lanes < 32) {
-        lanes *= 2;
+    while (1u << bits < words && bits < 5) {
+        bits++;
     }
-    return lanes;
+    return bits;
 }
 
 } // namespace kvspan
@@ -98,20 +94,20 @@ kvspan_status kvspan_cuda_place_heads(kvspan_device *device, const kvspan_place_
 {
     const kvspan_tensor *const out = &args->out;
     const uint32_t item = kvspan_dtype_bytes(out->dtype);
+    const uint64_t row_count = (uint64_t)out->tokens * out->heads;
     place_batch batch;
 
     batch.block_stride = args->block_stride;
     batch.out = (unsigned char *)out->data;
     batch.token_bytes = (uint64_t)(out->token_stride * item);
     batch.head_bytes = (uint64_t)(out->head_stride * item);
-    batch.row_count = out->tokens * out->heads;
     batch.heads = out->heads;
     batch.row_bytes = out->dim * item;
     const uint32_t word_bytes =
         kvspan_cuda_word_bytes((uintptr_t)args->blocks | (uintptr_t)batch.out | batch.block_stride |
                                batch.token_bytes | batch.head_bytes | batch.row_bytes);
 
-    batch.row_lanes = choose_lanes(batch.row_bytes / word_bytes);
+    batch.lane_bits = choose_lane_bits(batch.row_bytes / word_bytes);
     for (uint32_t done = 0; done < args->block_count; done += batch.block_count) {
         const uint32_t left = args->block_count - done;
 
@@ -119,7 +115,7 @@ kvspan_status kvspan_cuda_place_heads(kvspan_device *device, const kvspan_place_
         batch.blocks = args->blocks + done * args->block_stride;
         memcpy(batch.places, args->places + done, batch.block_count * sizeof(*batch.places));
         const kvspan_cuda_launch launch = { choose_kernel(word_bytes), "place_heads",
-                                            (batch.row_count * batch.row_lanes + THREADS - 1) /
+                                            ((row_count << batch.lane_bits) + THREADS - 1) /
                                                 THREADS,
                                             THREADS, 0 };
         const kvspan_status status = kvspan_cuda_launch_run(device, &launch, &batch, stream, error);

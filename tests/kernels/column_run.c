@@ -1,9 +1,14 @@
 #include "column.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "mirror_args.h"
 #include "support/suite.h"
+
+enum {
+    POISON = 0xff
+};
 
 /* Runs an operation on arguments that the device sees. */
 #define RUN(shadow, operation, args)                                                     \
@@ -314,6 +319,7 @@ static void pack_plan(mirror *shadow, kvspan_attend_pages_args *seen, void **pac
     bytes = kernels->packed_plan_bytes(&limits);
     *packed_out = malloc(bytes ? bytes : 1);
     ck_assert_ptr_nonnull(*packed_out);
+    memset(*packed_out, POISON, bytes); /* behind the plan nothing may be looked at */
     ck_assert_uint_le(kernels->pack_plan(&limits, &seen->plan, *packed_out), bytes);
     seen->plan.packed = *packed_out;
     seen->plan.device = mirror_input(shadow, *packed_out, bytes);

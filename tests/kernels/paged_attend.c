@@ -12,11 +12,14 @@ enum {
 };
 
 /* A tensor with gaps between heads and tokens. */
-static kvspan_tensor make_tensor(kvspan_dtype dtype, uint32_t tokens, uint32_t heads, uint32_t dim,
+static kvspan_tensor make_tensor(const paged_case *paged, kvspan_dtype dtype, uint32_t dim,
                                  int fill, size_t *bytes_out)
 {
-    const int64_t head_stride = (int64_t)dim + 3;
-    const int64_t token_stride = heads * head_stride + 5;
+    const uint32_t tokens = paged->token_count;
+    const uint32_t heads = paged_case_q_heads(paged);
+    const bool is_aligned = paged->shape.has_aligned_tensors;
+    const int64_t head_stride = is_aligned ? (int64_t)(dim / 8 + 2) * 8 : (int64_t)dim + 3;
+    const int64_t token_stride = heads * head_stride + (is_aligned ? 8 : 5);
     const size_t item_bytes = dtype == KVSPAN_F32 ? 4 : 2;
     const size_t bytes = (size_t)tokens * (size_t)token_stride * item_bytes;
     kvspan_tensor tensor = { .data = paged_take_memory(1, bytes + 1),
@@ -45,8 +48,7 @@ static kvspan_tensor make_queries(const paged_case *paged)
     const uint32_t heads = paged_case_q_heads(paged);
     const uint32_t dim = paged->shape.key_dim;
     size_t bytes;
-    const kvspan_tensor tensor =
-        make_tensor(paged->shape.tensor_dtype, paged->token_count, heads, dim, POISON, &bytes);
+    const kvspan_tensor tensor = make_tensor(paged, paged->shape.tensor_dtype, dim, POISON, &bytes);
 
     for (uint32_t row = 0; row < paged->token_count * heads; row++) {
         for (uint32_t i = 0; i < dim; i++) {
@@ -134,8 +136,7 @@ paged_result paged_case_attend(const paged_case *paged, uint32_t member, kvspan_
                                                      sizeof(*result.lse)) };
     kvspan_tensor queries = make_queries(paged);
     size_t out_bytes;
-    kvspan_tensor out =
-        make_tensor(out_dtype, paged->token_count, heads, shape->value_dim, CANARY, &out_bytes);
+    kvspan_tensor out = make_tensor(paged, out_dtype, shape->value_dim, CANARY, &out_bytes);
     kvspan_attend_pages_args args = {
         .rows = { .row_count = shape->row_count,
                   .token_count = paged->token_count,
@@ -144,11 +145,12 @@ paged_result paged_case_attend(const paged_case *paged, uint32_t member, kvspan_
                   .positions = paged->positions,
                   .page_table = paged->page_table,
                   .page_table_stride = paged->columns,
-                  .rule = rule },
+                  .rule = rule,
+                  .is_captured = shape->is_captured },
         .trees = { .words = paged->tree_words, .tokens = paged->tree_tokens },
         .q = queries,
         .out = out,
-        .lse = result.lse,
+        .lse = shape->has_no_lse ? NULL : result.lse,
         .lse_stride = heads,
         .q_first = paged_first_q_head(shape),
         .kv_first = shape->kv_first,
@@ -188,8 +190,7 @@ paged_result paged_case_attend_all(const paged_case *paged, kvspan_dtype out_dty
     paged_result result = { .dtype = out_dtype,
                             .lse = paged_take_memory(lse_count, sizeof(float)) };
     size_t out_bytes;
-    kvspan_tensor out =
-        make_tensor(out_dtype, paged->token_count, heads, shape->value_dim, CANARY, &out_bytes);
+    kvspan_tensor out = make_tensor(paged, out_dtype, shape->value_dim, CANARY, &out_bytes);
     const kvspan_merge_partials_args args = { .part_count = shape->member_count,
                                               .tokens = paged->token_count,
                                               .heads = heads,

@@ -384,7 +384,7 @@ void paged_case_store(paged_case *paged)
     }
 }
 
-static void poison_plane(const paged_case *paged, uint32_t row, uint32_t position, bool is_key)
+void paged_case_poison(const paged_case *paged, uint32_t row, uint32_t position, bool is_key)
 {
     const oracle_place place =
         oracle_find(paged->shape.page_tokens, paged->shape.member_count, position);
@@ -403,6 +403,6 @@ static void poison_plane(const paged_case *paged, uint32_t row, uint32_t positio
 
 void paged_case_poison_token(paged_case *paged, uint32_t row, uint32_t position)
 {
-    poison_plane(paged, row, position, true);
-    poison_plane(paged, row, position, false);
+    paged_case_poison(paged, row, position, true);
+    paged_case_poison(paged, row, position, false);
 }

@@ -50,6 +50,9 @@ typedef struct paged_shape {
     float scale;
     float soft_cap;
     bool is_layer_first;
+    bool has_aligned_tensors; /* rows of q and out are multiples of 16 bytes apart */
+    bool has_no_lse;          /* none is asked for: results have zeros */
+    bool is_captured;         /* as in a captured call, whose plan may become another */
     paged_trees trees;
     uint32_t row_count;
     paged_row rows[PAGED_MAX_ROWS];
@@ -98,6 +101,9 @@ void paged_case_store(paged_case *paged);
 
 /* Makes what is stored of a token NaN; its numbers in keys and values stay. */
 void paged_case_poison_token(paged_case *paged, uint32_t row, uint32_t position);
+
+/* The same of its keys, or of its values, alone. */
+void paged_case_poison(const paged_case *paged, uint32_t row, uint32_t position, bool is_key);
 
 /* Runs attend_pages of one member. Fails the test if a byte between the rows of out changes. */
 paged_result paged_case_attend(const paged_case *paged, uint32_t member, kvspan_dtype out_dtype);

@@ -48,6 +48,8 @@ static const pair_shape pairs[] = {
                 { KVSPAN_BF16, KVSPAN_I8, true, 2, 128, 0 } } },
     { "two types of 8 bits", { { KVSPAN_F16, KVSPAN_F8E4M3, false, 2, 192, 0 },
                                { KVSPAN_F16, KVSPAN_I8, true, 3, 128, 0 } } },
+    { "8 bits without scales", { { KVSPAN_BF16, KVSPAN_F8E5M2, false, 2, 64, 0 },
+                                 { KVSPAN_BF16, KVSPAN_F8E4M3, false, 2, 64, 0 } } },
     { "keys keep their type", { { KVSPAN_BF16, KVSPAN_BF16, false, 2, 192, 0 },
                                 { KVSPAN_BF16, KVSPAN_F8E4M3, true, 2, 128, 0 } } },
     { "values keep their type", { { KVSPAN_F32, KVSPAN_F8E5M2, true, 2, 64, 0 },

@@ -1,23 +1,85 @@
 #!/bin/sh
 # Takes barriers, waits, masks and guards out of the CUDA kernels, all instances of one place of the
 # source at a time (tests/standin/ptx/removal.h says which), and runs suites until one fails. What
-# no suite notices has to stand in kernel_equivalents.txt with the reason why nobody can.
+# no suite notices has to stand in kernel_equivalents.txt with the reason why nobody can. A guard
+# that stands there is then always obeyed, which again a suite must notice, or that stands there, too.
 #
 # usage: tests/mutation/kernels.sh BUILD [I/N [PATTERN]]
-#        BUILD    folder of a build whose tests of label standin are built
+#        BUILD    folder of a build whose tests of label standin are built; what killed a mutant
+#                 there is noted, and tried first next time
 #        I/N      of all mutants the I-th of each N (0/1, all)
 #        PATTERN  of these the ones whose names match this extended regular expression
+#
+# KVSPAN_MUTATION_JOBS  how many are tried at a time (as many as there are processors)
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
+kernels=$(cd "$here/../../kernels" && pwd)
 build=$(cd "$1" && pwd)
 part=${2:-0/1}
 pattern=${3:-.}
+killers=$build/tests/kernel_mutant_killers
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 export LD_LIBRARY_PATH="$build/tests/standin/lib" KVSPAN_TEST_COLUMN=cuda
 
-KVSPAN_STANDIN_MUTANTS=$work/listed "$build/tests/kernels/test_kernels_patch_table_cuda" >/dev/null
-sort -u "$work/listed" | grep -E "$pattern" | awk -v part="$part" \
+KVSPAN_STANDIN_MUTANTS=$work/all "$build/tests/kernels/test_kernels_patch_table_cuda" >/dev/null
+sort -u "$work/all" >"$work/skips"
+sed -n 's/^skip@/jump@/p' "$work/skips" >"$work/jumps"
+touch "$killers"
+
+# What a mutant is called in kernel_equivalents.txt, where line numbers would not last: its name and
+# what is written there, NAME, tab, KIND@FILE: TEXT, and < FILE: TEXT where that was inlined. TEXT (2)
+# is the second line of the file that is the same.
+cat "$work/skips" "$work/jumps" | awk -v kernels="$kernels" '
+    function read_file(file, line, number, text, seen, command, path) {
+        command = "find " kernels " -name " file
+        if ((command | getline path) > 0) {
+            while ((getline text <path) > 0) {
+                gsub(/^[ \t]+|[ \t]+$/, "", text)
+                texts[file, ++number] = text (++seen[text] > 1 ? " (" seen[text] ")" : "")
+            }
+            close(path)
+        }
+        close(command)
+        is_read[file] = 1
+    }
+    function text_of(place, parts) {
+        split(place, parts, ":")
+        if (!(parts[1] in is_read)) {
+            read_file(parts[1])
+        }
+        return parts[1] ": " ((parts[1], parts[2]) in texts ? texts[parts[1], parts[2]] : parts[2])
+    }
+    {
+        split($0, parts, /[@<]/)
+        print $0 "\t" parts[1] "@" text_of(parts[2]) (parts[3] ? " < " text_of(parts[3]) : "")
+    }' >"$work/texts"
+
+# The file of equivalents: mutant at the start of a line, its caller behind " < " in the next, the
+# reason indented by four spaces. Becomes TEXT, tab, reason.
+awk '
+    function finish() {
+        if (text != "") {
+            print text "\t" reason
+        }
+        text = reason = ""
+    }
+    /^#/ || NF == 0 { finish(); next }
+    /^    / { sub(/^ +/, ""); reason = reason (reason == "" ? "" : " ") $0; next }
+    /^  < / { text = text " " substr($0, 3); next }
+    { finish(); text = $0 }
+    END { finish() }' "$here/kernel_equivalents.txt" >"$work/equivalents"
+
+# Jumps of those skips alone that are listed.
+awk -F '\t' '
+    FILENAME ~ /equivalents$/ { is_listed[$1] = 1; next }
+    $1 ~ /^jump@/ {
+        skip = $2
+        sub(/^jump/, "skip", skip)
+        if (!(skip in is_listed)) next
+    }
+    { print $1 }' "$work/equivalents" "$work/texts" >"$work/candidates"
+grep -E "$pattern" "$work/candidates" | awk -v part="$part" \
     '{ split(part, of, "/") } (NR - 1) % of[2] == of[1]' >"$work/mutants"
 
 # The suites that see a mutant, SUITE:SCHEDULE:PART in the order in which they are tried.
@@ -25,7 +87,7 @@ cat >"$work/suites_of" <<'END'
 case $1 in
 *append_tokens.cu* | *element_pieces* | *number_formats*)
     echo append_tokens:races:0/1 append_tokens:random:0/1 quantise:races:0/1 \
-        append_planes:races:0/1 ;;
+        append_planes:races:0/1 cuda/cuda_pages:races:0/1 ;;
 *copy_pages.cu* | *transcode_pages.cu* | *checksum_pages.cu* | *words.cuh*)
     echo copy_pages:races:0/1 cuda/cuda_pages:races:0/1 cuda/cuda_pages:reversed:0/1 \
         append_tokens:races:0/1 ;;
@@ -35,17 +97,17 @@ case $1 in
 *place_heads.cu*) echo place_heads:races:0/1 ;;
 *move_tokens.cu*) echo move_tokens:races:0/1 move_tokens:reversed:0/1 ;;
 *attend_plain.cu*)
-    echo attend_closed_forms:races:0/1 attend_trees:races:0/4 attend_pages:races:5/16 \
-        attend_pages:sequential:0/8 attend_bits:races:5/8 attend_pages:random:3/8 ;;
+    echo attend_guards:races:0/1 attend_closed_forms:races:0/1 attend_trees:races:0/4 \
+        attend_pages:races:5/16 ;;
 *)
-    echo attend_closed_forms:races:0/1 attend_pages:races:5/16 attend_pages:sequential:0/16 \
-        attend_pages:reversed:1/16 attend_bits:races:5/8 attend_pages:races:13/16 \
-        attend_pages:random:3/8 attend_pages:sequential:2/8 ;;
+    echo attend_guards:races:0/1 attend_closed_forms:races:0/1 attend_pages:races:5/16 \
+        attend_pages:sequential:0/16 attend_pages:reversed:1/16 attend_bits:races:5/16 ;;
 esac
 END
 
-cat >"$work/try" <<'END'
-mutant=$1
+# run SUITE:SCHEDULE:PART MUTANT LOG: whether the suite passes; MUTANT may be empty. It is stopped at
+# its first test that fails.
+cat >"$work/run" <<'END'
 schedule() {
     case $1 in
     sequential) echo KVSPAN_PTX_ORDER=sequential KVSPAN_PTX_COPIES=late ;;
@@ -54,52 +116,102 @@ schedule() {
     races) echo KVSPAN_PTX_ORDER=random:2 KVSPAN_PTX_COPIES=early KVSPAN_PTX_RACES=1 ;;
     esac
 }
-for each in $(sh "$work/suites_of" "$mutant"); do
-    suite=${each%%:*}
-    part=${each##*:}
-    order=${each#*:}
-    folder=.
-    [ "${suite#*/}" = "$suite" ] || folder=${suite%/*}
-    # Word splitting is meant: settings.
-    # shellcheck disable=SC2046
-    if ! env $(schedule "${order%:*}") KVSPAN_TEST_PART="$part" KVSPAN_STANDIN_REMOVE="$mutant" \
-        timeout -k 5 600 "$build/tests/kernels/$folder/test_kernels_${suite##*/}_cuda" >"$work/log.$$" 2>&1; then
-        if ! grep -q 'is taken out' "$work/log.$$"; then
-            echo "broken $mutant: $suite fails without it too, or never has it"
-            cat "$work/log.$$" >&2
-        else
-            echo "killed $mutant by $each"
-        fi
-        rm -f "$work/log.$$"
-        exit 0
-    fi
-done
-rm -f "$work/log.$$"
-echo "survived $mutant"
+suite=${1%%:*}
+order=${1#*:}
+folder=.
+[ "${suite#*/}" = "$suite" ] || folder=${suite%/*}
+mkfifo "$3.tap"
+exec 5<>"$3.tap" 6<"$3.tap"
+# Word splitting is meant: settings.
+# shellcheck disable=SC2046
+env $(schedule "${order%:*}") KVSPAN_TEST_PART="${1##*:}" ${2:+KVSPAN_STANDIN_REMOVE="$2"} \
+    CK_TAP_LOG_FILE_NAME="$3.tap" timeout -k 5 600 \
+    "$build/tests/kernels/$folder/test_kernels_${suite##*/}_cuda" >"$3" 2>&1 6<&- &
+exec 5>&-
+if grep -q '^not ok' <&6; then
+    kill $! 2>/dev/null || true
+    wait $! 2>/dev/null || true
+    status=1
+else
+    status=0
+    wait $! || status=$?
+fi
+rm "$3.tap"
+exit "$status"
 END
-export build work
-xargs -P "$(nproc)" -n 1 sh "$work/try" <"$work/mutants" | tee "$work/results"
+
+# try MUTANT: prints its fate, tab, its name, tab, the killer.
+cat >"$work/try" <<'END'
+log=$work/log.$$
+fate=survived
+text=$(awk -F '\t' -v name="$1" '$1 == name { print $2 }' "$work/texts")
+first=$(text="$text" awk -F '\t' '$1 == ENVIRON["text"] { print $2 }' "$killers" | tail -n 1)
+for each in $first $(sh "$work/suites_of" "$1"); do
+    status=0
+    sh "$work/run" "$each" "$1" "$log" || status=$?
+    if [ "$status" -ne 0 ]; then
+        fate=killed
+        # Too slow to tell, not in the suite at all, or no PTX any more.
+        if [ "$status" -ge 124 ] && [ "$status" -ne 134 ] ||
+            ! grep -q 'is taken out' "$log" || grep -q 'PTX of compute_' "$log"; then
+            fate=broken
+            cat "$log" >&2
+        fi
+        break
+    fi
+    each=
+done
+rm -f "$log"
+printf '%s\t%s\t%s\t%s\n' "$fate" "$1" "$each" "$text"
+echo "$fate $1 $each" >&3
+END
+export build work killers
+xargs -P "${KVSPAN_MUTATION_JOBS:-$(nproc)}" -n 1 sh "$work/try" \
+    <"$work/mutants" 3>&1 >"$work/results"
+
+# Who killed has to pass without a mutant.
+cut -f 3 "$work/results" | sort -u | while read -r each; do
+    if [ -n "$each" ] && ! sh "$work/run" "$each" '' "$work/log"; then
+        echo "$each"
+        cat "$work/log" >&2
+    fi
+done >"$work/failing"
+awk -F '\t' '$1 == "killed" { print $4 "\t" $3 }' "$work/results" | cat "$killers" - |
+    awk -F '\t' '{ last[$1] = $2 } END { for (text in last) print text "\t" last[text] }' \
+        >"$work/killers"
+cp "$work/killers" "$killers"
 
 # What is listed must be there, and survive; what survives must be listed.
-awk -v part="$part" -v listed="$work/listed" -v results="$work/results" '
-    FILENAME == listed { exists[$1] = 1; next }
-    FILENAME == results {
+awk -F '\t' '
+    FILENAME ~ /texts$/ { exists[$2] = 1; next }
+    FILENAME ~ /failing$/ { print "FAILED: " $1 " fails without a mutant"; ++failures; next }
+    FILENAME ~ /results$/ {
+        kind = $2
+        sub(/@.*/, "", kind)
+        ++of_kind[kind]
+        fate[$4] = $1
+        place[$4] = $2
         ++count[$1]
-        kind = $2; sub(/@.*/, "", kind); ++of_kind[kind]
-        state[$2] = $1; next
+        next
     }
-    /^#/ || NF == 0 { next }
-    !($1 in exists) { print "equivalent that is gone: " $1; bad = 1; next }
-    { equivalent[$1] = 1 }
-    state[$1] == "killed" { print "listed as equivalent, but killed: " $1; bad = 1 }
+    $2 == "" { print "FAILED: listed without a reason: " $1; ++failures }
+    !($1 in exists) { print "FAILED: listed and gone: " $1; ++failures; next }
+    ($1 in fate) && fate[$1] != "survived" {
+        print "FAILED: listed and " fate[$1] ": " $1
+        ++failures
+    }
+    { listed[$1] = 1 }
     END {
-        for (mutant in state) {
-            if (state[mutant] == "survived" && mutant in equivalent) ++equivalents
-            else if (state[mutant] != "killed") { print state[mutant] ": " mutant; bad = 1 }
+        for (text in fate) {
+            if (fate[text] == "survived" && text in listed) {
+                ++equivalents
+            } else if (fate[text] != "killed") {
+                print "FAILED: " fate[text] ": " place[text] "\n    " text
+                ++failures
+            }
         }
-        for (kind in of_kind) text = text sprintf("%s %d ", kind, of_kind[kind])
-        printf "%smutants: %d killed, %d equivalent, %d survived, %d broken\n", text, count["killed"],
+        for (kind in of_kind) kinds = kinds sprintf("%s %d, ", kind, of_kind[kind])
+        printf "%s%d killed, %d equivalent, %d survived, %d broken\n", kinds, count["killed"],
             equivalents, count["survived"] - equivalents, count["broken"]
-        if (count["killed"] + count["survived"] == 0) bad = 1
-        exit bad
-    }' "$work/listed" "$work/results" "$here/kernel_equivalents.txt"
+        exit failures > 0 || count["killed"] + count["survived"] == 0
+    }' "$work/texts" "$work/failing" "$work/results" "$work/equivalents"

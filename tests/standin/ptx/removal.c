@@ -4,6 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Not listed: every skip can be one. */
+#define JUMP "jump"
+
 enum {
     NAME_BYTES = 256,
     PLACE_BYTES = 96
@@ -34,10 +37,13 @@ static void place_read(const char *line, struct place *place)
     const char *end = line_end(line);
     const char *caller = strstr(line, "inlined_at ");
     char *after;
+    const unsigned long file = strtoul(line + strlen(".loc"), &after, 10);
+    const unsigned long number = strtoul(after, NULL, 10);
 
-    place->file = strtoul(line + strlen(".loc"), &after, 10);
-    place->line = strtoul(after, NULL, 10);
-    place->caller_file = 0;
+    if (number == 0) { /* the compiler's own: part of what came before */
+        return;
+    }
+    *place = (struct place){ .file = file, .line = number };
     if (caller != NULL && caller < end) {
         place->caller_file = strtoul(caller + strlen("inlined_at "), &after, 10);
         place->caller_line = strtoul(after, NULL, 10);
@@ -183,11 +189,13 @@ static void mask_remove(char *instruction)
     memcpy(instruction, text, (size_t)made);
 }
 
-static void remove_one(char *line, const char *kind)
+static void remove_one(char *line, const char *kind, const char *mutant)
 {
     char *instruction = guard_skip(line);
 
-    if (strcmp(kind, "mask") == 0) {
+    if (begins(mutant, JUMP)) {
+        blank(line, instruction);
+    } else if (strcmp(kind, "mask") == 0) {
         mask_remove(instruction);
     } else if (strcmp(kind, "fill") == 0) {
         char *const size = last_comma(instruction);
@@ -196,6 +204,15 @@ static void remove_one(char *line, const char *kind)
     } else {
         blank(line, line + strcspn(line, ";") + 1);
     }
+}
+
+/* Whether the mutant is the one of that name, or its jump. */
+static bool is_named(const char *mutant, const char *kind, const char *name)
+{
+    const size_t length = strlen(kind);
+
+    return strcmp(mutant, name) == 0 || (strcmp(kind, "skip") == 0 && begins(mutant, JUMP) &&
+                                         strcmp(mutant + strlen(JUMP), name + length) == 0);
 }
 
 /* Goes through the instructions that have a kind. */
@@ -221,8 +238,8 @@ static uint32_t each_mutant(char *text, const char *mutant, FILE *to)
             name_make(text, kind, &place, name);
             if (to != NULL) {
                 (void)fprintf(to, "%s\n", name);
-            } else if (mutant != NULL && strcmp(name, mutant) == 0) {
-                remove_one(begin, kind);
+            } else if (mutant != NULL && is_named(mutant, kind, name)) {
+                remove_one(begin, kind, mutant);
                 ++count;
             }
         }

@@ -14,6 +14,10 @@
  * | mask | the choice of −infinity in a selp |
  * | fill | how few bytes a cp.async copies at least: it copies all |
  * | skip | a guarded branch forward: what it would jump over is always executed |
+ * | jump | the guard of such a branch: what it would jump over never is |
+ *
+ * jump is no mutant of the list: where nobody can notice a skip, as the branch chooses a quick way
+ * to what the slow one gives, too, it is the quick way alone that remains.
  */
 #ifndef KVSPAN_STANDIN_PTX_REMOVAL_H
 #define KVSPAN_STANDIN_PTX_REMOVAL_H
