@@ -64,7 +64,7 @@ for each in $(sh "$work/suites_of" "$mutant"); do
     if ! env $(schedule "${order%:*}") KVSPAN_TEST_PART="$part" KVSPAN_STANDIN_REMOVE="$mutant" \
         timeout -k 5 600 "$build/tests/kernels/$folder/test_kernels_${suite##*/}_cuda" >"$work/log.$$" 2>&1; then
         if ! grep -q 'is taken out' "$work/log.$$"; then
-            echo "broken $mutant: $suite fails without it too, or never has it"
+            echo "broken $mutant $suite fails without it too, or never has it"
             cat "$work/log.$$" >&2
         else
             echo "killed $mutant by $each"
@@ -79,26 +79,5 @@ END
 export build work
 xargs -P "$(nproc)" -n 1 sh "$work/try" <"$work/mutants" | tee "$work/results"
 
-# What is listed must be there, and survive; what survives must be listed.
-awk -v part="$part" -v listed="$work/listed" -v results="$work/results" '
-    FILENAME == listed { exists[$1] = 1; next }
-    FILENAME == results {
-        ++count[$1]
-        kind = $2; sub(/@.*/, "", kind); ++of_kind[kind]
-        state[$2] = $1; next
-    }
-    /^#/ || NF == 0 { next }
-    !($1 in exists) { print "equivalent that is gone: " $1; bad = 1; next }
-    { equivalent[$1] = 1 }
-    state[$1] == "killed" { print "listed as equivalent, but killed: " $1; bad = 1 }
-    END {
-        for (mutant in state) {
-            if (state[mutant] == "survived" && mutant in equivalent) ++equivalents
-            else if (state[mutant] != "killed") { print state[mutant] ": " mutant; bad = 1 }
-        }
-        for (kind in of_kind) text = text sprintf("%s %d ", kind, of_kind[kind])
-        printf "%smutants: %d killed, %d equivalent, %d survived, %d broken\n", text, count["killed"],
-            equivalents, count["survived"] - equivalents, count["broken"]
-        if (count["killed"] + count["survived"] == 0) bad = 1
-        exit bad
-    }' "$work/listed" "$work/results" "$here/kernel_equivalents.txt"
+sed 's/^[a-z]* //; s/@.*//' "$work/results" | sort | uniq -c
+awk -f "$here/equivalents.awk" "$work/listed" "$work/results" "$here/kernel_equivalents.txt"
