@@ -4,6 +4,7 @@
 
 #include "comm/alarm_message.h"
 #include "comm/comm.h"
+#include "comm/watch.h"
 
 /* Rank 0 of 2 over a transport that the test plays: what comes is what the test hands over, what
  * goes out is counted. */
@@ -79,24 +80,31 @@ static void hand_over(kvspan_comm *comm, played_transport *played, const unsigne
     ck_assert(!played->has_incoming);
 }
 
-START_TEST(an_alarm_of_few_bytes_is_not_completed_by_an_old_one)
+static kvspan_comm *open_comm(played_transport *played)
 {
-    played_transport played = { .answers = 0 };
     const kvspan_transport transport = { .size = sizeof(transport),
                                          .rank = 0,
                                          .rank_count = 2,
-                                         .context = &played,
+                                         .context = played,
                                          .send = play_send,
                                          .receive = play_receive,
                                          .test = play_test,
                                          .cancel = play_cancel,
                                          .destroy = play_destroy };
-    const kvspan_alarm_message probe = { .kind = KVSPAN_ALARM_PROBE, .epoch = 3, .sequence = 5 };
-    unsigned char bytes[KVSPAN_ALARM_BYTES];
     kvspan_comm *comm = NULL;
 
-    kvspan_alarm_encode(&probe, bytes);
     ck_assert_int_eq(kvspan_comm_create(&transport, &comm, NULL), KVSPAN_OK);
+    return comm;
+}
+
+START_TEST(an_alarm_of_few_bytes_is_not_completed_by_an_old_one)
+{
+    played_transport played = { .answers = 0 };
+    const kvspan_alarm_message probe = { .kind = KVSPAN_ALARM_PROBE, .epoch = 3, .sequence = 5 };
+    unsigned char bytes[KVSPAN_ALARM_BYTES];
+    kvspan_comm *const comm = open_comm(&played);
+
+    kvspan_alarm_encode(&probe, bytes);
     hand_over(comm, &played, bytes, sizeof(bytes));
     ck_assert_uint_eq(played.answers, 1);
     hand_over(comm, &played, bytes, 0);
@@ -108,12 +116,32 @@ START_TEST(an_alarm_of_few_bytes_is_not_completed_by_an_old_one)
 }
 END_TEST
 
+/* It is the epoch that a rank is named with should it fall silent then. */
+START_TEST(an_alarm_tells_which_epoch_its_rank_is_in)
+{
+    played_transport played = { .answers = 0 };
+    kvspan_alarm_message alarm = { .kind = _i ? KVSPAN_ALARM_ANSWER : KVSPAN_ALARM_PROBE,
+                                   .epoch = 3,
+                                   .sequence = 5 };
+    unsigned char bytes[KVSPAN_ALARM_BYTES];
+    kvspan_comm *const comm = open_comm(&played);
+
+    alarm.chain =
+        (kvspan_chain){ .kind = KVSPAN_CHAIN_AWAKE, .end_rank = 1, .path_count = 1, .path = { 1 } };
+    kvspan_alarm_encode(&alarm, bytes);
+    hand_over(comm, &played, bytes, sizeof(bytes));
+    ck_assert_uint_eq(kvspan_watch_find(comm, 1)->heard_epoch, 3);
+    kvspan_comm_destroy(comm);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("comm/alarm");
     TCase *alarm = tcase_create("alarm");
 
     tcase_add_test(alarm, an_alarm_of_few_bytes_is_not_completed_by_an_old_one);
+    tcase_add_loop_test(alarm, an_alarm_tells_which_epoch_its_rank_is_in, 0, 2);
     suite_add_tcase(suite, alarm);
     return suite_run(suite);
 }

@@ -234,10 +234,10 @@ START_TEST(gather_refuses_what_cannot_be)
 }
 END_TEST
 
-/* context: the faulty transport of rank 1 */
+/* context: the transports of all ranks, of which that of rank 1 fails */
 static void body_faulty(ranks_self *self)
 {
-    faulty_transport *faulty = self->context;
+    faulty_transport *const faulty = (faulty_transport *)self->context + self->rank;
     unsigned char part[4][5000] = { { 0 } };
     const uint64_t offsets[] = { 0, 5000, 10000, 15000 };
     const uint64_t counts[] = { 5000, 5000, 5000, 5000 };
@@ -248,9 +248,7 @@ static void body_faulty(ranks_self *self)
     uint32_t all[4];
 
     (void)body_group_make(&world, self, 1, 0);
-    if (self->rank == 1) {
-        faulty_put(faulty, self->comm);
-    }
+    faulty_put(faulty, self->comm);
     ranks_check(self, kvspan_exchange_init(&exchange, self->comm, 4, NULL) == KVSPAN_OK);
     do {
         status = kvspan_comm_all_gather(self->comm, &self->rank, 4, all, BODY_PATIENCE_MS, &error);
@@ -270,14 +268,23 @@ static void body_faulty(ranks_self *self)
     }
 }
 
-START_TEST(verb_that_fails_ends_all_waits_and_names_its_rank)
+START_TEST(verb_that_fails_ends_all_waits_and_requests_and_names_its_rank)
 {
     const faulty_verb verb = (faulty_verb)(_i % (FAULTY_VERB_END - 1) + 1);
 
     for (uint32_t calls = 0; calls < 24; calls++) {
-        faulty_transport faulty = { .verb = verb, .calls_left = calls * (calls > 12 ? 5 : 1) };
+        faulty_transport transports[4] = { [1] = { .verb = verb,
+                                                   .calls_left = calls * (calls > 12 ? 5 : 1) } };
 
-        ranks_run(4, body_faulty, &faulty);
+        for (int rank = 0; rank < 4; rank++) {
+            transports[rank].has_slow_sends = calls % 2 == 1;
+        }
+        ranks_run(4, body_faulty, transports);
+        for (int rank = 0; rank < 4; rank++) {
+            ck_assert_msg(transports[rank].open_requests == 0,
+                          "call %u of verb %d fails: rank %d has left %d requests open", calls,
+                          (int)verb, rank, transports[rank].open_requests);
+        }
     }
 }
 END_TEST
@@ -410,7 +417,7 @@ int main(void)
     tcase_add_test(contract, wait_on_a_deaf_transport_ends_and_counts_what_it_leaves);
     tcase_add_test(contract, hub_and_its_ranks_have_limits);
     tcase_add_test(contract, gather_refuses_what_cannot_be);
-    tcase_add_loop_test(faults, verb_that_fails_ends_all_waits_and_names_its_rank, 0,
+    tcase_add_loop_test(faults, verb_that_fails_ends_all_waits_and_requests_and_names_its_rank, 0,
                         FAULTY_VERB_END - 1);
     tcase_add_test(faults, alarms_that_nobody_meant_do_no_harm);
     tcase_add_test(faults, progress_that_fails_ends_the_wait_everywhere);

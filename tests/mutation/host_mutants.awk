@@ -111,7 +111,7 @@ function success_of(callee, arguments,    part) {
     return type_of[callee] == "ncclComm_t" ? "(" arguments ")->handle" : value_of[type_of[callee]]
 }
 
-# Whether something is done is answered by yes.
+# Whether something is done is answered by yes, and how it is by well.
 function answered(arguments, by,    part, parts, k) {
     parts = split(arguments, part, /,[ \n]*/)
     for (k = 1; k <= parts; ++k) {
@@ -119,6 +119,8 @@ function answered(arguments, by,    part, parts, k) {
             by = "(" substr(part[k], 2) " = 1, " by ")"
         } else if (part[k] ~ /done_out$/) {
             by = "(*" part[k] " = 1, " by ")"
+        } else if (part[k] == "&state") {
+            by = "(state = ncclSuccess, " by ")"
         }
     }
     return by

@@ -249,8 +249,12 @@ static int run_steps(mesh_rank *rank)
         }
     }
     rank->shard = rank->shards[0];
+    if (rank->mesh->place_capacity > 0) {
+        rank->cache->table.layout.place_capacity = rank->mesh->place_capacity;
+    }
     for (uint32_t i = 0; is_good && i < MESH_ROUNDS; i++) {
-        is_good = mesh_round_open(&rank->rounds[i], rank->device, tensor_bytes);
+        is_good =
+            mesh_round_open(&rank->rounds[i], rank->device, tensor_bytes, rank->mesh->has_streams);
     }
     is_good = is_good && open_sinks(rank) && mesh_remember_all(rank);
     for (uint32_t i = 0; is_good && i < STEPS; i++) {

@@ -68,6 +68,11 @@ static bool fail_once(fault *it)
     bool has_failed;
 
     ranks_run(RANK_COUNT, live, it);
+    for (uint32_t rank = 0; rank < RANK_COUNT; rank++) {
+        ck_assert_msg(it->transports[rank].open_requests == 0,
+                      "call %u of verb %d fails on rank %u: rank %u has left %d requests open",
+                      it->calls, (int)it->verb, it->rank, rank, it->transports[rank].open_requests);
+    }
     has_failed = it->transports[it->rank].failed > 0;
     ck_assert_uint_le(now_ms() - start, LONGEST_MS);
     for (uint32_t rank = 0; rank < RANK_COUNT; rank++) {
