@@ -14,6 +14,7 @@ typedef struct played_transport {
     size_t incoming_bytes;
     bool has_incoming;
     uint32_t answers;
+    bool is_slow; /* what was sent is not done */
 } played_transport;
 
 static kvspan_status play_send(void *context, uint32_t to, uint32_t tag, const void *data,
@@ -27,7 +28,7 @@ static kvspan_status play_send(void *context, uint32_t to, uint32_t tag, const v
     ck_assert_uint_eq(bytes, KVSPAN_ALARM_BYTES);
     ck_assert(kvspan_alarm_decode(data, 2, &message));
     played->answers += message.kind == KVSPAN_ALARM_ANSWER;
-    *request_out = NULL;
+    *request_out = played->is_slow ? &played->answers : NULL;
     return KVSPAN_OK;
 }
 
@@ -48,6 +49,10 @@ static kvspan_status play_test(void *context, void *request, uint32_t *done_out)
 {
     played_transport *const played = context;
 
+    if (request == &played->answers) {
+        *done_out = !played->is_slow;
+        return KVSPAN_OK;
+    }
     ck_assert_ptr_eq(request, played);
     *done_out = played->has_incoming;
     if (played->has_incoming && played->incoming_bytes > 0) {
@@ -135,6 +140,27 @@ START_TEST(an_alarm_tells_which_epoch_its_rank_is_in)
 }
 END_TEST
 
+/* Its memory is the transport's until then. */
+START_TEST(an_answer_waits_for_the_end_of_the_one_before)
+{
+    played_transport played = { .is_slow = true };
+    kvspan_alarm_message probe = { .kind = KVSPAN_ALARM_PROBE, .sequence = 5 };
+    unsigned char bytes[KVSPAN_ALARM_BYTES];
+    kvspan_comm *const comm = open_comm(&played);
+
+    for (int i = 0; i < 3; i++) {
+        probe.sequence++;
+        kvspan_alarm_encode(&probe, bytes);
+        hand_over(comm, &played, bytes, sizeof(bytes));
+        ck_assert_uint_eq(played.answers, 1);
+    }
+    played.is_slow = false;
+    ck_assert_int_eq(kvspan_comm_poll(comm, NULL), KVSPAN_OK);
+    ck_assert_uint_eq(played.answers, 2);
+    kvspan_comm_destroy(comm);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("comm/alarm");
@@ -142,6 +168,7 @@ int main(void)
 
     tcase_add_test(alarm, an_alarm_of_few_bytes_is_not_completed_by_an_old_one);
     tcase_add_loop_test(alarm, an_alarm_tells_which_epoch_its_rank_is_in, 0, 2);
+    tcase_add_test(alarm, an_answer_waits_for_the_end_of_the_one_before);
     suite_add_tcase(suite, alarm);
     return suite_run(suite);
 }

@@ -199,7 +199,7 @@ int main(void)
     tcase_add_loop_test(cases, groups_forks_and_replicated_control_are_right, 0, 6);
     tcase_add_loop_test(streams, calls_of_a_step_may_be_on_different_streams, 0, 3);
     tcase_add_test(streams, what_calls_keep_for_the_device_stays_until_it_is_done);
-    suite_add_tcase(suite, cases);
     suite_add_tcase(suite, streams);
+    suite_add_tcase(suite, cases);
     return suite_run(suite);
 }
