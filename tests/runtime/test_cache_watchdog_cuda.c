@@ -13,6 +13,7 @@
 #include "kernels/device.h"
 #include "runtime/cache/cache_parts.h"
 #include "runtime/nccl_case.h"
+#include "support/strict_mutex.h"
 
 /* Exchanges that never end while the caller sits in cudaStreamSynchronize(): with a watchdog it
  * comes back, and the cache says whose fault it was. */
@@ -73,7 +74,7 @@ static kvspan_status open_cache(watched_rank *rank, kvspan_comm *comm, kvspan_er
     return status;
 }
 
-static void close_rank(watched_rank *rank)
+static void close_rank(ranks_self *self, watched_rank *rank)
 {
     kvspan_cache_destroy(rank->cache);
     for (uint32_t i = 0; i < 4; i++) {
@@ -81,6 +82,7 @@ static void close_rank(watched_rank *rank)
     }
     rank->device->ops->destroy_stream(rank->device, rank->stream);
     kvspan_device_close(rank->device);
+    ranks_check(self, strict_mutex_violations() == 0);
 }
 
 static kvspan_status begin_step(watched_rank *rank, kvspan_error *error)
@@ -170,7 +172,7 @@ static void run_absence(ranks_self *self)
     } while (status == KVSPAN_OK || status == KVSPAN_ERR_TIMEOUT);
     ranks_check_status(self, status, KVSPAN_ERR_LATE, &error);
     ranks_check(self, error.rank == 1);
-    close_rank(&rank);
+    close_rank(self, &rank);
 }
 
 /* NCCL fails on rank 1, by KVSPAN_NCCL_ASYNC_ERROR. */
@@ -197,7 +199,7 @@ static void run_error(ranks_self *self)
         ranks_check_status(self, status, KVSPAN_ERR_PEER, &error);
     }
     ranks_check(self, error.rank == 1);
-    close_rank(&rank);
+    close_rank(self, &rank);
 }
 
 static kvspan_status open_device(kvspan_comm *comm, kvspan_device **device_out, kvspan_error *error)
@@ -224,7 +226,7 @@ static void run_thread(ranks_self *self)
     ranks_check_status(self, open_cache(&rank, self->comm, &error), KVSPAN_OK, &error);
     nccl = (const kvspan_nccl_comm *)(const void *)rank.cache->device_comm;
     ranks_check(self, nccl->watchdog);
-    close_rank(&rank);
+    close_rank(self, &rank);
     ranks_check_status(self, kvspan_comm_set_nccl_watchdog(self->comm, 0, &error), KVSPAN_OK,
                        &error);
 }
