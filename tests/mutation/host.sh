@@ -12,14 +12,15 @@
 #        I/N      of all mutants the I-th of each N (0/1, all)
 #        PATTERN  of these the ones whose names match this extended regular expression
 #
-# KVSPAN_MUTATION_KEEP=1  the copy stays, and what is known of its suites holds for the next run
+# KVSPAN_MUTATION_COPY  folder beside BUILD for the copy, which then stays, and with it what is known
+#                       of its suites: to look at single mutants
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 root=$(cd "$here/../.." && pwd)
 build=$(cd "$1" && pwd)
 part=${2:-0/1}
 pattern=${3:-.}
-copy=$build.mutants
+copy=${KVSPAN_MUTATION_COPY:-$build.mutants}
 jobs=$(nproc)
 # The transports under it are other things' business, and what is measured nobody waits for.
 files=$(cd "$root" && echo comm/*.c runtime/cache/*.c kernels/cuda/*.c |
@@ -33,9 +34,10 @@ mutants_of() {
         -v header="${2:-}" "$root/$1"
 }
 
-# A copy whose files of the host path come from its folder `source`.
+# A copy whose files of the host path come from its folder `source`. Beside BUILD, as dependencies
+# may be written relative to it; of a BUILD that is up to date, as its rules would make that anew.
 make_copy() {
-    rm -rf "$copy"
+    compile "$build"
     cp -a "$build" "$copy"
     (cd "$root" && cat comm/*.[ch] runtime/cache/*.[ch] kernels/*.h kernels/cuda/*.[ch]) |
         awk -f "$here/host_types.awk" | sort -u >"$copy/types"
@@ -48,8 +50,13 @@ make_copy() {
         echo "/^build [^:]*: C_COMPILER__/s#$root/$file\\>#$copy/source/$file#"
     done >"$copy/edits"
     sed -i -f "$copy/edits" "$copy/build.ninja"
-    nice ninja -C "$copy" -j "$jobs" >"$copy/log" || {
-        tail -n 30 "$copy/log"
+    compile "$copy"
+}
+
+# compile FOLDER
+compile() {
+    nice ninja -C "$1" -j "$jobs" >"$build/mutants.log" || {
+        tail -n 30 "$build/mutants.log"
         exit 1
     }
 }
@@ -143,12 +150,8 @@ case $part in
     ;;
 esac
 
-if [ "${KVSPAN_MUTATION_KEEP:-0}" != 1 ]; then
-    trap 'rm -rf "$copy"' EXIT
-    make_copy
-elif [ ! -f "$copy/mutants" ]; then
-    make_copy
-fi
+[ -n "${KVSPAN_MUTATION_COPY:-}" ] || trap 'rm -rf "$copy"' EXIT
+[ -f "$copy/mutants" ] || make_copy
 if [ ! -f "$copy/suites" ]; then
     find_suites
     xargs -P "$jobs" -n 1 "$0" "$build" --reach <"$copy/names" >"$copy/reached"

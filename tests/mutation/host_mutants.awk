@@ -33,7 +33,7 @@ BEGIN {
         split(line, word, " ")
         type_of[word[1]] = word[2]
     }
-    value_of["kvspan_status"] = "(kvspan_status)KVSPAN_OK" # as wide as what it stands for
+    value_of["kvspan_status"] = "(kvspan_status)KVSPAN_OK"
     value_of["bool"] = "true"
     value_of["void"] = "(void)0"
     value_of["int"] = "0"
@@ -93,17 +93,17 @@ function line_scan(n,    at, callee, width) {
     }
 }
 
-# What a call that went well returns.
+# What a call that went well returns, of the type that it has then, too.
 function success_of(callee, arguments,    part) {
     if (callee == "kvspan_cache_spend") {
         split(arguments, part, /,[ \n]*/)
         return part[2] # what it was told
     }
     if (callee ~ /^cuda/) {
-        return "cudaSuccess"
+        return "(cudaError_t)cudaSuccess"
     }
     if (callee ~ /^nccl/) {
-        return "ncclSuccess"
+        return "(ncclResult_t)ncclSuccess"
     }
     if (callee ~ /^pthread_/) {
         return "0"
