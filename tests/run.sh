@@ -3,10 +3,11 @@
 # The last line says how many passed, failed and were skipped; the exit code is 0 if none failed.
 #
 # usage: tests/run.sh [format] [release] [asan] [tsan] [fuzz] [tidy] [cppcheck] [doxygen]
-#        nothing named: all of them; mutation_ptx has to be named
+#        nothing named: all of them; mutation_ptx and mutation_host have to be named
 #
 # KVSPAN_TEST_DATA     folder with recorded traces; tests that need one are skipped without it
-# KVSPAN_MUTATION_EVERY  one mutant of so many is tried by mutation_ptx (default 40)
+# KVSPAN_MUTATION_EVERY  one mutant of so many is tried by mutation_ptx (default 40) and mutation_host
+#                        (default 8)
 # KVSPAN_REQUIRE_DATA  1: a skipped test counts as failed, but for those of instruction sets and GPUs
 #                      that the machine lacks
 set -eu
@@ -152,6 +153,13 @@ stage_mutation_ptx() {
     count tests/mutation/ptx.sh --every "${KVSPAN_MUTATION_EVERY:-40}" --first "$(date +%d)"
 }
 
+# A part of the mutants of the host path, another one every day.
+stage_mutation_host() {
+    build release || return 0
+    every=${KVSPAN_MUTATION_EVERY:-8}
+    count tests/mutation/host.sh build/release "$(($(date +%s) / 86400 % every))/$every"
+}
+
 # run_stage NAME: runs a stage and notes how long it took.
 run_stage() {
     printf '\n==== %s\n' "$1"
@@ -166,12 +174,13 @@ lint=''
 fuzz=''
 for stage in "$@"; do
     case $stage in
-    release | asan | tsan | mutation_ptx) ;;
+    release | asan | tsan | mutation_ptx | mutation_host) ;;
     format | tidy | cppcheck | doxygen) lint=lint ;;
     fuzz) fuzz=fuzz ;;
     *)
         echo "tests/run.sh: no such stage: $stage" \
-            "(format, release, asan, tsan, fuzz, tidy, cppcheck, doxygen, mutation_ptx)" >&2
+            "(format, release, asan, tsan, fuzz, tidy, cppcheck, doxygen, mutation_ptx," \
+            "mutation_host)" >&2
         exit 2
         ;;
     esac
