@@ -71,8 +71,8 @@ find_suites() {
         awk -v names="$copy/names" -v folder="$copy/start" -f "$here/test_commands.awk" {} +
 }
 
-# run_suite NAME SECONDS REACHED: whether it passes within that time. The first test that fails ends
-# it: Check tells of each at once in its other log.
+# run_suite NAME SECONDS REACHED: whether it passes within that time; $status is 124 if it took longer.
+# The first test that fails ends it: Check tells of each at once in its other log.
 run_suite() {
     trace=$copy/run.$$
     TEST_SECONDS=$2 TEST_SLOT=.$$ KVSPAN_HOST_REACHED=$3 CK_TAP_LOG_FILE_NAME=$trace.tap \
@@ -124,18 +124,36 @@ is_noticed() {
     fi
 }
 
+# suites_of MUTANT: the suites that come to it, each with its seconds: those that have killed most
+# mutants of its file, then by time.
+suites_of() {
+    awk -v mutant="$1" -v folder="$copy/reach/" '
+        function comes_to(suite,    name, found) {
+            while (!found && (getline name < (folder suite)) > 0) {
+                found = name == mutant
+            }
+            close(folder suite)
+            return found
+        }
+        BEGIN { file = substr(mutant, 1, index(mutant, ":")) }
+        FILENAME ~ /kills$/ { kills[$2] += index($1, file) == 1; next }
+        comes_to($2) { print kills[$2] + 0, $1, $2 }' "$copy/kills" "$copy/suites" |
+        sort -k 1,1nr -k 2,2n | cut -d' ' -f2-
+}
+
 # try MUTANT: prints its fate, and the suite that killed it. What takes too long is killed, too.
 try() {
     export KVSPAN_HOST_REMOVE="$1"
     fate="unreached $1"
-    for each in $(tr ' ' : <"$copy/suites"); do
+    for each in $(suites_of "$1" | tr ' ' :); do
         suite=${each#*:}
-        grep -qxF "$1" "$copy/reach/$suite" || continue
-        fate="survived $1"
         seconds=$((30 + 4 * ${each%%:*}))
-        # Twice: one failure may be an accident.
-        if is_noticed "$1" "$suite" "$seconds" && is_noticed "$1" "$suite" "$seconds"; then
+        fate="survived $1"
+        # Twice, unless it hangs: one failure may be an accident.
+        if is_noticed "$1" "$suite" "$seconds" &&
+            { [ "$status" = 124 ] || is_noticed "$1" "$suite" "$seconds"; }; then
             fate="killed $1 $suite"
+            echo "$1 $suite" >>"$copy/kills"
             break
         fi
     done
@@ -158,6 +176,7 @@ if [ ! -f "$copy/suites" ]; then
     if grep FAILED "$copy/reached"; then
         exit 1 # without any mutant
     fi
+    : >"$copy/kills"
     sort -n "$copy/reached" >"$copy/suites"
 fi
 
