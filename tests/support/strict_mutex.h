@@ -1,7 +1,7 @@
 /** @file
- * Mutexes that notice who uses them wrongly: locked twice by a thread, or unlocked by one that has
- * not locked. For programs whose calls of pthread_mutex_init, _lock and _unlock the linker leads
- * here: link with strict_mutex.c and KVSPAN_STRICT_MUTEX_OPTIONS.
+ * Mutexes that notice who uses them wrongly: locked twice by a thread, unlocked by one that has not
+ * locked, or destroyed while locked. For programs whose calls of pthread_mutex_init, _lock, _unlock
+ * and _destroy the linker leads here: link with strict_mutex.c and KVSPAN_STRICT_MUTEX_OPTIONS.
  */
 #ifndef KVSPAN_TESTS_STRICT_MUTEX_H
 #define KVSPAN_TESTS_STRICT_MUTEX_H
