@@ -38,7 +38,8 @@ static void live(ranks_self *self)
     cache_story *const story = &it->stories[self->rank];
 
     *transport = (faulty_transport){ .verb = self->rank == it->rank ? it->verb : FAULTY_NONE,
-                                     .calls_left = it->calls };
+                                     .calls_left = it->calls,
+                                     .has_slow_sends = it->calls % 2 == 1 };
     *story = (cache_story){ .mesh = "tp:2,sp:2" };
     faulty_put(transport, self->comm);
     cache_story_run(story, self->comm);
