@@ -5,6 +5,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "comm/faulty_transport.h"
 #include "comm/watch.h"
 #include "runtime/cache/cache_parts.h"
 #include "runtime/cache_fixture.h"
@@ -16,7 +17,9 @@ enum {
     STEPS = 3,
     WAIT_MS = 20000,
     DEADLINE_MS = 400,
-    ABSENCE_MS = 2500
+    ABSENCE_MS = 2500,
+    LONG_STEPS = 12, /* every message slot is used again and again */
+    TREE_RANKS = 4   /* of which rank 2 passes on to rank 3 */
 };
 
 static void sleep_ms(uint32_t ms)
@@ -111,6 +114,57 @@ START_TEST(the_step_that_waits_is_named)
 }
 END_TEST
 
+/* ---- messages ------------------------------------------------------------------------------- */
+
+/* In the mesh of six, 0 and 3 decide together, and are no neighbours. */
+static void watch_group(ranks_self *self)
+{
+    cache_fixture fixture = cache_fixture_make();
+    kvspan_error error = { .status = KVSPAN_OK };
+
+    fixture.config.mesh = "tp:2,dp:3";
+    ranks_check_status(self, cache_fixture_open(&fixture, self->comm, &error), KVSPAN_OK, &error);
+    ranks_check(self, fixture.cache->geometry.step.count == 2);
+    ranks_check(self, kvspan_watch_find(self->comm, (self->rank + 3) % 6));
+    cache_fixture_close(&fixture);
+}
+
+START_TEST(ranks_of_a_step_group_watch_each_other)
+{
+    ranks_run(6, watch_group, NULL);
+}
+END_TEST
+
+/* context: transports whose sends are not done at once, one for each rank */
+static void send_slowly(ranks_self *self)
+{
+    faulty_transport *const transport = (faulty_transport *)self->context + self->rank;
+    cache_fixture fixture = cache_fixture_make();
+    kvspan_error error = { .status = KVSPAN_OK };
+    kvspan_sequence sequence = 0;
+
+    *transport = (faulty_transport){ .has_slow_sends = true };
+    faulty_put(transport, self->comm);
+    ranks_check_status(self, cache_fixture_open(&fixture, self->comm, &error), KVSPAN_OK, &error);
+    for (uint32_t i = 0; i < LONG_STEPS; i++) {
+        ranks_check_status(self, begin_step(&fixture, &sequence, &error), KVSPAN_OK, &error);
+        ranks_check_status(self, kvspan_step_end(fixture.cache, NULL, &error), KVSPAN_OK, &error);
+    }
+    cache_fixture_close(&fixture);
+}
+
+START_TEST(a_message_goes_where_one_was_once_that_is_sent)
+{
+    static faulty_transport transports[TREE_RANKS];
+
+    ranks_run(TREE_RANKS, send_slowly, transports);
+    for (int rank = 0; rank < TREE_RANKS; rank++) {
+        ck_assert_msg(transports[rank].open_requests == 0, "rank %d has left %d requests open",
+                      rank, transports[rank].open_requests);
+    }
+}
+END_TEST
+
 /* ---- failures elsewhere --------------------------------------------------------------------- */
 
 typedef struct raised_case {
@@ -193,6 +247,8 @@ int main(void)
     tcase_set_timeout(alarms, 0);
     tcase_add_test(alarms, steps_are_heard_of_with_their_epochs);
     tcase_add_loop_test(alarms, the_step_that_waits_is_named, 0, 2);
+    tcase_add_test(alarms, ranks_of_a_step_group_watch_each_other);
+    tcase_add_test(alarms, a_message_goes_where_one_was_once_that_is_sent);
     tcase_add_loop_test(alarms, a_failure_elsewhere_is_heard_of_at_once, 0, 2);
     tcase_add_test(alarms, an_exchange_that_has_failed_is_heard_of_at_the_end_of_its_step);
     suite_add_tcase(suite, alarms);
