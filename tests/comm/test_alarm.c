@@ -14,7 +14,8 @@ typedef struct played_transport {
     size_t incoming_bytes;
     bool has_incoming;
     uint32_t answers;
-    bool is_slow; /* what was sent is not done */
+    bool is_slow;       /* what was sent is not done */
+    uint32_t cancelled; /* of what was sent */
 } played_transport;
 
 static kvspan_status play_send(void *context, uint32_t to, uint32_t tag, const void *data,
@@ -64,8 +65,9 @@ static kvspan_status play_test(void *context, void *request, uint32_t *done_out)
 
 static kvspan_status play_cancel(void *context, void *request)
 {
-    (void)context;
-    (void)request;
+    played_transport *const played = context;
+
+    played->cancelled += request == &played->answers;
     return KVSPAN_OK;
 }
 
@@ -158,6 +160,22 @@ START_TEST(an_answer_waits_for_the_end_of_the_one_before)
     ck_assert_int_eq(kvspan_comm_poll(comm, NULL), KVSPAN_OK);
     ck_assert_uint_eq(played.answers, 2);
     kvspan_comm_destroy(comm);
+    ck_assert_uint_eq(played.cancelled, 0);
+}
+END_TEST
+
+START_TEST(an_answer_under_way_is_cancelled_at_the_end)
+{
+    played_transport played = { .is_slow = true };
+    const kvspan_alarm_message probe = { .kind = KVSPAN_ALARM_PROBE, .sequence = 5 };
+    unsigned char bytes[KVSPAN_ALARM_BYTES];
+    kvspan_comm *const comm = open_comm(&played);
+
+    kvspan_alarm_encode(&probe, bytes);
+    hand_over(comm, &played, bytes, sizeof(bytes));
+    ck_assert_uint_eq(played.answers, 1);
+    kvspan_comm_destroy(comm);
+    ck_assert_uint_eq(played.cancelled, 1);
 }
 END_TEST
 
@@ -169,6 +187,7 @@ int main(void)
     tcase_add_test(alarm, an_alarm_of_few_bytes_is_not_completed_by_an_old_one);
     tcase_add_loop_test(alarm, an_alarm_tells_which_epoch_its_rank_is_in, 0, 2);
     tcase_add_test(alarm, an_answer_waits_for_the_end_of_the_one_before);
+    tcase_add_test(alarm, an_answer_under_way_is_cancelled_at_the_end);
     suite_add_tcase(suite, alarm);
     return suite_run(suite);
 }
