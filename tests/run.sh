@@ -3,11 +3,11 @@
 # The last line says how many passed, failed and were skipped; the exit code is 0 if none failed.
 #
 # usage: tests/run.sh [format] [release] [asan] [tsan] [fuzz] [tidy] [cppcheck] [doxygen]
-#        nothing named: all of them; mutation_ptx and mutation_kernels have to be named
+#        nothing named: all of them; mutation_ptx, mutation_host and mutation_kernels have to be named
 #
 # KVSPAN_TEST_DATA     folder with recorded traces; tests that need one are skipped without it
-# KVSPAN_MUTATION_EVERY  one mutant of so many is tried by mutation_ptx (default 40) and by
-#                      mutation_kernels (default 1: all of them)
+# KVSPAN_MUTATION_EVERY  one mutant of so many is tried by mutation_ptx (default 40), mutation_host
+#                      (default 8) and mutation_kernels (default 1: all of them)
 # KVSPAN_REQUIRE_DATA  1: a skipped test counts as failed, but for those of instruction sets and GPUs
 #                      that the machine lacks
 set -eu
@@ -160,6 +160,13 @@ stage_mutation_kernels() {
     count tests/mutation/kernels.sh build/release "$(($(date +%-d) % every))/$every"
 }
 
+# A part of the mutants of the host path, another one every day.
+stage_mutation_host() {
+    build release || return 0
+    every=${KVSPAN_MUTATION_EVERY:-8}
+    count tests/mutation/host.sh build/release "$(($(date +%s) / 86400 % every))/$every"
+}
+
 # run_stage NAME: runs a stage and notes how long it took.
 run_stage() {
     printf '\n==== %s\n' "$1"
@@ -174,13 +181,13 @@ lint=''
 fuzz=''
 for stage in "$@"; do
     case $stage in
-    release | asan | tsan | mutation_ptx | mutation_kernels) ;;
+    release | asan | tsan | mutation_ptx | mutation_host | mutation_kernels) ;;
     format | tidy | cppcheck | doxygen) lint=lint ;;
     fuzz) fuzz=fuzz ;;
     *)
         echo "tests/run.sh: no such stage: $stage" \
             "(format, release, asan, tsan, fuzz, tidy, cppcheck, doxygen, mutation_ptx," \
-            "mutation_kernels)" >&2
+            "mutation_host, mutation_kernels)" >&2
         exit 2
         ;;
     esac

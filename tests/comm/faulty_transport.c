@@ -2,6 +2,10 @@
 
 #include "comm/state.h"
 
+enum {
+    SLOW_TESTS = 4
+};
+
 static bool is_due(faulty_transport *faulty, faulty_verb verb)
 {
     if (faulty->verb != verb || faulty->failed > 0) {
@@ -15,42 +19,92 @@ static bool is_due(faulty_transport *faulty, faulty_verb verb)
     return true;
 }
 
+/* NULL if all are taken. */
+static uint32_t *take_slow_send(faulty_transport *faulty)
+{
+    for (uint32_t i = 0; i < FAULTY_SLOW_SENDS; i++) {
+        if (faulty->slow_sends[i] == 0) {
+            faulty->slow_sends[i] = SLOW_TESTS;
+            return &faulty->slow_sends[i];
+        }
+    }
+    return NULL;
+}
+
+static uint32_t *slow_send_of(faulty_transport *faulty, void *request)
+{
+    uint32_t *const send = request;
+
+    return send >= faulty->slow_sends && send < faulty->slow_sends + FAULTY_SLOW_SENDS ? send
+                                                                                       : NULL;
+}
+
+static void count_begun(faulty_transport *faulty, kvspan_status status, void *const *request)
+{
+    faulty->open_requests += status == KVSPAN_OK && *request;
+}
+
 static kvspan_status faulty_send(void *context, uint32_t to, uint32_t tag, const void *data,
                                  size_t bytes, void **request_out)
 {
     faulty_transport *faulty = context;
+    kvspan_status status;
 
-    return is_due(faulty, FAULTY_SEND)
-               ? KVSPAN_ERR_IO /* no code that a verb should give */
-               : faulty->inner.send(faulty->inner.context, to, tag, data, bytes, request_out);
+    if (is_due(faulty, FAULTY_SEND)) {
+        return KVSPAN_ERR_IO; /* no code that a verb should give */
+    }
+    status = faulty->inner.send(faulty->inner.context, to, tag, data, bytes, request_out);
+    if (status == KVSPAN_OK && !*request_out && faulty->has_slow_sends) {
+        *request_out = take_slow_send(faulty);
+    }
+    count_begun(faulty, status, request_out);
+    return status;
 }
 
 static kvspan_status faulty_receive(void *context, uint32_t from, uint32_t tag, void *data,
                                     size_t bytes, void **request_out)
 {
     faulty_transport *faulty = context;
+    kvspan_status status;
 
-    return is_due(faulty, FAULTY_RECEIVE)
-               ? KVSPAN_ERR_MEMORY
-               : faulty->inner.receive(faulty->inner.context, from, tag, data, bytes, request_out);
-}
-
-static kvspan_status faulty_test(void *context, void *request, uint32_t *done_out)
-{
-    faulty_transport *faulty = context;
-
-    if (is_due(faulty, FAULTY_TEST)) {
-        (void)faulty->inner.cancel(faulty->inner.context, request);
-        return KVSPAN_ERR_TRANSPORT;
+    if (is_due(faulty, FAULTY_RECEIVE)) {
+        return KVSPAN_ERR_MEMORY;
     }
-    return faulty->inner.test(faulty->inner.context, request, done_out);
+    status = faulty->inner.receive(faulty->inner.context, from, tag, data, bytes, request_out);
+    count_begun(faulty, status, request_out);
+    return status;
 }
 
 static kvspan_status faulty_cancel(void *context, void *request)
 {
     faulty_transport *faulty = context;
+    uint32_t *const slow_send = slow_send_of(faulty, request);
 
+    faulty->open_requests--;
+    if (slow_send) {
+        *slow_send = 0;
+        return KVSPAN_OK;
+    }
     return faulty->inner.cancel(faulty->inner.context, request);
+}
+
+static kvspan_status faulty_test(void *context, void *request, uint32_t *done_out)
+{
+    faulty_transport *faulty = context;
+    uint32_t *const slow_send = slow_send_of(faulty, request);
+    kvspan_status status = KVSPAN_OK;
+
+    if (is_due(faulty, FAULTY_TEST)) {
+        (void)faulty_cancel(faulty, request);
+        return KVSPAN_ERR_TRANSPORT;
+    }
+    if (slow_send) {
+        *done_out = --*slow_send == 0;
+    } else {
+        status = faulty->inner.test(faulty->inner.context, request, done_out);
+    }
+    faulty->open_requests -= status != KVSPAN_OK || *done_out;
+    return status;
 }
 
 static void faulty_destroy(void *context)
@@ -60,9 +114,21 @@ static void faulty_destroy(void *context)
     faulty->inner.destroy(faulty->inner.context);
 }
 
+/* A communicator that nobody has used yet has these open. */
+static int count_alarm_receives(const kvspan_comm *comm)
+{
+    int count = 0;
+
+    for (uint32_t i = 0; i < comm->peer_count; i++) {
+        count += comm->peers[i]->incoming.handle != NULL;
+    }
+    return count;
+}
+
 void faulty_put(faulty_transport *faulty, kvspan_comm *comm)
 {
     faulty->inner = comm->transport;
+    faulty->open_requests = count_alarm_receives(comm);
     comm->transport.context = faulty;
     comm->transport.send = faulty_send;
     comm->transport.receive = faulty_receive;

@@ -125,7 +125,7 @@ bool keeping_has(const keeping_transport *keeping, const void *memory, size_t by
         const kept_request *const request = &keeping->requests[i];
         const uintptr_t data = (uintptr_t)request->data;
 
-        if (request->is_kept && data < first + bytes && first < data + request->bytes) {
+        if (request->is_taken && data < first + bytes && first < data + request->bytes) {
             return true;
         }
     }

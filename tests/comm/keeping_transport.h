@@ -32,7 +32,7 @@ typedef struct keeping_transport {
 /* Puts it between a communicator and its transport. */
 void keeping_put(keeping_transport *keeping, kvspan_comm *comm);
 
-/* Whether a kept request lies in [memory, memory + bytes). */
+/* Whether a request that is kept, or was never ended, lies in [memory, memory + bytes). */
 bool keeping_has(const keeping_transport *keeping, const void *memory, size_t bytes);
 
 /* What a late message does: writes all kept memory. */

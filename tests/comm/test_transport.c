@@ -234,50 +234,79 @@ START_TEST(gather_refuses_what_cannot_be)
 }
 END_TEST
 
-/* context: the faulty transport of rank 1 */
+/* One of four ranks fails. */
+typedef struct faulty_case {
+    uint32_t rank;
+    faulty_transport transports[4];
+} faulty_case;
+
+/* Agreements, gathers and exchanges until one fails. */
+static kvspan_status run_collectives(ranks_self *self, kvspan_exchange *exchange,
+                                     const kvspan_group *world, kvspan_error *error)
+{
+    static const uint64_t offsets[] = { 0, 5000, 10000, 15000 };
+    static const uint64_t counts[] = { 5000, 5000, 5000, 5000 };
+    unsigned char part[4][5000] = { { 0 } };
+    uint32_t all[4];
+    kvspan_status status;
+
+    do {
+        status = kvspan_comm_all_gather(self->comm, &self->rank, 4, all, BODY_PATIENCE_MS, error);
+        if (status == KVSPAN_OK) {
+            status =
+                kvspan_agree_status(self->comm, world, KVSPAN_OK, NULL, BODY_PATIENCE_MS, error);
+        }
+        if (status == KVSPAN_OK) {
+            status = kvspan_exchange_all_gather(exchange, world, part[0], offsets, counts,
+                                                BODY_PATIENCE_MS, error);
+        }
+    } while (status == KVSPAN_OK);
+    return status;
+}
+
 static void body_faulty(ranks_self *self)
 {
-    faulty_transport *faulty = self->context;
-    unsigned char part[4][5000] = { { 0 } };
-    const uint64_t offsets[] = { 0, 5000, 10000, 15000 };
-    const uint64_t counts[] = { 5000, 5000, 5000, 5000 };
+    faulty_case *const it = self->context;
+    faulty_transport *const faulty = &it->transports[self->rank];
     kvspan_exchange exchange;
     body_group world;
     kvspan_error error = { 0 };
     kvspan_status status;
-    uint32_t all[4];
 
     (void)body_group_make(&world, self, 1, 0);
-    if (self->rank == 1) {
-        faulty_put(faulty, self->comm);
-    }
+    faulty_put(faulty, self->comm);
     ranks_check(self, kvspan_exchange_init(&exchange, self->comm, 4, NULL) == KVSPAN_OK);
-    do {
-        status = kvspan_comm_all_gather(self->comm, &self->rank, 4, all, BODY_PATIENCE_MS, &error);
-        if (status == KVSPAN_OK) {
-            status = kvspan_exchange_all_gather(&exchange, &world.group, part[0], offsets, counts,
-                                                BODY_PATIENCE_MS, &error);
-        }
-    } while (status == KVSPAN_OK);
+    status = run_collectives(self, &exchange, &world.group, &error);
     kvspan_exchange_fini(&exchange);
-    if (self->rank == 1) {
+    if (self->rank == it->rank) {
         ranks_check(self, faulty->failed == 1);
         ranks_check(self, status == (faulty->verb == FAULTY_RECEIVE ? KVSPAN_ERR_MEMORY
                                                                     : KVSPAN_ERR_TRANSPORT));
     } else {
         ranks_check_status(self, status, KVSPAN_ERR_PEER, &error);
-        ranks_check(self, error.rank == 1);
+        ranks_check(self, error.rank == (int32_t)it->rank);
     }
 }
 
-START_TEST(verb_that_fails_ends_all_waits_and_names_its_rank)
+/* Rank 0, which has two ranks below it in a tree, or rank 1, which has none. */
+START_TEST(verb_that_fails_ends_all_waits_and_requests_and_names_its_rank)
 {
-    const faulty_verb verb = (faulty_verb)(_i % (FAULTY_VERB_END - 1) + 1);
+    const faulty_verb verb = (faulty_verb)(_i / 2 + 1);
 
     for (uint32_t calls = 0; calls < 24; calls++) {
-        faulty_transport faulty = { .verb = verb, .calls_left = calls * (calls > 12 ? 5 : 1) };
+        faulty_case it = { .rank = (uint32_t)_i % 2 };
 
-        ranks_run(4, body_faulty, &faulty);
+        it.transports[it.rank].verb = verb;
+        it.transports[it.rank].calls_left = calls * (calls > 12 ? 5 : 1);
+        for (int rank = 0; rank < 4; rank++) {
+            it.transports[rank].has_slow_sends = calls % 2 == 1;
+        }
+        ranks_run(4, body_faulty, &it);
+        for (int rank = 0; rank < 4; rank++) {
+            ck_assert_msg(it.transports[rank].open_requests == 0,
+                          "call %u of verb %d fails on rank %u: rank %d has left %d requests open",
+                          calls, (int)verb, it.rank, rank, it.transports[rank].open_requests);
+        }
     }
 }
 END_TEST
@@ -410,8 +439,8 @@ int main(void)
     tcase_add_test(contract, wait_on_a_deaf_transport_ends_and_counts_what_it_leaves);
     tcase_add_test(contract, hub_and_its_ranks_have_limits);
     tcase_add_test(contract, gather_refuses_what_cannot_be);
-    tcase_add_loop_test(faults, verb_that_fails_ends_all_waits_and_names_its_rank, 0,
-                        FAULTY_VERB_END - 1);
+    tcase_add_loop_test(faults, verb_that_fails_ends_all_waits_and_requests_and_names_its_rank, 0,
+                        2 * (FAULTY_VERB_END - 1));
     tcase_add_test(faults, alarms_that_nobody_meant_do_no_harm);
     tcase_add_test(faults, progress_that_fails_ends_the_wait_everywhere);
     suite_add_tcase(suite, contract);

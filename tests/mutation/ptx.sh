@@ -11,7 +11,6 @@ set -eu
 folder=$(cd "$(dirname "$0")" && pwd)
 tests=$(dirname "$folder")
 ptx=$tests/standin/ptx
-equivalents=$folder/ptx_equivalents.txt
 # What was not set is visible; a function that forgets to return is no mutant.
 flags="-std=c11 -D_POSIX_C_SOURCE=200809L -I$tests -fPIC -Werror=return-type
     -ftrivial-auto-var-init=pattern"
@@ -50,7 +49,7 @@ judge() {
     object=${file%.c}.o
     place=$(mktemp -d "$work/mutant.XXXXXX")
     fate=survived
-    awk -v want="$1" -f "$folder/ptx_mutants.awk" "$ptx/$file" >"$place/$file"
+    awk -v want="$1" -f "$folder/c_text.awk" -f "$folder/ptx_mutants.awk" "$ptx/$file" >"$place/$file"
     if ! compile -O0 "$place/$file" "$place/$object"; then
         fate=invalid
     elif is_noticed "$place/$object" plain "$place"; then
@@ -126,46 +125,15 @@ fi
 # shellcheck disable=SC2046 # a list of files
 [ $# -gt 0 ] || set -- $(cat "$work/files")
 for file in "$@"; do
-    awk -f "$folder/ptx_mutants.awk" "$ptx/$file"
+    awk -f "$folder/c_text.awk" -f "$folder/ptx_mutants.awk" "$ptx/$file"
 done >"$work/mutants"
 awk -v every="$every" -v first="$first" 'NR % every == first % every { print $1 }' \
     "$work/mutants" >"$work/chosen"
 echo "$(wc -l <"$work/mutants") mutants, $(wc -l <"$work/chosen") of them chosen"
 xargs -P "$jobs" -n 1 "$folder/ptx.sh" --judge "$work" "$fuzz_count" <"$work/chosen" >"$work/fates"
 
-# Listed ones belong to files that were looked at, and to names that are chosen, or are gone.
-awk -v files="$*" '
-    FILENAME == ARGV[1] { exists[$1] = 1; line[$1] = $2; next }
-    FILENAME == ARGV[2] { fate[$2] = $1; ++count[$1]; next }
-    !/^#/ && NF {
-        file = $1
-        sub(/:.*/, "", file)
-        if (index(" " files " ", " " file " ") == 0) {
-            next
-        }
-        if (NF < 2) {
-            print "FAILED: " $1 " is listed without a reason"; ++failures
-        } else if (!($1 in exists)) {
-            print "FAILED: " $1 " is listed and is no mutant"; ++failures
-        } else if (($1 in fate) && fate[$1] != "survived") {
-            print "FAILED: " $1 " is listed and is " fate[$1]; ++failures
-        }
-        listed[$1] = 1
-    }
-    END {
-        for (name in fate) {
-            if (fate[name] == "survived" && name in listed) {
-                ++equivalent
-            } else if (fate[name] == "survived") {
-                file = name
-                sub(/:.*/, "", file)
-                print "FAILED: survived: " name " (line " line[name] ")"
-                ++failures
-                ++survivors
-            }
-        }
-        printf "%d killed, %d survived, %d listed as equivalent, %d the same machine code, " \
-            "%d do not compile\n", count["killed"], survivors, equivalent, count["same"],
-            count["invalid"]
-        exit failures > 0
-    }' "$work/mutants" "$work/fates" "$equivalents"
+# What is listed may be of files that were not looked at.
+while read -r file; do
+    awk -f "$folder/c_text.awk" -f "$folder/ptx_mutants.awk" "$ptx/$file"
+done <"$work/files" >"$work/mutants"
+awk -f "$folder/equivalents.awk" "$work/mutants" "$work/fates" "$folder/ptx_equivalents.txt"

@@ -1,8 +1,8 @@
 # Mutants of one C file that clang-format has laid out: operators replaced, constants one more and one
 # less, negations dropped, statements deleted.
 #
-# usage: awk -f ptx_mutants.awk FILE                lists them: name, line
-#        awk -v want=NAME -f ptx_mutants.awk FILE   prints the file with that one applied
+# usage: awk -f c_text.awk -f ptx_mutants.awk FILE                lists them: name, line
+#        awk -v want=NAME -f c_text.awk -f ptx_mutants.awk FILE   prints the file with that one applied
 #
 # A name is FILE:FUNCTION:KIND:N, the N-th of its kind in the function, so that it outlives changes
 # elsewhere. Whether a mutant compiles is for the compiler to say.
@@ -40,70 +40,6 @@ END {
     }
     for (n = 1; want != "" && n <= FNR; ++n) {
         print text[n]
-    }
-}
-
-# What is in comments and literals becomes blanks.
-function blanked(s,    result, c, k, next_two, quote) {
-    result = ""
-    quote = ""
-    for (k = 1; k <= length(s); ++k) {
-        c = substr(s, k, 1)
-        next_two = substr(s, k, 2)
-        if (in_comment) {
-            if (next_two == "*/") {
-                in_comment = 0
-                result = result " "
-                ++k
-            }
-            c = " "
-        } else if (quote != "") {
-            if (c == "\\") {
-                result = result "_"
-                ++k
-            } else if (c == quote) {
-                quote = ""
-            }
-            c = "_"
-        } else if (next_two == "/*") {
-            in_comment = 1
-            result = result " "
-            ++k
-            c = " "
-        } else if (c == "\"" || c == "'") {
-            quote = c
-            c = "_"
-        }
-        result = result c
-    }
-    return result
-}
-
-# The function, or the table or macro, whose lines follow.
-function place_note(s) {
-    if (s ~ /^[A-Z_0-9]+\(/) {
-        sub(/^[A-Z_0-9]+\(/, "", s)
-        place = s
-        if (place ~ /^[A-Z]+, /) {
-            sub(/^[A-Z]+, /, "", place)
-        }
-        sub(/[,)].*/, "", place)
-    } else if (s ~ /^#define /) {
-        split(s, part, /[ (]/)
-        place = part[2]
-    } else if (s ~ /^[a-z].*[a-z0-9_]\(/) {
-        sub(/\(.*/, "", s)
-        sub(/.*[^a-z0-9_]/, "", s)
-        place = s
-    } else if (s ~ /^[a-z]/) {
-        sub(/ *(=|\{|;).*/, "", s)
-        sub(/\[.*/, "", s)
-        sub(/.*[^a-z0-9_]/, "", s)
-        place = s
-    } else if (s ~ /^\} [a-z]/) {
-        sub(/^\} /, "", s)
-        sub(/[^a-z0-9_].*/, "", s)
-        place = s
     }
 }
 

@@ -2,6 +2,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include <cuda_runtime_api.h>
 #include <kvspan/cache.h>
@@ -23,7 +24,8 @@ enum {
     FORK_POSITION = 5,
     IN_BYTES = STEP_TOKENS * Q_HEADS * DIM * 2,
     OUT_BYTES = STEP_TOKENS * Q_HEADS * DIM * 2,
-    SINK_BYTES = 4096
+    SINK_BYTES = 4096,
+    ENDING_MS = 3000 /* of what a failure has cut off */
 };
 
 typedef struct rank_story {
@@ -319,6 +321,28 @@ static void look_at_spent(rank_story *it)
     }
 }
 
+/* Done, or broken with the device. */
+static int has_ended(const rank_story *it, kvspan_stream stream)
+{
+    int is_done = 0;
+
+    return it->device->ops->query(it->device, stream, &is_done, NULL) != KVSPAN_OK || is_done;
+}
+
+/* Whoever waits for his own stream then comes back. */
+static void look_at_streams(rank_story *it)
+{
+    for (uint32_t i = 0; i < STREAMS; i++) {
+        uint32_t waited_ms = 0;
+
+        while (!has_ended(it, it->streams[i]) && waited_ms < ENDING_MS) {
+            (void)nanosleep(&(const struct timespec){ .tv_nsec = 1000000 }, NULL);
+            waited_ms++;
+        }
+        expect(it, waited_ms < ENDING_MS, "a failure leaves work that does not end");
+    }
+}
+
 void cuda_story_run(const cuda_story *story, kvspan_comm *comm, cuda_story_end *end_out)
 {
     rank_story it = { .story = story, .end = end_out, .comm = comm };
@@ -335,6 +359,7 @@ void cuda_story_run(const cuda_story *story, kvspan_comm *comm, cuda_story_end *
     }
     if (it.cache && end_out->status != KVSPAN_OK) {
         look_at_spent(&it);
+        look_at_streams(&it);
     }
     end_out->digest = is_open && end_out->status == KVSPAN_OK ? digest : 0;
     expect(&it, end_out->status == KVSPAN_OK || end_out->error.status == end_out->status,

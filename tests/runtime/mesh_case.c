@@ -9,6 +9,7 @@
 
 #include <kvspan/device.h>
 
+#include "comm/clock.h"
 #include "runtime/cache/cache_parts.h"
 #include "support/deferred_device.h"
 #include "support/oracle.h"
@@ -113,10 +114,22 @@ static int end_sequences(mesh_rank *rank, uint32_t number)
     return 1;
 }
 
+/* Of replays nobody hears when they are issued: what a step may have replayed began with it, or a
+ * peer would be late that is not. */
+static int check_replays(mesh_rank *rank, uint64_t begun_ns)
+{
+    const kvspan_device_comm *const device_comm = rank->cache->device_comm;
+
+    return !rank->mesh->graphs || device_comm->count == 0 || device_comm->last_ns >= begun_ns
+               ? 1
+               : mesh_fail(rank, "rank %u: replays count as old", rank->shard.rank);
+}
+
 /* Results are looked at when their round is needed again. */
 static int run_step(mesh_rank *rank, uint32_t number)
 {
     mesh_round *const round = &rank->rounds[number % MESH_ROUNDS];
+    const uint64_t begun_ns = kvspan_clock_ns();
     kvspan_step *step = NULL;
     kvspan_step_view view;
     kvspan_error error = { .status = KVSPAN_OK };
@@ -144,7 +157,7 @@ static int run_step(mesh_rank *rank, uint32_t number)
         kvspan_cache_check(rank->cache, &error) != KVSPAN_OK) {
         return mesh_fail(rank, "rank %u ends step %u: %s", rank->shard.rank, number, error.message);
     }
-    return end_sequences(rank, number);
+    return check_replays(rank, begun_ns) && end_sequences(rank, number);
 }
 
 static kvspan_cache_config config_of(const mesh_case *mesh, kvspan_layer_group group[2])
@@ -249,8 +262,12 @@ static int run_steps(mesh_rank *rank)
         }
     }
     rank->shard = rank->shards[0];
+    if (rank->mesh->place_capacity > 0) {
+        rank->cache->table.layout.place_capacity = rank->mesh->place_capacity;
+    }
     for (uint32_t i = 0; is_good && i < MESH_ROUNDS; i++) {
-        is_good = mesh_round_open(&rank->rounds[i], rank->device, tensor_bytes);
+        is_good =
+            mesh_round_open(&rank->rounds[i], rank->device, tensor_bytes, rank->mesh->has_streams);
     }
     is_good = is_good && open_sinks(rank) && mesh_remember_all(rank);
     for (uint32_t i = 0; is_good && i < STEPS; i++) {

@@ -55,6 +55,8 @@ typedef struct mesh_case {
         second_kv_heads; /* layer 1 is a layer group of its own, of so many kv heads; 0 = not */
     uint32_t second_window;
     int forks;                 /* the last sequence starts as a fork of the third */
+    int has_streams;           /* attention is on another stream than all else of a step */
+    uint32_t place_capacity;   /* of what calls of a step keep for the device; 0 = as it is */
     const mesh_graphs *graphs; /* calls are captured once per round and replayed; NULL = not */
     mesh_open open;            /* NULL = the best device here, or … */
     uint64_t deferred_seed;    /* … if not 0 a deferred one, of all three modes */

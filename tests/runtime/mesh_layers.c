@@ -155,7 +155,7 @@ static int call_layer(mesh_rank *rank, const mesh_round *round, uint32_t layer)
     kvspan_error error = { .status = KVSPAN_OK };
 
     return kvspan_cache_append(rank->cache, layer, planes, round->stream, &error) == KVSPAN_OK &&
-                   kvspan_cache_attend(rank->cache, layer, &q, &attention, &out, round->stream,
+                   kvspan_cache_attend(rank->cache, layer, &q, &attention, &out, round->attending,
                                        &error) == KVSPAN_OK
                ? 1
                : mesh_fail(rank, "rank %u: %s", rank->shard.rank, error.message);

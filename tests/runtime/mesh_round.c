@@ -19,14 +19,26 @@ static int take(mesh_round *round, kvspan_device *device, uint32_t layer, uint32
     return 1;
 }
 
-int mesh_round_open(mesh_round *round, kvspan_device *device, uint64_t tensor_bytes)
+static int open_stream(mesh_round *round, kvspan_device *device, kvspan_stream *stream_out)
+{
+    const int is_good = device->ops->create_stream(device, stream_out, NULL) == KVSPAN_OK;
+
+    round->stream_count += is_good ? 1 : 0;
+    return is_good;
+}
+
+int mesh_round_open(mesh_round *round, kvspan_device *device, uint64_t tensor_bytes,
+                    int has_streams)
 {
     int is_good;
 
     memset(round, 0, sizeof(*round));
     round->tensor_bytes = tensor_bytes;
-    is_good = device->ops->create_stream(device, &round->stream, NULL) == KVSPAN_OK;
-    round->has_stream = is_good;
+    is_good = open_stream(round, device, &round->stream);
+    round->attending = round->stream;
+    if (is_good && has_streams) {
+        is_good = open_stream(round, device, &round->attending);
+    }
     for (uint32_t i = 0; is_good && i < MESH_CASE_LAYERS * MESH_TENSORS; i++) {
         is_good = take(round, device, i / MESH_TENSORS, i % MESH_TENSORS);
     }
@@ -46,7 +58,10 @@ void mesh_round_close(mesh_round *round, kvspan_device *device)
             device->ops->release_pinned(device, host, round->tensor_bytes);
         }
     }
-    if (round->has_stream) {
+    if (round->stream_count > 1) {
+        device->ops->destroy_stream(device, round->attending);
+    }
+    if (round->stream_count > 0) {
         device->ops->destroy_stream(device, round->stream);
     }
     memset(round, 0, sizeof(*round));
@@ -60,18 +75,20 @@ void mesh_round_begin(mesh_round *round, const kvspan_step_view *view)
     round->is_used = 1;
 }
 
-static int copy(mesh_round *round, kvspan_device *device, void *target, const void *source)
+static int copy(const mesh_round *round, kvspan_device *device, void *target, const void *source,
+                kvspan_stream stream)
 {
     return target == source || device->ops->copy(device, target, source, round->tensor_bytes,
-                                                 round->stream, NULL) == KVSPAN_OK;
+                                                 stream, NULL) == KVSPAN_OK;
 }
 
 int mesh_round_upload(mesh_round *round, kvspan_device *device, uint32_t layer, uint32_t role)
 {
-    return copy(round, device, round->device[layer][role], round->host[layer][role]);
+    return copy(round, device, round->device[layer][role], round->host[layer][role], round->stream);
 }
 
 int mesh_round_download(mesh_round *round, kvspan_device *device, uint32_t layer, uint32_t role)
 {
-    return copy(round, device, round->host[layer][role], round->device[layer][role]);
+    return copy(round, device, round->host[layer][role], round->device[layer][role],
+                round->attending);
 }

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "comm/state.h"
 #include "kernels/device.h"
 #include "runtime/cache_fixture.h"
 #include "support/ranks.h"
@@ -329,6 +330,34 @@ START_TEST(each_rank_knows_its_shard)
 }
 END_TEST
 
+/* Nothing of the cache, and of no wait, is left in it. */
+static void outlive(ranks_self *self)
+{
+    cache_fixture fixture = cache_fixture_make();
+    kvspan_error error = { .status = KVSPAN_OK };
+    kvspan_step_view view;
+    kvspan_sequence sequence = 0;
+    kvspan_step *step = NULL;
+
+    ranks_check_status(self, cache_fixture_open(&fixture, self->comm, &error), KVSPAN_OK, &error);
+    ranks_check_status(self, cache_fixture_plan(&fixture, &sequence, 1, &step, &error), KVSPAN_OK,
+                       &error);
+    ranks_check_status(self, kvspan_step_begin(fixture.cache, step, NULL, 20000, &view, &error),
+                       KVSPAN_OK, &error);
+    ranks_check_status(self, kvspan_step_end(fixture.cache, NULL, &error), KVSPAN_OK, &error);
+    cache_fixture_close(&fixture);
+    ranks_check(self, !self->comm->progress && !self->comm->progress_context);
+    ranks_check(self, !self->comm->debtors && self->comm->debtor_count == 0);
+    ranks_check(self, !self->comm->wait);
+    ranks_check_status(self, kvspan_comm_poll(self->comm, &error), KVSPAN_OK, &error);
+}
+
+START_TEST(a_communicator_outlives_its_cache)
+{
+    ranks_run(4, outlive, NULL);
+}
+END_TEST
+
 START_TEST(a_cache_without_peers_is_one_rank)
 {
     cache_fixture fixture = cache_fixture_make();
@@ -381,6 +410,7 @@ int main(void)
     tcase_add_test(create, the_rank_with_least_memory_decides_for_all);
     tcase_add_test(create, ranks_in_one_memory_share_it);
     tcase_add_test(create, each_rank_knows_its_shard);
+    tcase_add_test(create, a_communicator_outlives_its_cache);
     tcase_add_test(create, a_cache_without_peers_is_one_rank);
     tcase_add_loop_test(create, an_axis_the_mesh_lacks_or_that_serves_twice_is_named, 0, 8);
     suite_add_tcase(suite, create);

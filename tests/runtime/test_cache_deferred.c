@@ -148,17 +148,58 @@ START_TEST(groups_forks_and_replicated_control_are_right)
 }
 END_TEST
 
+/* Appending on one stream and attending on another, layer by layer. */
+START_TEST(calls_of_a_step_may_be_on_different_streams)
+{
+    static const char *const texts[] = { "tp:1", "tp:2", "sp:2" };
+    mesh_rows *const all = malloc(sizeof(*all));
+    mesh_case mesh = base_case(0);
+
+    ck_assert_ptr_nonnull(all);
+    mesh.mesh = texts[_i];
+    mesh.rank_count = _i == 0 ? 1 : 2;
+    mesh.has_streams = 1;
+    for (mesh.deferred_seed = 40; mesh.deferred_seed < 40 + SEEDS; mesh.deferred_seed++) {
+        mesh_threads_run(&mesh, all);
+    }
+    free(all);
+}
+END_TEST
+
+/* As with more different ones than any model has: room for those of one call alone. */
+START_TEST(what_calls_keep_for_the_device_stays_until_it_is_done)
+{
+    mesh_rows *const all = malloc(sizeof(*all));
+    mesh_case mesh = base_case(0);
+
+    ck_assert_ptr_nonnull(all);
+    mesh.mesh = "tp:2,sp:2";
+    mesh.rank_count = 4;
+    mesh.out_place = KVSPAN_HEADS_ALL;
+    mesh.place_capacity = 4;
+    for (mesh.deferred_seed = 50; mesh.deferred_seed < 50 + SEEDS; mesh.deferred_seed++) {
+        mesh_threads_run(&mesh, all);
+    }
+    free(all);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("runtime/cache_deferred");
     TCase *cases = tcase_create("mesh");
+    TCase *streams = tcase_create("streams");
 
     tcase_set_timeout(cases, 0);
+    tcase_set_timeout(streams, 0);
     tcase_add_loop_test(cases, rows_are_right_however_late_the_device_is, 0, MESH_COUNT);
     tcase_add_loop_test(cases, exchanges_overlap_attention, 0, 3);
     tcase_add_loop_test(cases, results_come_where_they_are_asked_for, 0, 5);
     tcase_add_loop_test(cases, copies_that_split_the_sequence_are_right, 0, 6);
     tcase_add_loop_test(cases, groups_forks_and_replicated_control_are_right, 0, 6);
+    tcase_add_loop_test(streams, calls_of_a_step_may_be_on_different_streams, 0, 3);
+    tcase_add_test(streams, what_calls_keep_for_the_device_stays_until_it_is_done);
+    suite_add_tcase(suite, streams);
     suite_add_tcase(suite, cases);
     return suite_run(suite);
 }

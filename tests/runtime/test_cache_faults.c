@@ -38,7 +38,8 @@ static void live(ranks_self *self)
     cache_story *const story = &it->stories[self->rank];
 
     *transport = (faulty_transport){ .verb = self->rank == it->rank ? it->verb : FAULTY_NONE,
-                                     .calls_left = it->calls };
+                                     .calls_left = it->calls,
+                                     .has_slow_sends = it->calls % 2 == 1 };
     *story = (cache_story){ .mesh = "tp:2,sp:2" };
     faulty_put(transport, self->comm);
     cache_story_run(story, self->comm);
@@ -68,6 +69,11 @@ static bool fail_once(fault *it)
     bool has_failed;
 
     ranks_run(RANK_COUNT, live, it);
+    for (uint32_t rank = 0; rank < RANK_COUNT; rank++) {
+        ck_assert_msg(it->transports[rank].open_requests == 0,
+                      "call %u of verb %d fails on rank %u: rank %u has left %d requests open",
+                      it->calls, (int)it->verb, it->rank, rank, it->transports[rank].open_requests);
+    }
     has_failed = it->transports[it->rank].failed > 0;
     ck_assert_uint_le(now_ms() - start, LONGEST_MS);
     for (uint32_t rank = 0; rank < RANK_COUNT; rank++) {

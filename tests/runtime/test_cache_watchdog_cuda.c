@@ -13,6 +13,7 @@
 #include "kernels/device.h"
 #include "runtime/cache/cache_parts.h"
 #include "runtime/nccl_case.h"
+#include "support/strict_mutex.h"
 
 /* Exchanges that never end while the caller sits in cudaStreamSynchronize(): with a watchdog it
  * comes back, and the cache says whose fault it was. */
@@ -22,8 +23,10 @@ enum {
     Q_HEADS = 4,
     DIM = 16,
     TENSOR_BYTES = TOKENS * Q_HEADS * DIM * 2,
-    PATIENCE_MS = 500,
-    ABSENCE_MS = 5000, /* of rank 1 */
+    PATIENCE_MS = 500,        /* with an absent rank */
+    TELLING_MS = 4000,        /* patience in which another rank tells what it has */
+    LONG_PATIENCE_MS = 60000, /* that no slow machine uses up */
+    ABSENCE_MS = 5000,        /* of rank 1 */
     LONGEST_MS = 60000,
     WAIT_MS = 120000
 };
@@ -36,7 +39,8 @@ typedef struct watched_rank {
     void *memory[4]; /* of q, k, v, out */
 } watched_rank;
 
-static kvspan_status open_cache(watched_rank *rank, kvspan_comm *comm, kvspan_error *error)
+static kvspan_status open_cache(watched_rank *rank, kvspan_comm *comm, uint32_t patience_ms,
+                                kvspan_error *error)
 {
     const kvspan_layer_group group = { .layer_count = 1,
                                        .q_heads = Q_HEADS,
@@ -56,7 +60,7 @@ static kvspan_status open_cache(watched_rank *rank, kvspan_comm *comm, kvspan_er
     kvspan_status status = kvspan_device_open_cuda(kvspan_comm_rank(comm), &rank->device, error);
 
     if (status == KVSPAN_OK) {
-        status = kvspan_comm_set_nccl_watchdog(comm, PATIENCE_MS, error);
+        status = kvspan_comm_set_nccl_watchdog(comm, patience_ms, error);
     }
     if (status == KVSPAN_OK) {
         status = kvspan_cache_create(&config, rank->device, comm, &rank->cache, error);
@@ -73,7 +77,7 @@ static kvspan_status open_cache(watched_rank *rank, kvspan_comm *comm, kvspan_er
     return status;
 }
 
-static void close_rank(watched_rank *rank)
+static void close_rank(ranks_self *self, watched_rank *rank)
 {
     kvspan_cache_destroy(rank->cache);
     for (uint32_t i = 0; i < 4; i++) {
@@ -81,6 +85,7 @@ static void close_rank(watched_rank *rank)
     }
     rank->device->ops->destroy_stream(rank->device, rank->stream);
     kvspan_device_close(rank->device);
+    ranks_check(self, strict_mutex_violations() == 0);
 }
 
 static kvspan_status begin_step(watched_rank *rank, kvspan_error *error)
@@ -150,7 +155,7 @@ static void run_absence(ranks_self *self)
     uint64_t begun_ns;
     kvspan_status status;
 
-    ranks_check_status(self, open_cache(&rank, self->comm, &error), KVSPAN_OK, &error);
+    ranks_check_status(self, open_cache(&rank, self->comm, PATIENCE_MS, &error), KVSPAN_OK, &error);
     ranks_check_status(self, begin_step(&rank, &error), KVSPAN_OK, &error);
     if (self->rank == 1) {
         be_elsewhere(ABSENCE_MS);
@@ -170,17 +175,18 @@ static void run_absence(ranks_self *self)
     } while (status == KVSPAN_OK || status == KVSPAN_ERR_TIMEOUT);
     ranks_check_status(self, status, KVSPAN_ERR_LATE, &error);
     ranks_check(self, error.rank == 1);
-    close_rank(&rank);
+    close_rank(self, &rank);
 }
 
-/* NCCL fails on rank 1, by KVSPAN_NCCL_ASYNC_ERROR. */
+/* NCCL fails on rank 1, by KVSPAN_NCCL_ASYNC_ERROR. Rank 0 comes back when its patience ends. */
 static void run_error(ranks_self *self)
 {
+    const uint32_t patience_ms = self->rank == 1 ? LONG_PATIENCE_MS : TELLING_MS;
     watched_rank rank = { .device = NULL };
     kvspan_error error = { .status = KVSPAN_OK };
     kvspan_status status;
 
-    ranks_check_status(self, open_cache(&rank, self->comm, &error), KVSPAN_OK, &error);
+    ranks_check_status(self, open_cache(&rank, self->comm, patience_ms, &error), KVSPAN_OK, &error);
     ranks_check_status(self, begin_step(&rank, &error), KVSPAN_OK, &error);
     status = attend(&rank, &error);
     if (status == KVSPAN_OK) {
@@ -197,7 +203,7 @@ static void run_error(ranks_self *self)
         ranks_check_status(self, status, KVSPAN_ERR_PEER, &error);
     }
     ranks_check(self, error.rank == 1);
-    close_rank(&rank);
+    close_rank(self, &rank);
 }
 
 static kvspan_status open_device(kvspan_comm *comm, kvspan_device **device_out, kvspan_error *error)
@@ -221,10 +227,11 @@ static void run_thread(ranks_self *self)
 
     ranks_check_status(self, kvspan_comm_set_nccl_watchdog(NULL, 1, &error), KVSPAN_ERR_ARGUMENT,
                        &error);
-    ranks_check_status(self, open_cache(&rank, self->comm, &error), KVSPAN_OK, &error);
+    ranks_check_status(self, open_cache(&rank, self->comm, LONG_PATIENCE_MS, &error), KVSPAN_OK,
+                       &error);
     nccl = (const kvspan_nccl_comm *)(const void *)rank.cache->device_comm;
     ranks_check(self, nccl->watchdog);
-    close_rank(&rank);
+    close_rank(self, &rank);
     ranks_check_status(self, kvspan_comm_set_nccl_watchdog(self->comm, 0, &error), KVSPAN_OK,
                        &error);
 }

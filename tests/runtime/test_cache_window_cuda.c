@@ -17,6 +17,7 @@
  */
 
 static char calls[64];
+static bool refuses; /* to register memory with the communicator */
 
 static void note_call(char letter)
 {
@@ -60,6 +61,9 @@ ncclResult_t __wrap_ncclCommWindowDeregister(ncclComm_t comm, ncclWindow_t windo
 ncclResult_t __wrap_ncclCommRegister(ncclComm_t comm, void *buffer, size_t bytes, void **handle)
 {
     note_call('R');
+    if (refuses) {
+        return ncclSystemError;
+    }
     return __real_ncclCommRegister(comm, buffer, bytes, handle);
 }
 
@@ -131,6 +135,36 @@ static void run_registration(ranks_self *self)
     ranks_check(self, strcmp(calls, calls_of(version)) == 0);
 }
 
+/* Alike on every rank, as the version is. */
+static void run_refusal(ranks_self *self)
+{
+    kvspan_device *device = NULL;
+    kvspan_cache *cache = NULL;
+    kvspan_error error = { .status = KVSPAN_OK };
+    int version = 0;
+
+    ranks_check(self, ncclGetVersion(&version) == ncclSuccess);
+    if (version < NCCL_VERSION(2, 19, 3) || version >= NCCL_VERSION(2, 28, 3)) {
+        return;
+    }
+    calls[0] = '\0';
+    refuses = true;
+    ranks_check_status(self,
+                       nccl_case_open_cache(open_device, NULL, self->comm, &device, &cache, &error),
+                       KVSPAN_ERR_NCCL, &error);
+    refuses = false;
+    ranks_check(self, error.native == (int32_t)ncclSystemError);
+    ranks_check(self, strstr(error.message, "ncclCommRegister"));
+    ranks_check(self, strcmp(calls, "Rm") == 0); /* aborted, not finalised */
+    kvspan_device_close(device);
+}
+
+START_TEST(a_version_that_cannot_register_it_is_refused)
+{
+    ranks_run_mpi(run_refusal, NULL);
+}
+END_TEST
+
 START_TEST(the_arena_is_registered_as_the_version_has_it)
 {
     ranks_run_mpi(run_registration, NULL);
@@ -158,6 +192,7 @@ int main(int argc, char **argv)
     tcase_set_timeout(mpi, 0);
     tcase_add_test(mpi, the_arena_is_registered_as_the_version_has_it);
     tcase_add_loop_test(mpi, rows_are_right_with_it, 0, 2);
+    tcase_add_test(mpi, a_version_that_cannot_register_it_is_refused);
     suite_add_tcase(suite, mpi);
     return suite_run_mpi(suite, &argc, &argv);
 }
