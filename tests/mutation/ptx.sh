@@ -51,15 +51,14 @@ all_compile() {
     while :; do
         awk -v together=1 -v skip="$invalid" -f "$folder/ptx_mutants.awk" "$ptx/$1" >"$place/$1"
         compile -O0 "$place/$1" "$place/${1%.c}.o" && break
-        more=$(sed -n 's/^mutant_\([0-9]*\):[0-9:]* error:.*/\1/p' "$place/${1%.c}.errors" |
+        # 0 is what is not mutated: it may suffer from what stands before it.
+        more=$(sed -n 's/^mutant_\([1-9][0-9]*\):[0-9:]* error:.*/\1/p' "$place/${1%.c}.errors" |
             sort -nu | tr '\n' ' ')
-        case "$more" in
-        "" | "0 "*)
+        if [ -z "$more" ]; then
             cat "$place/${1%.c}.errors"
             echo "FAILED: $1 with its mutants together"
             exit 1
-            ;;
-        esac
+        fi
         invalid="$invalid $more"
     done
     echo " $invalid " >"$place/invalid"
@@ -113,16 +112,19 @@ judge() {
     place=$(mktemp -d "$work/mutant.XXXXXX")
     mkdir "$place/plain" "$place/sanitized"
     fate=survived
-    if [ "$2" = alone ]; then
+    kind=$2
+    # An error may be another one's: what is said not to compile together is tried alone.
+    [ "$kind" = alone ] || case $(cat "$together/invalid") in *" $2 "*) kind=alone ;; esac
+    if [ "$kind" = alone ]; then
+        libraries=$place
         mutant_print "$1" >"$place/$file"
         if compile -O0 "$place/$file" "$place/$object"; then
             library_make plain "$place/$object" "$place/plain/libstandin_ptx.so"
         else
             fate=invalid
         fi
-        libraries=$place
+        unset KVSPAN_PTX_MUTANT
     else
-        case $(cat "$together/invalid") in *" $2 "*) fate=invalid ;; esac
         libraries=$together
         KVSPAN_PTX_MUTANT=$2
         export KVSPAN_PTX_MUTANT
@@ -131,11 +133,12 @@ judge() {
         :
     elif is_noticed "$libraries/plain" plain "$file"; then
         fate=killed
-    elif mutant_print "$1" >"$place/$file" && compile -O2 "$place/$file" "$place/$object" && (cd "$place" && strip "$object") &&
+    elif mutant_print "$1" >"$place/$file" && compile -O2 "$place/$file" "$place/$object" &&
+        (cd "$place" && strip "$object") &&
         cmp -s "$place/$object" "$work/optimised/$object"; then
         fate=same # machine code
     elif [ -z "$is_quick" ]; then
-        if [ "$2" = alone ]; then
+        if [ "$kind" = alone ]; then
             compile "-O1 $sanitizers" "$place/$file" "$place/$object"
             library_make sanitized "$place/$object" "$place/sanitized/libstandin_ptx.so"
         else

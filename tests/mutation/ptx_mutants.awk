@@ -119,12 +119,13 @@ function place_note(s) {
 }
 
 # A function, or a line that makes one that executes an instruction.
-function unit_note(n,    last) {
+function unit_note(n,    last, open_count) {
     if (n <= unit_last[unit_count]) {
         return
     }
     if (code[n] ~ /^PTX_(UNARY|BINARY|TERNARY)\(/) {
-        for (last = n; code[last] !~ /\) *$/; ++last) {
+        open_count = 0
+        for (last = n; (open_count += gsub(/\(/, "(", code[last]) - gsub(/\)/, ")", code[last])); ++last) {
         }
         unit_body[unit_count + 1] = 0
     } else if (code[n] ~ /^[a-z].*[a-z0-9_]\(/) {
