@@ -88,7 +88,7 @@ static uint64_t narrowed(const ptx_instruction *i, double value, ptx_type to)
                    : ptx_bits_of_float(single);
     }
     if (i->rounding == 4 && isfinite(value)) { /* ties away from zero */
-        return (ptx_bits_of_float((float)value) + 0x1000) & ~0x1fffull;
+        value = ptx_float_of((ptx_bits_of_float((float)value) + 0x1000) & ~0x1fffull);
     }
     return ptx_small_bits(value, to, i->rounding == 1, i->flags & PTX_FLAG_FINITE);
 }

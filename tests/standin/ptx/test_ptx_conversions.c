@@ -221,6 +221,10 @@ START_TEST(numbers_become_narrower)
         { "cvt.rn.tf32.f32 %r9, %r0;", 'r', { 0x7f7fffff }, 0x7f800000 },
         { "cvt.rz.tf32.f32 %r9, %r0;", 'r', { 0x7f7fffff }, 0x7f7fe000 },
         { "cvt.rn.tf32.f32 %r9, %r0;", 'r', { 0x7f7fe000 }, 0x7f7fe000 },
+        { "cvt.rna.tf32.f32 %r9, %r0;", 'r', { 0x7f7fffff }, 0x7f800000 },
+        { "cvt.rna.satfinite.tf32.f32 %r9, %r0;", 'r', { 0xff7fffff }, 0xff7fe000 },
+        { "cvt.rna.satfinite.tf32.f32 %r9, %r0;", 'r', { 0x7f800000 }, 0x7f7fe000 },
+        { "cvt.rn.satfinite.tf32.f32 %r9, %r0;", 'r', { 0x7f7fffff }, 0x7f7fe000 },
     };
     BENCH_CHECK_ROWS(rows);
 }

@@ -90,6 +90,7 @@ START_TEST(accesses_stay_within_bounds)
     check_fails(".local .align 4 .b8 L[16]; ld.local.u32 %r1, [L+1024];", 1, "local memory");
     check_fails("mov.u64 %d1, 0x2000000000001000; ld.u32 %r1, [%d1];", 1, "local memory");
     check_runs(".local .align 4 .b8 L[16]; st.local.u32 [L+12], 1;", 1);
+    check_fails("cvta.to.shared.u64 %d1, %out;", 1, "is not in the space named");
     check_fails("mov.u64 %d1, 64; cvta.param.u64 %d1, %d1; ld.u32 %r1, [%d1];", 1, "parameters");
 }
 END_TEST

@@ -60,6 +60,7 @@ START_TEST(memory_is_read_and_written_in_every_width)
           { 9 },
           8 },
         { "mov.u64 %d4, S; cvta.shared.u64 %d4, %d4; isspacep.shared %p9, %d4;", 'p', { 9 }, 1 },
+        { "cvta.to.shared.u64 %d9, %d0;", 'd', { 0 }, 0 }, /* NULL has no space */
         { "isspacep.shared %p9, %in;", 'p', { 9 }, 0 },
         { "isspacep.global %p9, %in;", 'p', { 9 }, 1 },
         { "st.shared.f64 [S], %d0; ld.shared.f64 %d9, [S];",
