@@ -162,30 +162,74 @@ START_TEST(races_between_blocks_need_atomics_and_fences)
 }
 END_TEST
 
+enum {
+    PAGES = 256,
+    PAGE_BYTES = 4096
+};
+
+static void check_pages(const char *body, uint32_t block, bool is_good)
+{
+    static uint32_t out[PAGES * PAGE_BYTES / 4];
+    const bench_kernel kernel = { .body = body,
+                                  .block = block,
+                                  .out = out,
+                                  .out_bytes = sizeof out,
+                                  .schedule = { .finds_races = true } };
+    ptx_report report;
+
+    ck_assert_msg(bench_run(&kernel, &report) == is_good, "%s: %s", body, report.text);
+    ck_assert_msg(is_good || strstr(report.text, "race (") != NULL, "%s", report.text);
+}
+
 /* Each thread writes a page of its own, and reads that of another warp. */
+#define OWN_PAGE                                             \
+    "mul.wide.u32 %d1, %r0, 4096; add.u64 %d2, %d1, %out;\n" \
+    "xor.b64 %d3, %d1, 131072; add.u64 %d3, %d3, %out; st.global.u32 [%d2], 1;\n"
+
 START_TEST(races_are_found_on_many_pages)
 {
-    enum {
-        THREADS = 256,
-        PAGE_BYTES = 4096
-    };
-    static uint32_t out[THREADS * PAGE_BYTES / 4];
+    check_pages(OWN_PAGE "ld.global.u32 %r1, [%d3];", PAGES, false);
+    check_pages(OWN_PAGE "bar.sync 0; ld.global.u32 %r1, [%d3];", PAGES, true);
+}
+END_TEST
 
-    for (uint32_t has_barrier = 0; has_barrier < 2; ++has_barrier) {
+/* A page for each of 34 threads, the last two of another warp: that one reads one of the first,
+ * which is remembered when the table has grown. */
+START_TEST(pages_are_remembered)
+{
+    for (uint32_t page = 0; page < LANES; ++page) {
         char body[512];
-        const bench_kernel kernel = { .body = body,
-                                      .block = THREADS,
-                                      .out = out,
-                                      .out_bytes = sizeof out,
-                                      .schedule = { .finds_races = true } };
+        bench_kernel kernel = kernel_of(body, 34);
         ptx_report report;
 
         (void)snprintf(body, sizeof body,
-                       "mul.wide.u32 %%d1, %%r0, 4096; add.u64 %%d2, %%d1, %%out;\n"
-                       "xor.b64 %%d3, %%d1, 131072; add.u64 %%d3, %%d3, %%out;\n"
-                       "st.global.u32 [%%d2], %%r0; %s ld.global.u32 %%r1, [%%d3];",
-                       has_barrier ? "bar.sync 0;" : "");
-        ck_assert_msg(bench_run(&kernel, &report) == has_barrier, "%s", report.text);
+                       "mov.u32 %%r1, S; shl.b32 %%r2, %%r0, 12; add.u32 %%r3, %%r1, %%r2;\n"
+                       "st.shared.u32 [%%r3], 1; setp.eq.u32 %%p1, %%r0, 32;\n"
+                       "@%%p1 ld.shared.u32 %%r4, [S+%u];",
+                       page * PAGE_BYTES);
+        kernel.declarations = ".extern .shared .align 16 .b8 S[];\n";
+        kernel.dynamic_shared_bytes = 34 * PAGE_BYTES;
+        kernel.schedule.finds_races = true;
+        ck_assert_msg(!bench_run(&kernel, &report), "%s", body);
+        ck_assert_msg(strstr(report.text, "race (") != NULL, "%s", report.text);
+    }
+}
+END_TEST
+
+START_TEST(races_are_found_byte_by_byte)
+{
+    check_fails(SHARED_WORDS "st.shared.u8 [S], %r0;", 64, "race (write after write)");
+    check_fails(SHARED_WORDS "st.shared.u16 [S+2], %r0;", 64, "race (write after write)");
+    /* A word is remembered when its page's bytes become things of their own. */
+    for (uint32_t offset = 0; offset < 8; ++offset) {
+        char body[512];
+
+        (void)snprintf(body, sizeof body,
+                       ".shared .align 8 .b8 S[64]; setp.eq.u32 %%p1, %%r0, 0;\n"
+                       "setp.eq.u32 %%p2, %%r0, 32; @%%p1 st.shared.v2.u32 [S], {1, 1};\n"
+                       "@%%p2 st.shared.u8 [S+32], 1; @%%p2 ld.shared.u8 %%r1, [S+%u];",
+                       offset);
+        check_fails(body, 64, "race (");
     }
 }
 END_TEST
@@ -199,6 +243,8 @@ int main(void)
     tcase_add_test(tcase, races_between_lanes_need_a_meeting);
     tcase_add_test(tcase, races_between_blocks_need_atomics_and_fences);
     tcase_add_test(tcase, races_are_found_on_many_pages);
+    tcase_add_test(tcase, pages_are_remembered);
+    tcase_add_test(tcase, races_are_found_byte_by_byte);
     suite_add_tcase(suite, tcase);
     return suite_run(suite);
 }
