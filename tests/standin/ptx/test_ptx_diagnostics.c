@@ -59,6 +59,9 @@ START_TEST(places_are_named)
 }
 END_TEST
 
+/* %d2: the lane's word of the output; %d3: as far in front of it. */
+#define LANE_WORDS "mul.wide.u32 %d1, %r0, 4; add.u64 %d2, %out, %d1; sub.u64 %d3, %out, %d1;\n"
+
 START_TEST(accesses_stay_within_bounds)
 {
     check_fails("ld.global.u32 %r1, [%in+256];", 1, "global read of 4 bytes");
@@ -79,7 +82,20 @@ START_TEST(accesses_stay_within_bounds)
     check_fails(".local .align 4 .b8 L[16]; ld.local.u32 %r1, [L+1024];", 1, "local memory");
     check_fails("mov.u64 %d1, 0x2000000000001000; ld.u32 %r1, [%d1];", 1, "local memory");
     check_runs(".local .align 4 .b8 L[16]; st.local.u32 [L+12], 1;", 1);
+    /* One lane of many, in whatever order they stand. */
+    check_fails(LANE_WORDS "setp.eq.u32 %p1, %r0, 31; @%p1 add.u64 %d2, %d2, 4096;\n"
+                           "st.global.u32 [%d2], 1;",
+                LANES, "thread (31, 0, 0)");
+    check_fails(LANE_WORDS "st.global.u32 [%d3], 1;", LANES, "thread (1, 0, 0)");
+    check_fails(LANE_WORDS "st.global.u32 [%d2+192], 1;", LANES, "thread (16, 0, 0)");
+    check_runs(LANE_WORDS "st.global.u32 [%d2+128], 1;", LANES);
     check_fails("cvta.to.shared.u64 %d1, %out;", 1, "is not in the space named");
+    check_runs("mov.u64 %d1, 12; ld.param.u32 %r1, [%d1];\n"
+               "add.u64 %d2, %d1, 0x3000000000000000; ld.u32 %r1, [%d2];",
+               1);
+    check_fails("mov.u64 %d2, 0x3000000000000010; ld.u32 %r1, [%d2];", 1,
+                "parameters, which have 16");
+    check_fails("mov.u64 %d1, 8; ld.param.u32 %r1, [%d1+8];", 1, "beyond all of them");
     check_fails("mov.u64 %d1, 64; cvta.param.u64 %d1, %d1; ld.u32 %r1, [%d1];", 1, "parameters");
 }
 END_TEST
@@ -228,6 +244,21 @@ END_TEST
 
 START_TEST(copies_under_way_are_left_alone)
 {
+    for (uint32_t offset = 64; offset < 96; ++offset) {
+        char body[512];
+        const bool is_copied = offset >= 72 && offset < 88;
+
+        (void)snprintf(body, sizeof body,
+                       ".shared .align 16 .b8 S[96]; cp.async.ca.shared.global [S+72], [%%in], 8;\n"
+                       "cp.async.ca.shared.global [S+80], [%%in], 8; ld.shared.u8 %%r1, [S+%u];\n"
+                       "cp.async.wait_all;",
+                       offset);
+        if (is_copied) {
+            check_fails(body, 1, "asynchronous copy is under way");
+        } else {
+            check_runs(body, 1);
+        }
+    }
     check_fails(".shared .align 16 .b8 S[32]; cp.async.cg.shared.global [S], [%in], 16;\n"
                 "cp.async.commit_group; ld.shared.u32 %r1, [S+12];",
                 1, "asynchronous copy is under way");

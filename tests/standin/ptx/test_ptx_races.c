@@ -91,6 +91,10 @@ START_TEST(races_between_lanes_need_a_meeting)
     check_fails(NEXT_LANE "st.shared.u32 [%r3], %r0; bar.warp.sync -1; ld.shared.u32 %r6, [%r5];\n"
                           "st.shared.u32 [%r3], 1;",
                 LANES, "race (write after read)");
+    check_runs(NEXT_LANE "st.shared.u32 [%r3], %r0; setp.lt.u32 %p1, %r0, 16;\n"
+                         "selp.b32 %r7, 0xffff, 0xffff0000, %p1; bar.warp.sync %r7;\n"
+                         "xor.b32 %r5, %r3, 4; ld.shared.u32 %r6, [%r5];",
+               LANES);
     /* Halves that meet on their own: lane 15 reads what lane 16 wrote. */
     check_fails(NEXT_LANE "st.shared.u32 [%r3], %r0; setp.lt.u32 %p1, %r0, 16;\n"
                           "selp.b32 %r7, 0xffff, 0xffff0000, %p1; bar.warp.sync %r7;\n"
@@ -107,9 +111,9 @@ START_TEST(races_between_lanes_need_a_meeting)
 }
 END_TEST
 
-static void check_blocks(const char *body, bool is_good)
+static void check_blocks(const char *body, uint32_t block, bool is_good)
 {
-    bench_kernel kernel = kernel_of(body, 64);
+    bench_kernel kernel = kernel_of(body, block);
     ptx_report report;
 
     kernel.grid = 3;
@@ -137,27 +141,27 @@ static void check_blocks(const char *body, bool is_good)
 START_TEST(races_between_blocks_need_atomics_and_fences)
 {
     check_blocks(
-        "setp.ne.u32 %p1, %r0, 0; @%p1 exit; mov.u32 %r1, %ctaid.x; st.global.u32 [%out], %r1;",
+        "setp.ne.u32 %p1, %r0, 0; @%p1 exit; mov.u32 %r1, %ctaid.x; st.global.u32 [%out], %r1;", 64,
         false);
-    check_blocks("mov.u32 %r1, %ctaid.x; mul.wide.u32 %d1, %r1, 256; add.u64 %d1, %d1, %out;",
+    check_blocks("mov.u32 %r1, %ctaid.x; mul.wide.u32 %d1, %r1, 256; add.u64 %d1, %d1, %out;", 64,
                  true);
-    check_blocks("red.global.add.u32 [%out], 1;", true);
+    check_blocks("red.global.add.u32 [%out], 1;", 64, true);
     check_blocks("setp.ne.u32 %p1, %r0, 0; @%p1 exit; mov.u32 %r1, %ctaid.x;\n"
                  "setp.eq.u32 %p1, %r1, 1; @%p1 bra A; ld.global.u32 %r2, [%out];\n"
                  "bra END; A: st.global.u32 [%out], 7; END:",
-                 false);
+                 64, false);
 #define READS "ld.global.u32 %r4, [%out+16]; ld.global.u32 %r5, [%out+24];\n"
-    check_blocks(LAST_BLOCK("membar.gl;", "bar.sync 0;", READS), true);
-    check_blocks(LAST_BLOCK("fence.acq_rel.gpu;", "bar.sync 0;", READS), true);
-    check_blocks(LAST_BLOCK("fence.sc.gpu;", "bar.sync 0;", READS), true);
-    check_blocks(LAST_BLOCK("fence.acq_rel.cta;", "bar.sync 0;", READS), false);
-    check_blocks(LAST_BLOCK_BY("atom.acq_rel.gpu.global", "", "bar.sync 0;", READS), true);
-    check_blocks(LAST_BLOCK_BY("atom.release.gpu.global", "", "bar.sync 0;", READS), true);
-    check_blocks(LAST_BLOCK_BY("atom.acquire.gpu.global", "", "bar.sync 0;", READS), false);
-    check_blocks(LAST_BLOCK_BY("atom.relaxed.gpu.global", "", "bar.sync 0;", READS), false);
-    check_blocks(LAST_BLOCK("", "bar.sync 0;", READS), false);
-    check_blocks(LAST_BLOCK("membar.cta;", "bar.sync 0;", READS), false);
-    check_blocks(LAST_BLOCK("membar.gl;", "", READS), false);
+    check_blocks(LAST_BLOCK("membar.gl;", "bar.sync 0;", READS), 64, true);
+    check_blocks(LAST_BLOCK("fence.acq_rel.gpu;", "bar.sync 0;", READS), 64, true);
+    check_blocks(LAST_BLOCK("fence.sc.gpu;", "bar.sync 0;", READS), 64, true);
+    check_blocks(LAST_BLOCK("fence.acq_rel.cta;", "bar.sync 0;", READS), 64, false);
+    check_blocks(LAST_BLOCK_BY("atom.acq_rel.gpu.global", "", "bar.sync 0;", READS), 64, true);
+    check_blocks(LAST_BLOCK_BY("atom.release.gpu.global", "", "bar.sync 0;", READS), 64, true);
+    check_blocks(LAST_BLOCK_BY("atom.acquire.gpu.global", "", "bar.sync 0;", READS), 64, false);
+    check_blocks(LAST_BLOCK_BY("atom.relaxed.gpu.global", "", "bar.sync 0;", READS), 64, false);
+    check_blocks(LAST_BLOCK("", "bar.sync 0;", READS), 64, false);
+    check_blocks(LAST_BLOCK("membar.cta;", "bar.sync 0;", READS), 64, false);
+    check_blocks(LAST_BLOCK("membar.gl;", "", READS), 64, false);
 #undef READS
 }
 END_TEST
@@ -190,6 +194,49 @@ START_TEST(races_are_found_on_many_pages)
 {
     check_pages(OWN_PAGE "ld.global.u32 %r1, [%d3];", PAGES, false);
     check_pages(OWN_PAGE "bar.sync 0; ld.global.u32 %r1, [%d3];", PAGES, true);
+}
+END_TEST
+
+/* Warp 0 of the second block to come knows what the first one wrote, and so does warp 1 behind a
+ * barrier. Warps 2 and 3 meet there later, as they know from a flag, which orders nothing. */
+START_TEST(barriers_pass_on_what_is_known_of_blocks_once)
+{
+    check_blocks(
+        ".shared .align 4 .b8 FLAGS[8]; setp.ne.u32 %p1, %r0, 0; @%p1 bra ALL;\n"
+        "atom.global.add.u32 %r2, [%out+4], 1; setp.eq.u32 %p2, %r2, 0;\n"
+        "@%p2 st.global.u32 [%out+16], 1; membar.gl; atom.shared.exch.b32 %r3, [FLAGS], %r2;\n"
+        "atom.global.or.b32 %r3, [%out], 1;\n"
+        "ALL: bar.warp.sync -1; shr.u32 %r4, %r0, 5;\n"
+        "LOOK: mov.u32 %r5, %clock; atom.shared.or.b32 %r2, [FLAGS], 0;\n"
+        "setp.gt.u32 %p2, %r2, 2; @%p2 bra LOOK; setp.ne.u32 %p3, %r2, 1; @%p3 bra END;\n"
+        "setp.ge.u32 %p4, %r4, 2; setp.eq.u32 %p5, %r4, 1; @%p4 bra LATER;\n"
+        "bar.sync 1, 64; ld.global.u32 %r7, [%out+16];\n"
+        "@%p5 atom.shared.exch.b32 %r6, [FLAGS+4], 1; bra END;\n"
+        "LATER: mov.u32 %r5, %clock; atom.shared.or.b32 %r6, [FLAGS+4], 0;\n"
+        "setp.ne.u32 %p2, %r6, 1; @%p2 bra LATER; bar.sync 1, 64;\n"
+        "ld.global.u32 %r8, [%out+16]; END:",
+        128, false);
+}
+END_TEST
+
+/* The first block to come leaves an arrival behind, which is not one of the next block's. */
+START_TEST(arrivals_end_with_their_block)
+{
+    for (uint32_t barrier = 0; barrier < 2; ++barrier) {
+        char body[512];
+        bench_kernel kernel = kernel_of(body, 96);
+
+        (void)snprintf(body, sizeof body,
+                       ".shared .align 4 .b8 S[4]; mov.u32 %%r1, %%ctaid.x;\n"
+                       "setp.eq.u32 %%p1, %%r1, 0; setp.lt.u32 %%p2, %%r0, 32;\n"
+                       "setp.eq.u32 %%p3, %%r0, 0; @%%p1 bra FIRST; @%%p2 bra WRITE;\n"
+                       "bar.sync %u, 64; ld.shared.u32 %%r2, [S]; bra END;\n"
+                       "WRITE: @%%p3 st.shared.u32 [S], 1; bra END;\n"
+                       "FIRST: @!%%p2 bra END; bar.arrive %u, 96; END:",
+                       barrier, barrier);
+        kernel.grid = 2;
+        bench_check_fails(&kernel, "race (");
+    }
 }
 END_TEST
 
@@ -242,6 +289,8 @@ int main(void)
     tcase_add_test(tcase, races_between_warps_need_a_barrier);
     tcase_add_test(tcase, races_between_lanes_need_a_meeting);
     tcase_add_test(tcase, races_between_blocks_need_atomics_and_fences);
+    tcase_add_test(tcase, barriers_pass_on_what_is_known_of_blocks_once);
+    tcase_add_test(tcase, arrivals_end_with_their_block);
     tcase_add_test(tcase, races_are_found_on_many_pages);
     tcase_add_test(tcase, pages_are_remembered);
     tcase_add_test(tcase, races_are_found_byte_by_byte);
