@@ -92,6 +92,39 @@ START_TEST(blocks_begin_with_all_lanes_together)
 }
 END_TEST
 
+START_TEST(blocks_have_the_threads_that_they_are_launched_with)
+{
+    uint32_t out[1];
+    const uint32_t expected[1] = { 40 };
+    const bench_kernel kernel = {
+        .body = "red.global.add.u32 [%out], 1;", .block = 40, .out = out, .out_bytes = sizeof out
+    };
+
+    bench_check_schedules(&kernel, expected);
+}
+END_TEST
+
+START_TEST(blocks_begin_without_groups_of_the_last_one)
+{
+    /* The lanes of the first block to run part and meet again, those of the others leave before. */
+    uint32_t out[2];
+    const uint32_t expected[2] = { LANES, 3 };
+    const bench_kernel kernel = {
+        .body = "setp.eq.u32 %p1, %r0, 0; @%p1 atom.global.add.u32 %r1, [%out+4], 1;\n"
+                "shfl.sync.idx.b32 %r1, %r1, 0, 31, -1; setp.ne.u32 %p2, %r1, 0; @%p2 exit;\n"
+                "and.b32 %r2, %r0, 3; setp.eq.u32 %p3, %r2, 0; setp.eq.u32 %p4, %r2, 1;\n"
+                "@%p3 bra A; @%p4 bra B; add.u32 %r2, %r2, 1; B: add.u32 %r2, %r2, 1;\n"
+                "A: red.global.add.u32 [%out], 1;",
+        .grid = 3,
+        .block = LANES,
+        .out = out,
+        .out_bytes = sizeof out,
+    };
+
+    bench_check_schedules(&kernel, expected);
+}
+END_TEST
+
 START_TEST(copies_of_a_block_end_with_it)
 {
     /* The first block to run leaves copies and groups behind; the others have their own. */
@@ -209,6 +242,8 @@ int main(void)
     tcase_add_test(tcase, copies_fill_up_with_zeros);
     tcase_add_test(tcase, copies_are_waited_for_by_groups);
     tcase_add_test(tcase, blocks_begin_with_all_lanes_together);
+    tcase_add_test(tcase, blocks_have_the_threads_that_they_are_launched_with);
+    tcase_add_test(tcase, blocks_begin_without_groups_of_the_last_one);
     tcase_add_test(tcase, copies_of_a_block_end_with_it);
     tcase_add_test(tcase, early_copies_read_early);
     tcase_add_test(tcase, dynamic_shared_memory_lies_behind_the_static_one);

@@ -160,9 +160,21 @@ START_TEST(races_between_blocks_need_atomics_and_fences)
     check_blocks(LAST_BLOCK_BY("atom.acquire.gpu.global", "", "bar.sync 0;", READS), 64, false);
     check_blocks(LAST_BLOCK_BY("atom.relaxed.gpu.global", "", "bar.sync 0;", READS), 64, false);
     check_blocks(LAST_BLOCK("", "bar.sync 0;", READS), 64, false);
+    check_blocks(LAST_BLOCK("st.shared.u32 [S], 0;", "bar.sync 0;", READS), 64, false);
     check_blocks(LAST_BLOCK("membar.cta;", "bar.sync 0;", READS), 64, false);
     check_blocks(LAST_BLOCK("membar.gl;", "", READS), 64, false);
 #undef READS
+    /* The second block to come reads what the first one wrote before its flag. */
+#define FLAG(STORE, LOAD)                                                              \
+    "setp.ne.u32 %p1, %r0, 0; @%p1 bra END; atom.global.add.u32 %r1, [%out], 1;\n"     \
+    "setp.eq.u32 %p2, %r1, 1; setp.gt.u32 %p3, %r1, 1; @%p3 bra END; @%p2 bra READ;\n" \
+    "st.global.u32 [%out+16], 1; " STORE " [%out+8], 1; bra END;\n"                    \
+    "READ: " LOAD " %r2, [%out+8]; ld.global.u32 %r3, [%out+16]; END:"
+    check_blocks(FLAG("st.release.gpu.global.u32", "ld.acquire.gpu.global.u32"), 64, true);
+    check_blocks(FLAG("st.release.sys.global.u32", "ld.relaxed.sys.global.u32"), 64, true);
+    check_blocks(FLAG("st.relaxed.gpu.global.u32", "ld.acquire.gpu.global.u32"), 64, false);
+    check_blocks(FLAG("membar.gl; st.volatile.global.u32", "ld.volatile.global.u32"), 64, true);
+#undef FLAG
 }
 END_TEST
 
