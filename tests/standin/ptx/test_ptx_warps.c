@@ -117,6 +117,10 @@ START_TEST(lanes_part_by_their_guard)
                       "st.global.u32 [%d30], %r9; setp.ge.u32 %p1, %r0, 20; @%p1 ret;\n"
                       "activemask.b32 %r9; vote.sync.ballot.b32 %r8, 1, -1; and.b32 %r9, %r9, %r8;",
                       lower_twenty);
+    bench_check_lanes("mov.u32 %r9, 0; mul.wide.u32 %d30, %r0, 4; add.u64 %d30, %d30, %out;\n"
+                      "st.global.u32 [%d30], %r9; setp.lt.u32 %p1, %r0, 20; @%p1 bra LATER;\n"
+                      "exit; LATER: mov.u32 %r9, 0x000fffff;",
+                      lower_twenty);
     /* A long loop of some lanes, while the others wait behind it. */
     bench_check_lanes("mov.u32 %r9, 0; add.u32 %r1, %r0, 1000;\n"
                       "LOOP: add.u32 %r9, %r9, 1; setp.lt.u32 %p1, %r9, %r1; @%p1 bra LOOP;\n"
@@ -171,6 +175,53 @@ START_TEST(each_lane_has_its_carry)
 }
 END_TEST
 
+static uint32_t everybody(uint32_t lane)
+{
+    (void)lane;
+    return 0xffffffff;
+}
+
+static uint32_t all_but_second_of_fours(uint32_t lane)
+{
+    return lane % 4 == 1 ? 0x22222222 : 0xdddddddd;
+}
+
+START_TEST(lanes_meet_where_branches_join)
+{
+    static const char *const conditions[] = { "lt", "ge" };
+
+    for (uint32_t k = 0; k < 2; ++k) {
+        char code[512];
+
+        (void)snprintf(code, sizeof code,
+                       "setp.%s.u32 %%p1, %%r0, 16; @%%p1 bra ELSE; add.u32 %%r1, %%r1, 1;\n"
+                       "bra JOIN; ELSE: add.u32 %%r1, %%r1, 1; add.u32 %%r1, %%r1, 1;\n"
+                       "JOIN: activemask.b32 %%r9;",
+                       conditions[k]);
+        bench_check_lanes(code, everybody);
+    }
+    bench_check_lanes("and.b32 %r1, %r0, 3; setp.eq.u32 %p1, %r1, 0; setp.eq.u32 %p2, %r1, 1;\n"
+                      "mov.u32 %r9, 0x22222222; @%p1 bra A; @%p2 bra B; add.u32 %r2, %r2, 1;\n"
+                      "A: activemask.b32 %r9; B: add.u32 %r2, %r2, 1;",
+                      all_but_second_of_fours);
+    bench_check_lanes("and.b32 %r1, %r0, 3; setp.eq.u32 %p1, %r1, 0; setp.eq.u32 %p2, %r1, 1;\n"
+                      "mov.u32 %r9, 0x22222222; @%p2 bra B; @%p1 bra A; add.u32 %r2, %r2, 1;\n"
+                      "A: activemask.b32 %r9; B: add.u32 %r2, %r2, 1;",
+                      all_but_second_of_fours);
+    /* Two that wait for each other in turn, by words in memory. */
+    bench_check_lanes("setp.gt.u32 %p1, %r0, 1; @%p1 bra END; setp.eq.u32 %p2, %r0, 1;\n"
+                      "@%p2 bra SECOND;\n"
+                      "FIRST: atom.global.or.b32 %r1, [%out], 0; setp.ne.u32 %p3, %r1, 1;\n"
+                      "@%p3 bra FIRST; atom.global.exch.b32 %r1, [%out], 2; bra END;\n"
+                      "SECOND: atom.global.exch.b32 %r1, [%out], 1;\n"
+                      "AGAIN: atom.global.or.b32 %r1, [%out], 0; setp.ne.u32 %p3, %r1, 2;\n"
+                      "@%p3 bra AGAIN; END: bar.warp.sync -1; mov.u32 %r9, 1;",
+                      one);
+}
+END_TEST
+
+#define TEN_TIMES(TEXT) TEXT TEXT TEXT TEXT TEXT TEXT TEXT TEXT TEXT TEXT
+
 static const char functions[] =
     ".func (.param .b32 result) sign_of(.param .b32 x)\n{\n"
     ".reg .b32 %a<3>; .reg .pred %q; ld.param.s32 %a1, [x]; setp.lt.s32 %q, %a1, 0;\n"
@@ -197,7 +248,10 @@ static const char functions[] =
     "ld.param.b32 %a6, [r]; }\n"
     "add.u32 %a2, %a5, %a6;\n"
     "BASE: st.param.b32 [result], %a2; ret;\n}\n"
-    ".global .align 8 .u64 table[2] = {square, twice};\n";
+    ".func (.param .b32 result) long_way(.param .b32 x)\n{\n"
+    ".reg .b32 %a<3>; ld.param.u32 %a1, [x];\n" TEN_TIMES("add.u32 %a1, %a1, 1; ")
+        TEN_TIMES("add.u32 %a1, %a1, 1; ") "st.param.b32 [result+0], %a1; ret;\n}\n"
+                                           ".global .align 8 .u64 table[2] = {square, twice};\n";
 
 /* Like check_lanes, with the functions above. */
 static void check_calls(const char *code, uint32_t (*expected_of)(uint32_t lane))
@@ -248,6 +302,12 @@ static uint32_t sign_around_16(uint32_t lane)
 
 START_TEST(functions_are_called)
 {
+    /* Those that are called meet the others, which stand before the end of what is called. */
+    check_calls("setp.ge.u32 %p1, %r0, 16; @%p1 bra OVER;\n"
+                "{ .param .b32 p0; st.param.b32 [p0+0], %r0; .param .b32 r0;\n"
+                "call.uni (r0), long_way, (p0); ld.param.b32 %r1, [r0+0]; }\n"
+                "OVER: activemask.b32 %r9;",
+                everybody);
     check_calls("mov.u32 %r9, 1; setp.ge.u32 %p1, %r0, 16; @!%p1 bra OVER;\n"
                 "{ .param .b32 p0; st.param.b32 [p0+0], %r0; .param .b32 r0;\n"
                 "call.uni (r0), square, (p0); ld.param.b32 %r9, [r0+0]; }\n"
@@ -281,6 +341,7 @@ int main(void)
     tcase_add_test(tcase, special_registers_know_the_thread);
     tcase_add_test(tcase, lanes_part_by_their_guard);
     tcase_add_test(tcase, lanes_part_and_meet);
+    tcase_add_test(tcase, lanes_meet_where_branches_join);
     tcase_add_test(tcase, each_lane_has_its_carry);
     tcase_add_test(tcase, functions_are_called);
     suite_add_tcase(suite, tcase);
