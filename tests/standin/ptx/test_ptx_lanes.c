@@ -256,6 +256,16 @@ START_TEST(members_are_asked_alone)
 }
 END_TEST
 
+/* Lanes 8 to 15 come last, to those of their half. */
+START_TEST(members_of_each_set_are_waited_for)
+{
+    bench_check_lanes("setp.lt.u32 %p1, %r0, 16; selp.b32 %r1, 0xffff, 0xffff0000, %p1;\n"
+                      "and.b32 %r2, %r0, 24; setp.eq.u32 %p2, %r2, 8; @%p2 bra FAR;\n"
+                      "MEET: vote.sync.ballot.b32 %r9, 1, %r1; bra END; FAR: bra MEET; END:",
+                      own_half);
+}
+END_TEST
+
 /* Some take a longer way to the instruction: the others wait for them. */
 START_TEST(members_are_waited_for)
 {
@@ -302,6 +312,7 @@ int main(void)
     tcase_add_test(tcase, shuffles_read_within_their_segments);
     tcase_add_test(tcase, votes_and_reductions_ask_the_members);
     tcase_add_test(tcase, members_are_asked_alone);
+    tcase_add_test(tcase, members_of_each_set_are_waited_for);
     tcase_add_test(tcase, members_are_waited_for);
     suite_add_tcase(suite, tcase);
     return suite_run(suite);

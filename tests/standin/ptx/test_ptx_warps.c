@@ -222,6 +222,76 @@ END_TEST
 
 #define TEN_TIMES(TEXT) TEXT TEXT TEXT TEXT TEXT TEXT TEXT TEXT TEXT TEXT
 
+static uint32_t itself(uint32_t lane)
+{
+    return lane;
+}
+
+static uint32_t upper_half(uint32_t lane)
+{
+    return lane >= 16 ? 0xffff0000 : 0;
+}
+
+START_TEST(lanes_part_into_as_many_as_they_are)
+{
+    char code[4096] = "";
+    char *at = code;
+
+    at += sprintf(at, "TABLE: .branchtargets L0");
+    for (uint32_t lane = 1; lane < LANES; ++lane) {
+        at += sprintf(at, ", L%u", lane);
+    }
+    at += sprintf(at, "; brx.idx %%r0, TABLE;\n");
+    for (uint32_t lane = 0; lane < LANES; ++lane) {
+        at += sprintf(at, "L%u: mov.u32 %%r9, %u; bra END;\n", lane, lane);
+    }
+    (void)sprintf(at, "END: bar.warp.sync -1;");
+    bench_check_lanes(code, itself);
+}
+END_TEST
+
+/* Those that leave, here on either side of a branch and in two goes, are not waited for. */
+#define LEAVING "mul.wide.u32 %d30, %r0, 4; add.u64 %d30, %d30, %out; st.global.u32 [%d30], 0;\n"
+
+START_TEST(lanes_that_leave_are_not_waited_for)
+{
+    bench_check_lanes(LEAVING "setp.lt.u32 %p1, %r0, 16; @%p1 bra OUT;\n"
+                              "vote.sync.ballot.b32 %r9, 1, -1; bra END; OUT: exit; END:",
+                      upper_half);
+    bench_check_lanes(LEAVING "bra START; MEET: vote.sync.ballot.b32 %r9, 1, -1; bra END;\n"
+                              "START: setp.ge.u32 %p1, %r0, 16; @%p1 bra MEET; exit; END:",
+                      upper_half);
+    bench_check_lanes(LEAVING "setp.lt.u32 %p1, %r0, 8; @%p1 exit; setp.lt.u32 %p1, %r0, 16;\n"
+                              "@%p1 exit; vote.sync.ballot.b32 %r9, 1, -1;",
+                      upper_half);
+}
+END_TEST
+
+/* Who goes past a branch or an end by the guard goes on behind it, at once. */
+START_TEST(instructions_are_executed_once)
+{
+    static const char *const bodies[] = {
+        "mov.u32 %r1, 0; add.u32 %r1, %r1, 1; @%p0 exit; st.global.u32 [%out], %r1;",
+        "mov.u32 %r1, 0; TABLE: .branchtargets A; setp.eq.u32 %p1, %r0, 1;\n"
+        "add.u32 %r1, %r1, 1; @%p1 brx.idx %r1, TABLE; st.global.u32 [%out], %r1; A:",
+    };
+
+    for (size_t k = 0; k < sizeof bodies / sizeof *bodies; ++k) {
+        uint32_t out[1] = { 0 };
+        char body[512];
+        const bench_kernel kernel = {
+            .body = body, .block = 2, .out = out, .out_bytes = sizeof out
+        };
+        ptx_report report;
+
+        (void)snprintf(body, sizeof body, "setp.eq.u32 %%p0, %%r0, 1;\n%s", bodies[k]);
+        ck_assert_msg(bench_run(&kernel, &report), "%s", report.text);
+        ck_assert_uint_eq(out[0], 1);
+        ck_assert_uint_eq(report.counts.warp_instructions, 9 + k);
+    }
+}
+END_TEST
+
 static const char functions[] =
     ".func (.param .b32 result) sign_of(.param .b32 x)\n{\n"
     ".reg .b32 %a<3>; .reg .pred %q; ld.param.s32 %a1, [x]; setp.lt.s32 %q, %a1, 0;\n"
@@ -342,6 +412,9 @@ int main(void)
     tcase_add_test(tcase, lanes_part_by_their_guard);
     tcase_add_test(tcase, lanes_part_and_meet);
     tcase_add_test(tcase, lanes_meet_where_branches_join);
+    tcase_add_test(tcase, lanes_part_into_as_many_as_they_are);
+    tcase_add_test(tcase, lanes_that_leave_are_not_waited_for);
+    tcase_add_test(tcase, instructions_are_executed_once);
     tcase_add_test(tcase, each_lane_has_its_carry);
     tcase_add_test(tcase, functions_are_called);
     suite_add_tcase(suite, tcase);
