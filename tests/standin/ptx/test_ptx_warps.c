@@ -272,7 +272,7 @@ START_TEST(instructions_are_executed_once)
 {
     static const char *const bodies[] = {
         "mov.u32 %r1, 0; add.u32 %r1, %r1, 1; @%p0 exit; st.global.u32 [%out], %r1;",
-        "mov.u32 %r1, 0; TABLE: .branchtargets A; setp.eq.u32 %p1, %r0, 1;\n"
+        "mov.u32 %r1, 0; TABLE: .branchtargets A, A; setp.eq.u32 %p1, %r0, 1;\n"
         "add.u32 %r1, %r1, 1; @%p1 brx.idx %r1, TABLE; st.global.u32 [%out], %r1; A:",
     };
 
