@@ -140,8 +140,11 @@ END_TEST
 START_TEST(warps_come_to_barriers_as_a_whole)
 {
     check_fails("setp.lt.u32 %p1, %r0, 16; @%p1 bra A; bra END; A: bar.sync 0; END: bar.sync 1;",
-                LANES, "a barrier in divergent code");
-    check_fails("setp.lt.u32 %p1, %r0, 16; @%p1 bar.sync 0;", LANES, "go past by their guard");
+                LANES,
+                "a barrier in divergent code: lanes ffff0000 have come, 0000ffff of the warp are "
+                "elsewhere");
+    check_fails("setp.lt.u32 %p1, %r0, 16; @%p1 bar.sync 0;", LANES,
+                "lanes 0000ffff have come, ffff0000 go past by their guard");
     check_runs("setp.lt.u32 %p1, %r0, 32; @%p1 bra A; bra END; A: bar.sync 1, 32; END: bar.sync 0;",
                64);
     check_fails("setp.lt.u32 %p1, %r0, 32; @%p1 bar.sync 1, 64;", 64,

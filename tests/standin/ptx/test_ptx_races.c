@@ -104,6 +104,11 @@ START_TEST(races_between_lanes_need_a_meeting)
                           "selp.b32 %r7, 0xffff, 0xffff0000, %p1; bar.warp.sync %r7;\n"
                           "setp.eq.u32 %p2, %r0, 16; @%p2 ld.shared.u32 %r6, [S];",
                 LANES, "race (read after write)");
+    check_fails(NEXT_LANE "st.shared.u32 [%r3], %r0; setp.lt.u32 %p1, %r0, 16;\n"
+                          "selp.b32 %r7, 0xff00, 0xffff0000, %p1; setp.lt.u32 %p1, %r0, 8;\n"
+                          "selp.b32 %r7, 0xff, %r7, %p1; bar.warp.sync %r7;\n"
+                          "setp.eq.u32 %p2, %r0, 8; @%p2 ld.shared.u32 %r6, [S];",
+                LANES, "race (read after write)");
     /* ldmatrix moves no memory between lanes. */
     check_fails(".shared .align 16 .b8 S[512]; mov.u32 %r1, S; shl.b32 %r2, %r0, 4;\n"
                 "add.u32 %r3, %r1, %r2; st.shared.v4.u32 [%r3], {%r0, %r0, %r0, %r0};\n"
