@@ -148,8 +148,7 @@ bool ptx_build_barrier(ptx_statement *statement)
                ptx_operand_sources(statement, 0);
     }
     ptx_take(statement, "cta");
-    i->flags |=
-        statement->words[0][3] == '\0' || ptx_take(statement, "aligned") ? PTX_FLAG_ALIGNED : 0;
+    ptx_take(statement, "aligned"); /* warps have to come as a whole either way */
     i->flow = PTX_FLOW_BARRIER;
     if (first) {
         const int reduction = ptx_take_one_of(statement, reductions);

@@ -31,40 +31,41 @@ static double float_source(const ptx_instruction *i, uint64_t bits)
  * types the host's limits are not representable, so the comparison is with the power of two). */
 static uint64_t integer_of_float(double value, ptx_type type, uint32_t mode)
 {
-    const uint32_t bits = 8 * ptx_type_bytes(type);
+    const uint32_t bytes = ptx_type_bytes(type);
+    const int bits = (int)(8 * bytes);
     const double integral = ptx_integral(value, mode);
 
     if (isnan(value)) {
-        return bits == 64 ? 1ull << 63 : 0;
+        return bytes == 8 ? 1ull << 63 : 0;
     }
     if (ptx_type_is_signed(type)) {
-        const double limit = ldexp(1, (int)bits - 1);
+        const double limit = ldexp(1, bits - 1);
 
         return integral >= limit    ? (1ull << (bits - 1)) - 1
                : integral <= -limit ? 0 - (1ull << (bits - 1))
                                     : (uint64_t)(int64_t)integral;
     }
-    return integral >= ldexp(1, (int)bits) ? ptx_zero_extended(~0ull, bits / 8)
-           : integral <= 0                 ? 0
-                                           : (uint64_t)integral;
+    return integral >= ldexp(1, bits) ? ptx_zero_extended(~0ull, bytes)
+           : integral <= 0            ? 0
+                                      : (uint64_t)integral;
 }
 
 static uint64_t integer_saturated(uint64_t value, ptx_type from, ptx_type to)
 {
-    const uint32_t bits = 8 * ptx_type_bytes(to);
+    const uint32_t bytes = ptx_type_bytes(to);
     const bool is_negative = ptx_type_is_signed(from) && (int64_t)value < 0;
 
     if (ptx_type_is_signed(to)) {
-        const uint64_t most = (1ull << (bits - 1)) - 1;
+        const uint64_t most = (1ull << (8 * bytes - 1)) - 1;
 
         if (is_negative) {
             return (int64_t)value < -(int64_t)most - 1 ? ~most : value;
         }
         return value > most ? most : value;
     }
-    return is_negative                                  ? 0
-           : value > ptx_zero_extended(~0ull, bits / 8) ? ptx_zero_extended(~0ull, bits / 8)
-                                                        : value;
+    const uint64_t most = ptx_zero_extended(~0ull, bytes);
+
+    return is_negative ? 0 : value > most ? most : value;
 }
 
 /* A double on its way to a narrower number. */
@@ -88,7 +89,7 @@ static uint64_t narrowed(const ptx_instruction *i, double value, ptx_type to)
                    : ptx_bits_of_float(single);
     }
     if (i->rounding == 4 && isfinite(value)) { /* ties away from zero */
-        return (ptx_bits_of_float((float)value) + 0x1000) & ~0x1fffull;
+        value = ptx_float_of((ptx_bits_of_float((float)value) + 0x1000) & ~0x1fffull);
     }
     return ptx_small_bits(value, to, i->rounding == 1, i->flags & PTX_FLAG_FINITE);
 }
@@ -100,10 +101,6 @@ static uint64_t float_of_integer(const ptx_instruction *i, uint64_t value, ptx_t
     if (to == PTX_F64) {
         return ptx_bits_of_double(is_signed ? ptx_double_of_s64((int64_t)value, i->rounding)
                                             : ptx_double_of_u64(value, i->rounding));
-    }
-    if (to == PTX_F32) {
-        return ptx_bits_of_float(is_signed ? ptx_float_of_s64((int64_t)value, i->rounding)
-                                           : ptx_float_of_u64(value, i->rounding));
     }
     /* To zero in double first, with what was lost in the last bit: rounding twice is harmless. */
     const double low =
@@ -184,10 +181,9 @@ static void execute_cvt_pair_to_pair(ptx_warp *warp, const ptx_instruction *i, u
 
     PTX_EACH_LANE(lane, lanes)
     {
-        const uint32_t mask = (1u << from_bits) - 1;
-        const uint64_t low = narrowed(i, ptx_small_value((uint32_t)a[lane] & mask, from), to);
+        const uint64_t low = narrowed(i, ptx_small_value((uint32_t)a[lane], from), to);
         const uint64_t high =
-            narrowed(i, ptx_small_value((uint32_t)(a[lane] >> from_bits) & mask, from), to);
+            narrowed(i, ptx_small_value((uint32_t)(a[lane] >> from_bits), from), to);
 
         d[lane] = high << (24 - from_bits) | low;
     }

@@ -77,7 +77,7 @@ static void execute_shuffle(ptx_warp *warp, const ptx_instruction *i, uint32_t l
     const uint64_t *c = ptx_source(warp, i, 2);
     const uint64_t *masks = member_masks(warp, i);
     uint64_t *d = ptx_destination(warp, i, 0);
-    uint64_t *within = i->destination_count > 1 ? ptx_destination(warp, i, 1) : NULL;
+    uint64_t *within = ptx_destination(warp, i, 1); /* or the sink */
     uint64_t values[PTX_LANES];
     bool is_within[PTX_LANES];
 
@@ -99,9 +99,7 @@ static void execute_shuffle(ptx_warp *warp, const ptx_instruction *i, uint32_t l
     PTX_EACH_LANE(reader, lanes)
     {
         d[reader] = values[reader];
-        if (within) {
-            within[reader] = is_within[reader];
-        }
+        within[reader] = is_within[reader];
     }
 }
 
@@ -175,7 +173,7 @@ static void execute_match(ptx_warp *warp, const ptx_instruction *i, uint32_t lan
     const uint64_t *a = ptx_source(warp, i, 0);
     const uint64_t *masks = member_masks(warp, i);
     uint64_t *d = ptx_destination(warp, i, 0);
-    uint64_t *all = i->destination_count > 1 ? ptx_destination(warp, i, 1) : NULL;
+    uint64_t *all = ptx_destination(warp, i, 1); /* or the sink */
     uint32_t alike[PTX_LANES] = { 0 };
 
     if (!masks_check(warp, i, lanes)) {
@@ -195,9 +193,7 @@ static void execute_match(ptx_warp *warp, const ptx_instruction *i, uint32_t lan
         const bool are_all = alike[writer] == ((uint32_t)masks[writer] & lanes);
 
         d[writer] = i->variant && !are_all ? 0 : alike[writer];
-        if (all) {
-            all[writer] = are_all;
-        }
+        all[writer] = are_all;
     }
 }
 

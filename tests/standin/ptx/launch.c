@@ -147,13 +147,13 @@ bool ptx_launch_run(const ptx_launch *launch, ptx_report *report_out)
     }
     parameters_copy(&run);
     symbols_resolve(&run);
-    if (launch->schedule.finds_races) {
-        run.races = ptx_races_create(&run);
-    }
     ptx_block_init(&run.block, &run);
+    if (launch->schedule.finds_races) {
+        run.races = ptx_races_create(&run.block);
+    }
     blocks_run(&run);
-    ptx_block_fini(&run.block);
     ptx_races_destroy(run.races);
+    ptx_block_fini(&run.block);
     free(run.symbols);
     free(run.parameters);
     return !run.has_failed;

@@ -15,14 +15,14 @@ static void execute_clock(ptx_warp *warp, const ptx_instruction *i, uint32_t lan
     warp->yields = true; /* who looks at the clock often waits for something */
 }
 
-static uint32_t part_bits(const ptx_instruction *i, uint32_t parts)
+static uint32_t part_bytes(const ptx_instruction *i, uint32_t parts)
 {
-    return 8 * ptx_type_bytes((ptx_type)i->type) / parts;
+    return ptx_type_bytes((ptx_type)i->type) / parts;
 }
 
 static void execute_pack(ptx_warp *warp, const ptx_instruction *i, uint32_t lanes)
 {
-    const uint32_t bits = part_bits(i, i->source_count);
+    const uint32_t bytes = part_bytes(i, i->source_count);
     uint64_t *d = ptx_destination(warp, i, 0);
 
     PTX_EACH_LANE(lane, lanes)
@@ -30,7 +30,7 @@ static void execute_pack(ptx_warp *warp, const ptx_instruction *i, uint32_t lane
         uint64_t value = 0;
 
         for (uint32_t k = 0; k < i->source_count; ++k) {
-            value |= ptx_zero_extended(ptx_source(warp, i, k)[lane], bits / 8) << (bits * k);
+            value |= ptx_zero_extended(ptx_source(warp, i, k)[lane], bytes) << (8 * bytes * k);
         }
         d[lane] = value;
     }
@@ -38,7 +38,7 @@ static void execute_pack(ptx_warp *warp, const ptx_instruction *i, uint32_t lane
 
 static void execute_unpack(ptx_warp *warp, const ptx_instruction *i, uint32_t lanes)
 {
-    const uint32_t bits = part_bits(i, i->destination_count);
+    const uint32_t bytes = part_bytes(i, i->destination_count);
     const uint64_t *a = ptx_source(warp, i, 0);
 
     PTX_EACH_LANE(lane, lanes)
@@ -46,7 +46,7 @@ static void execute_unpack(ptx_warp *warp, const ptx_instruction *i, uint32_t la
         const uint64_t value = a[lane];
 
         for (uint32_t k = 0; k < i->destination_count; ++k) {
-            ptx_destination(warp, i, k)[lane] = ptx_zero_extended(value >> (bits * k), bits / 8);
+            ptx_destination(warp, i, k)[lane] = value >> (8 * bytes * k);
         }
     }
 }
@@ -75,8 +75,7 @@ bool ptx_build_mov(ptx_statement *statement)
     if (i->destination_count > 1 && i->source_count > 1) {
         return ptx_refuse(statement, "one side has to be a single register");
     }
-    return i->destination_count * i->source_count == 1 ||
-           part_bits(i, i->destination_count * i->source_count) >= 8 ||
+    return part_bytes(i, i->destination_count * i->source_count) > 0 ||
            ptx_refuse(statement, "parts are too narrow");
 }
 

@@ -179,7 +179,7 @@ static ptx_schedule schedule_at(uint32_t index)
         .copies = copies[index % 3],
         .seed = index,
         .finds_races = true,
-        .max_instructions = 1000000,
+        .max_instructions = 100000,
     };
 }
 

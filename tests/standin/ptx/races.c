@@ -39,12 +39,11 @@ struct ptx_races {
     uint32_t execution;
 };
 
-ptx_races *ptx_races_create(const ptx_run *run)
+ptx_races *ptx_races_create(const ptx_block *block)
 {
-    const uint32_t *block = run->launch->block;
     ptx_races *races = ptx_allocate(1, sizeof *races);
 
-    races->warp_count = (block[0] * block[1] * block[2] + PTX_LANES - 1) / PTX_LANES;
+    races->warp_count = block->warp_count;
     races->warps = ptx_allocate(races->warp_count, sizeof *races->warps);
     races->global = ptx_shadow_create();
     races->shared = ptx_shadow_create();
@@ -95,6 +94,11 @@ void ptx_races_block_begin(ptx_block *block)
     }
     for (uint32_t i = 0; i < PTX_BARRIERS; ++i) {
         ptx_races_barrier_clear(block, i);
+    }
+    for (uint32_t i = 0; i < races->place_count; ++i) {
+        if ((races->places[i].address & PTX_WINDOW_MASK) == PTX_SHARED_BASE) {
+            ptx_knowledges_fini(&races->places[i].blocks); /* of the last block's memory */
+        }
     }
 }
 

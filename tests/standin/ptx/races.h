@@ -14,7 +14,8 @@
 
 #include "standin/ptx/memory.h"
 
-ptx_races *ptx_races_create(const ptx_run *run);
+/* For blocks of as many warps as that one. */
+ptx_races *ptx_races_create(const ptx_block *block);
 void ptx_races_destroy(ptx_races *races);
 /* A block begins: its warps know of nothing. */
 void ptx_races_block_begin(ptx_block *block);

@@ -9,14 +9,13 @@ static bool order_parse(ptx_schedule *schedule, const char *text)
     char *end;
 
     if (strcmp(text, "sequential") == 0) {
-        schedule->order = PTX_ORDER_SEQUENTIAL;
-        return true;
+        return true; /* as it begins */
     }
     if (strcmp(text, "reversed") == 0) {
         schedule->order = PTX_ORDER_REVERSED;
         return true;
     }
-    if (strncmp(text, "random:", 7) != 0 || text[7] < '0' || text[7] > '9') {
+    if (strncmp(text, "random:", 7) != 0 || text[7] < '0') { /* no sign */
         return false;
     }
     schedule->order = PTX_ORDER_RANDOM;

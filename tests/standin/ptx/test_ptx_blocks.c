@@ -1,106 +1,12 @@
-/* Barriers and asynchronous copies: right results under every schedule. */
+/* Blocks and their asynchronous copies: right results under every schedule. */
 #include "standin/ptx/ptx_bench.h"
 
 #include <stdio.h>
 #include <string.h>
 
 enum {
-    LANES = 32,
-    THREADS = 128
+    LANES = 32
 };
-
-START_TEST(barriers_wait_for_the_whole_block)
-{
-    /* Each thread reads what the thread across the block wrote, three rounds. */
-    uint32_t out[THREADS];
-    uint32_t expected[THREADS];
-    const bench_kernel kernel = {
-        .body =
-            ".shared .align 4 .b8 S[512];\n"
-            "mov.u32 %r1, S; shl.b32 %r2, %r0, 2; add.u32 %r3, %r1, %r2;\n"
-            "mov.u32 %r4, 127; sub.u32 %r4, %r4, %r0; shl.b32 %r4, %r4, 2; add.u32 %r4, %r4, %r1;\n"
-            "mov.u32 %r5, %r0; mov.u32 %r6, 0;\n"
-            "LOOP: st.shared.u32 [%r3], %r5; bar.sync 0; ld.shared.u32 %r5, [%r4]; bar.sync 0;\n"
-            "add.u32 %r5, %r5, 1; add.u32 %r6, %r6, 1; setp.lt.u32 %p1, %r6, 3; @%p1 bra LOOP;\n"
-            "cvt.u64.u32 %d1, %r2; add.u64 %d1, %d1, %out; st.global.u32 [%d1], %r5;",
-        .grid = 1,
-        .block = THREADS,
-        .out = out,
-        .out_bytes = sizeof out,
-    };
-
-    for (uint32_t k = 0; k < THREADS; ++k) {
-        expected[k] = THREADS - 1 - k + 3;
-    }
-    bench_check_schedules(&kernel, expected);
-}
-END_TEST
-
-START_TEST(named_barriers_join_producer_and_consumer)
-{
-    /* Warp 0 writes and arrives; warp 1 waits for 64 threads; warps 2 and 3 do not take part. */
-    uint32_t out[LANES];
-    uint32_t expected[LANES];
-    const bench_kernel kernel = {
-        .body =
-            ".shared .align 4 .b8 S[128];\n"
-            "mov.u32 %r1, S; and.b32 %r2, %r0, 31; shl.b32 %r2, %r2, 2; add.u32 %r3, %r1, %r2;\n"
-            "shr.u32 %r4, %r0, 5; setp.eq.u32 %p1, %r4, 0; setp.eq.u32 %p2, %r4, 1;\n"
-            "@%p1 bra FIRST; @%p2 bra SECOND; bra END;\n"
-            "FIRST: mul.lo.u32 %r5, %r0, 7; st.shared.u32 [%r3], %r5; bar.arrive 3, 64; bra END;\n"
-            "SECOND: barrier.sync.aligned 3, 64; ld.shared.u32 %r5, [%r3];\n"
-            "cvt.u64.u32 %d1, %r2; add.u64 %d1, %d1, %out; st.global.u32 [%d1], %r5;\n"
-            "END:",
-        .block = THREADS,
-        .out = out,
-        .out_bytes = sizeof out,
-    };
-
-    for (uint32_t k = 0; k < LANES; ++k) {
-        expected[k] = 7 * k;
-    }
-    bench_check_schedules(&kernel, expected);
-}
-END_TEST
-
-START_TEST(barriers_reduce_predicates)
-{
-    uint32_t out[4];
-    const uint32_t expected[4] = { 43, 1, 0, 2 };
-    const bench_kernel kernel = {
-        .body = "rem.u32 %r1, %r0, 3; setp.eq.u32 %p1, %r1, 0;\n"
-                "bar.red.popc.u32 %r2, 0, %p1; bar.red.or.pred %p2, 0, %p1;\n"
-                "bar.red.and.pred %p3, 0, %p1; setp.lt.u32 %p4, %r0, 128;\n"
-                "bar.red.and.pred %p5, 1, 128, !%p4;\n"
-                "selp.u32 %r3, 1, 0, %p2; selp.u32 %r4, 1, 0, %p3; selp.u32 %r5, 1, 0, %p5;\n"
-                "bar.red.and.pred %p7, 0, %p4; @%p7 add.u32 %r5, %r5, 2;\n"
-                "bar.red.or.pred %p8, 0, !%p4; @%p8 add.u32 %r5, %r5, 4;\n"
-                "setp.ne.u32 %p6, %r0, 77; @%p6 bra END;\n"
-                "st.global.v4.u32 [%out], {%r2, %r3, %r4, %r5}; END:",
-        .block = THREADS,
-        .out = out,
-        .out_bytes = sizeof out,
-    };
-
-    bench_check_schedules(&kernel, expected);
-}
-END_TEST
-
-START_TEST(threads_that_left_are_not_waited_for)
-{
-    uint32_t out[1];
-    const uint32_t expected[1] = { 64 };
-    const bench_kernel kernel = {
-        .body = "setp.ge.u32 %p1, %r0, 64; @%p1 exit; bar.sync 0;\n"
-                "red.global.add.u32 [%out], 1;",
-        .block = THREADS,
-        .out = out,
-        .out_bytes = sizeof out,
-    };
-
-    bench_check_schedules(&kernel, expected);
-}
-END_TEST
 
 /* Copies of several sizes into poisoned memory. */
 START_TEST(copies_fill_up_with_zeros)
@@ -176,6 +82,39 @@ START_TEST(blocks_begin_with_all_lanes_together)
                 "@%p1 bra A; @%p2 bra B; add.u32 %r1, %r1, 1; B: add.u32 %r1, %r1, 1;\n"
                 "A: bar.warp.sync -1; activemask.b32 %r2; setp.ne.u32 %p1, %r2, -1; @%p1 trap;\n"
                 "red.global.add.u32 [%out], 1;",
+        .grid = 3,
+        .block = LANES,
+        .out = out,
+        .out_bytes = sizeof out,
+    };
+
+    bench_check_schedules(&kernel, expected);
+}
+END_TEST
+
+START_TEST(blocks_have_the_threads_that_they_are_launched_with)
+{
+    uint32_t out[1];
+    const uint32_t expected[1] = { 40 };
+    const bench_kernel kernel = {
+        .body = "red.global.add.u32 [%out], 1;", .block = 40, .out = out, .out_bytes = sizeof out
+    };
+
+    bench_check_schedules(&kernel, expected);
+}
+END_TEST
+
+START_TEST(blocks_begin_without_groups_of_the_last_one)
+{
+    /* The lanes of the first block to run part and meet again, those of the others leave before. */
+    uint32_t out[2];
+    const uint32_t expected[2] = { LANES, 3 };
+    const bench_kernel kernel = {
+        .body = "setp.eq.u32 %p1, %r0, 0; @%p1 atom.global.add.u32 %r1, [%out+4], 1;\n"
+                "shfl.sync.idx.b32 %r1, %r1, 0, 31, -1; setp.ne.u32 %p2, %r1, 0; @%p2 exit;\n"
+                "and.b32 %r2, %r0, 3; setp.eq.u32 %p3, %r2, 0; setp.eq.u32 %p4, %r2, 1;\n"
+                "@%p3 bra A; @%p4 bra B; add.u32 %r2, %r2, 1; B: add.u32 %r2, %r2, 1;\n"
+                "A: red.global.add.u32 [%out], 1;",
         .grid = 3,
         .block = LANES,
         .out = out,
@@ -262,13 +201,11 @@ int main(void)
     Suite *suite = suite_create("ptx blocks");
     TCase *tcase = tcase_create("all");
 
-    tcase_add_test(tcase, barriers_wait_for_the_whole_block);
-    tcase_add_test(tcase, named_barriers_join_producer_and_consumer);
-    tcase_add_test(tcase, barriers_reduce_predicates);
-    tcase_add_test(tcase, threads_that_left_are_not_waited_for);
     tcase_add_test(tcase, copies_fill_up_with_zeros);
     tcase_add_test(tcase, copies_are_waited_for_by_groups);
     tcase_add_test(tcase, blocks_begin_with_all_lanes_together);
+    tcase_add_test(tcase, blocks_have_the_threads_that_they_are_launched_with);
+    tcase_add_test(tcase, blocks_begin_without_groups_of_the_last_one);
     tcase_add_test(tcase, copies_of_a_block_end_with_it);
     tcase_add_test(tcase, early_copies_read_early);
     tcase_add_test(tcase, dynamic_shared_memory_lies_behind_the_static_one);

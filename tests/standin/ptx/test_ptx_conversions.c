@@ -113,6 +113,13 @@ START_TEST(integers_become_numbers_and_other_integers)
         { "cvt.rn.bf16.s64 %h9, %d0;", 'h', { (1ull << 62) + (3ull << 54) }, 0x5e82 },
         { "cvt.rn.bf16.s64 %h9, %d0;", 'h', { 0 - (1ull << 62) - (1ull << 54) - 1 }, 0xde81 },
         { "cvt.rn.bf16.s64 %h9, %d0;", 'h', { 0 - (1ull << 62) - (1ull << 54) }, 0xde80 },
+        { "cvt.rn.bf16.s64 %h9, %d0;", 'h', { (1ull << 62) + (1ull << 54) - 1 }, 0x5e80 },
+        { "cvt.rn.bf16.s64 %h9, %d0;", 'h', { 0 - (1ull << 62) - (1ull << 54) + 1 }, 0xde80 },
+        { "cvt.rn.bf16.u64 %h9, %d0;", 'h', { (1ull << 62) + (1ull << 54) - 1 }, 0x5e80 },
+        { "cvt.rn.sat.f32.u32 %r9, %r0;", 'r', { 7 }, 0x3f800000 },
+        { "cvt.sat.f32.f32 %r9, %r0;", 'r', { 0x80000000 }, 0 },
+        { "cvt.sat.f32.f32 %r9, %r0;", 'r', { 0x3fc00000 }, 0x3f800000 },
+        { "cvt.rn.relu.f16.f32 %h9, %r0;", 'h', { 0x3f000000 }, 0x3800 },
         { "cvt.u16.u32 %h9, %r0;", 'h', { 0x12345678 }, 0x5678 },
         { "cvt.u16.s32 %h9, %r0;", 'h', { 0x12345678 }, 0x5678 },
         { "cvt.s16.s8 %h9, %r0;", 'h', { 0x80 }, 0xff80 },
@@ -221,6 +228,10 @@ START_TEST(numbers_become_narrower)
         { "cvt.rn.tf32.f32 %r9, %r0;", 'r', { 0x7f7fffff }, 0x7f800000 },
         { "cvt.rz.tf32.f32 %r9, %r0;", 'r', { 0x7f7fffff }, 0x7f7fe000 },
         { "cvt.rn.tf32.f32 %r9, %r0;", 'r', { 0x7f7fe000 }, 0x7f7fe000 },
+        { "cvt.rna.tf32.f32 %r9, %r0;", 'r', { 0x7f7fffff }, 0x7f800000 },
+        { "cvt.rna.satfinite.tf32.f32 %r9, %r0;", 'r', { 0xff7fffff }, 0xff7fe000 },
+        { "cvt.rna.satfinite.tf32.f32 %r9, %r0;", 'r', { 0x7f800000 }, 0x7f7fe000 },
+        { "cvt.rn.satfinite.tf32.f32 %r9, %r0;", 'r', { 0x7f7fffff }, 0x7f7fe000 },
     };
     BENCH_CHECK_ROWS(rows);
 }

@@ -284,6 +284,8 @@ START_TEST(halves_round_once)
         { "fma.rn.bf16 %h9, %h0, %h1, %h2;", 'h', { 0xbfe0, 0x3f14, 0x0d80 }, 0xbf81 },
         { "fma.rn.bf16 %h9, %h0, %h1, %h2;", 'h', { 0xbfe0, 0x3f14, 0x8d80 }, 0xbf82 },
         { "fma.rn.bf16 %h9, %h0, %h1, %h2;", 'h', { 0xbf88, 0x3f88, 0x8d80 }, 0xbf91 },
+        { "fma.rn.bf16 %h9, %h0, %h1, %h2;", 'h', { 0x3f90, 0x3e68, 0x0d80 }, 0x3e83 },
+        { "fma.rn.bf16 %h9, %h0, %h1, %h2;", 'h', { 0x3f60, 0x3e94, 0x8d80 }, 0x3e81 },
         /* And where it is the sum that loses the product. */
         { "fma.rn.bf16 %h9, %h0, %h1, %h2;", 'h', { 0x0d80, 0x3f80, 0x3f80 }, 0x3f80 },
         { "fma.rn.bf16 %h9, %h0, %h1, %h2;", 'h', { 0x7f80, 0x3f80, 0 }, 0x7f80 },

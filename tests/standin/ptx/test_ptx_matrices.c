@@ -307,15 +307,15 @@ START_TEST(matrices_are_stored_as_they_are_loaded)
 
         for (uint32_t lane = 0; lane < LANES; ++lane) {
             for (uint32_t m = 0; m < 4; ++m) {
-                expected[lane][m] = lane * 16 + m;
+                expected[lane][m] = lane * 16 * 0x10003 + m;
             }
         }
         (void)snprintf(
             body, sizeof body,
             ".shared .align 16 .b8 S[512];\n"
             "mov.u32 %%r1, S; shl.b32 %%r2, %%r0, 4; add.u32 %%r3, %%r1, %%r2;\n"
-            "mov.u32 %%r10, %%r2; add.u32 %%r11, %%r2, 1; add.u32 %%r12, %%r2, 2;\n"
-            "add.u32 %%r13, %%r2, 3;\n"
+            "mul.lo.u32 %%r10, %%r2, 0x10003; add.u32 %%r11, %%r10, 1; add.u32 %%r12, %%r10, 2;\n"
+            "add.u32 %%r13, %%r10, 3;\n"
             "stmatrix.sync.aligned.m8n8.x4%s.shared.b16 [%%r3], {%%r10, %%r11, %%r12, %%r13};\n"
             "bar.warp.sync -1;\n"
             "ldmatrix.sync.aligned.m8n8.x4%s.shared.b16 {%%r20, %%r21, %%r22, %%r23}, [%%r3];\n"
@@ -323,6 +323,42 @@ START_TEST(matrices_are_stored_as_they_are_loaded)
             "st.global.v4.u32 [%%d1], {%%r20, %%r21, %%r22, %%r23};",
             is_transposed ? ".trans" : "", is_transposed ? ".trans" : "");
         bench_check_schedules(&kernel, expected);
+    }
+}
+END_TEST
+
+/* Lane 8 says where a row of the second matrix is: with one matrix nobody asks it. */
+START_TEST(addresses_of_no_row_are_not_looked_at)
+{
+    static const char *const instructions[] = {
+        "ldmatrix.sync.aligned.m8n8.x1.shared.b16 {%r4}, [%r3];",
+        "stmatrix.sync.aligned.m8n8.x1.shared.b16 [%r3], {%r4};",
+    };
+
+    for (size_t k = 0; k < sizeof instructions / sizeof *instructions; ++k) {
+        char body[512];
+        uint32_t out[1] = { 0 };
+        bench_kernel kernel = { .body = body, .block = LANES, .out = out, .out_bytes = sizeof out };
+
+        (void)snprintf(body, sizeof body,
+                       ".shared .align 16 .b8 S[128]; mov.u32 %%r1, S; shl.b32 %%r2, %%r0, 4;\n"
+                       "add.u32 %%r3, %%r1, %%r2; %s",
+                       instructions[k]);
+        bench_check_schedules(&kernel, out);
+        kernel.block = 16;
+        bench_check_fails(&kernel, "not by a whole warp");
+        (void)snprintf(body, sizeof body,
+                       ".shared .align 16 .b8 S[528]; mov.u32 %%r1, S; shl.b32 %%r2, %%r0, 4;\n"
+                       "add.u32 %%r3, %%r1, %%r2; add.u32 %%r3, %%r3, 8; %s",
+                       instructions[k]);
+        kernel.block = LANES;
+        bench_check_fails(&kernel, "misaligned");
+        (void)snprintf(body, sizeof body,
+                       ".shared .align 16 .b8 S[512]; mov.u32 %%r1, S; shl.b32 %%r2, %%r0, 4;\n"
+                       "add.u32 %%r3, %%r1, %%r2; setp.lt.u32 %%p1, %%r0, 16; @%%p1 bra FAR;\n"
+                       "%s bra END; FAR: bar.warp.sync -1; END:",
+                       instructions[k]);
+        bench_check_fails(&kernel, "an instruction of the whole warp in divergent code");
     }
 }
 END_TEST
@@ -337,6 +373,7 @@ int main(void)
     tcase_add_test(tcase, elements_of_eight_bits_have_their_value);
     tcase_add_test(tcase, matrices_are_loaded_by_rows_or_columns);
     tcase_add_test(tcase, matrices_are_stored_as_they_are_loaded);
+    tcase_add_test(tcase, addresses_of_no_row_are_not_looked_at);
     suite_add_tcase(suite, tcase);
     return suite_run(suite);
 }

@@ -39,6 +39,14 @@ START_TEST(memory_is_read_and_written_in_every_width)
         { "ld.u32 %r9, [%in+8];", 'r', { 1, 6 }, 6 },
         { "ld.volatile.global.u32 %r9, [%in+8];", 'r', { 1, 6 }, 6 },
         { "ld.acquire.gpu.global.u32 %r9, [%in+8];", 'r', { 1, 6 }, 6 },
+        { "ld.weak.global.u32 %r9, [%in+8];", 'r', { 1, 6 }, 6 },
+        { "ld.mmio.relaxed.sys.global.u32 %r9, [%in+8];", 'r', { 1, 6 }, 6 },
+        { "ld.global.u16 %h9, [%in+30];", 'h', { 0, 0, 0, 7ull << 48 }, 7 },
+        { "ld.param.v2.u32 {%r4, %r9}, [in]; shr.u64 %d5, %in, 32; cvt.u32.u64 %r5, %d5;\n"
+          "sub.u32 %r9, %r9, %r5;",
+          'r',
+          { 0 },
+          0 },
         { "ld.relaxed.sys.global.L1::no_allocate.u32 %r9, [%in+8];", 'r', { 1, 6 }, 6 },
         { "ld.const.u32 %r9, [TABLE+4];", 'r', { 0 }, 0xfffffffe },
         { "mov.u64 %d4, TABLE; cvta.const.u64 %d4, %d4; ld.u8 %r9, [%d4];", 'r', { 0 }, 7 },
@@ -60,6 +68,7 @@ START_TEST(memory_is_read_and_written_in_every_width)
           { 9 },
           8 },
         { "mov.u64 %d4, S; cvta.shared.u64 %d4, %d4; isspacep.shared %p9, %d4;", 'p', { 9 }, 1 },
+        { "cvta.to.shared.u64 %d9, %d0;", 'd', { 0 }, 0 }, /* NULL has no space */
         { "isspacep.shared %p9, %in;", 'p', { 9 }, 0 },
         { "isspacep.global %p9, %in;", 'p', { 9 }, 1 },
         { "st.shared.f64 [S], %d0; ld.shared.f64 %d9, [S];",

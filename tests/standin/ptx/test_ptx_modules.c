@@ -337,6 +337,7 @@ START_TEST(schedules_come_from_the_environment)
     check_no_schedule("random", NULL, NULL, "KVSPAN_PTX_ORDER=random is not understood");
     check_no_schedule("random:", NULL, NULL, "KVSPAN_PTX_ORDER=random: is not understood");
     check_no_schedule("random:-1", NULL, NULL, "KVSPAN_PTX_ORDER=random:-1 is not understood");
+    check_no_schedule("random-7", NULL, NULL, "KVSPAN_PTX_ORDER=random-7 is not understood");
     check_no_schedule("random:A", NULL, NULL, "KVSPAN_PTX_ORDER=random:A is not understood");
     check_no_schedule("random:7x", NULL, NULL, "KVSPAN_PTX_ORDER=random:7x is not understood");
     check_no_schedule("randomly:7", NULL, NULL, "KVSPAN_PTX_ORDER=randomly:7 is not understood");

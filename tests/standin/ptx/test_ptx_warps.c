@@ -1,4 +1,4 @@
-/* What lanes tell each other, branches and calls. */
+/* The warp's special registers, branches and calls. */
 #include "standin/ptx/ptx_bench.h"
 
 #include <stdio.h>
@@ -8,146 +8,16 @@ enum {
     LANES = 32
 };
 
-static uint32_t up_by_3_in_eights(uint32_t lane)
-{
-    return lane % 8 >= 3 ? 100 + lane - 3 : 100 + lane;
-}
-
-static uint32_t down_by_3_in_eights(uint32_t lane)
-{
-    return lane % 8 + 3 < 8 ? 100 + lane + 3 : 100 + lane;
-}
-
-static uint32_t down_by_3_to_lane_3(uint32_t lane)
-{
-    return lane % 8 == 0 ? 103 + lane : 100 + lane;
-}
-
-static uint32_t up_by_3_from_lane_2(uint32_t lane)
-{
-    return lane % 8 >= 5 ? 97 + lane : 100 + lane;
-}
-
-static uint32_t crossed_downwards(uint32_t lane)
-{
-    return lane & 8 ? 92 + lane : 100 + lane; /* up it would leave the segment */
-}
-
-static uint32_t crossed_by_5(uint32_t lane)
-{
-    return 100 + (lane ^ 5);
-}
-
-static uint32_t second_of_eights(uint32_t lane)
-{
-    return 100 + lane / 8 * 8 + 1;
-}
-
-static uint32_t within_down_by_3(uint32_t lane)
-{
-    return lane + 3 < 32;
-}
-
-static uint32_t from_lane_7(uint32_t lane)
-{
-    (void)lane;
-    return 107;
-}
-
 static uint32_t zero(uint32_t lane)
 {
     (void)lane;
     return 0;
 }
 
-START_TEST(shuffles_read_within_their_segments)
-{
-    /* c: the mask of the segment in bits 8 to 12, the clamp below. Segments of eight: 0x18. */
-    bench_check_lanes("add.u32 %r1, %r0, 100; shfl.sync.up.b32 %r9, %r1, 3, 0x1800, -1;",
-                      up_by_3_in_eights);
-    bench_check_lanes("add.u32 %r1, %r0, 100; shfl.sync.down.b32 %r9, %r1, 3, 0x181f, -1;",
-                      down_by_3_in_eights);
-    bench_check_lanes("add.u32 %r1, %r0, 100; shfl.sync.bfly.b32 %r9, %r1, 5, 0x1f, -1;",
-                      crossed_by_5);
-    bench_check_lanes("add.u32 %r1, %r0, 100; shfl.sync.idx.b32 %r9, %r1, 1, 0x181f, -1;",
-                      second_of_eights);
-    bench_check_lanes("add.u32 %r1, %r0, 100; shfl.sync.idx.b32 %r9, %r1, 39, 0x1f, -1;",
-                      from_lane_7);
-    /* The clamp of a lower lane: 0x1807 ends each segment at its lane 7, 0x1803 at 3. */
-    bench_check_lanes("add.u32 %r1, %r0, 100; shfl.sync.down.b32 %r9, %r1, 3, 0x1803, -1;",
-                      down_by_3_to_lane_3);
-    bench_check_lanes("add.u32 %r1, %r0, 100; shfl.sync.up.b32 %r9, %r1, 3, 0x1802, -1;",
-                      up_by_3_from_lane_2);
-    bench_check_lanes("add.u32 %r1, %r0, 100; shfl.sync.bfly.b32 %r9, %r1, 8, 0x1807, -1;",
-                      crossed_downwards);
-    bench_check_lanes("add.u32 %r1, %r0, 100; shfl.sync.idx.b32 %r2|%p1, %r1, 7, 0x1803, -1;\n"
-                      "sub.u32 %r2, %r2, %r1; selp.u32 %r9, 1, %r2, %p1;",
-                      zero);
-    bench_check_lanes("shfl.sync.down.b32 %r1|%p1, %r0, 3, 0x1f, -1; selp.u32 %r9, 1, 0, %p1;",
-                      within_down_by_3);
-}
-END_TEST
-
-static uint32_t threes(uint32_t lane)
-{
-    (void)lane;
-    return 0x49249249; /* lanes 0, 3, 6 … 30 */
-}
-
-static uint32_t other_threes(uint32_t lane)
-{
-    (void)lane;
-    return ~0x49249249u;
-}
-
 static uint32_t one(uint32_t lane)
 {
     (void)lane;
     return 1;
-}
-
-static uint32_t alike_in_fours(uint32_t lane)
-{
-    return 0x11111111u << (lane % 4);
-}
-
-static uint32_t sum_of_lanes(uint32_t lane)
-{
-    (void)lane;
-    return 496;
-}
-
-static uint32_t least_signed(uint32_t lane)
-{
-    (void)lane;
-    return (uint32_t)-16;
-}
-
-static uint32_t most_unsigned(uint32_t lane)
-{
-    (void)lane;
-    return (uint32_t)-1;
-}
-
-static uint32_t half_sums(uint32_t lane)
-{
-    return lane < 16 ? 120 : 376;
-}
-
-static uint32_t everybody(uint32_t lane)
-{
-    (void)lane;
-    return 0xffffffff;
-}
-
-static uint32_t evens(uint32_t lane)
-{
-    return lane % 2 ? 0 : 0x55555555;
-}
-
-static uint32_t is_first(uint32_t lane)
-{
-    return lane == 0;
 }
 
 static uint32_t lane_mask_lt(uint32_t lane)
@@ -174,71 +44,6 @@ static uint32_t lane_mask_ge(uint32_t lane)
 {
     return ~((1u << lane) - 1);
 }
-
-static uint32_t sixteen(uint32_t lane)
-{
-    (void)lane;
-    return 16;
-}
-
-static uint32_t fifteen(uint32_t lane)
-{
-    (void)lane;
-    return 15;
-}
-
-START_TEST(votes_and_reductions_ask_the_members)
-{
-    const char *const is_third = "rem.u32 %r1, %r0, 3; setp.eq.u32 %p1, %r1, 0;";
-    char code[512];
-
-    (void)snprintf(code, sizeof code, "%s vote.sync.ballot.b32 %%r9, %%p1, -1;", is_third);
-    bench_check_lanes(code, threes);
-    (void)snprintf(code, sizeof code, "%s vote.sync.ballot.b32 %%r9, !%%p1, -1;", is_third);
-    bench_check_lanes(code, other_threes);
-    (void)snprintf(code, sizeof code,
-                   "%s vote.sync.all.pred %%p2, %%p1, -1; selp.u32 %%r9, 1, 0, %%p2;", is_third);
-    bench_check_lanes(code, zero);
-    (void)snprintf(code, sizeof code,
-                   "%s vote.sync.any.pred %%p2, %%p1, -1; selp.u32 %%r9, 1, 0, %%p2;", is_third);
-    bench_check_lanes(code, one);
-    (void)snprintf(code, sizeof code,
-                   "%s vote.sync.uni.pred %%p2, %%p1, -1; selp.u32 %%r9, 1, 0, %%p2;", is_third);
-    bench_check_lanes(code, zero);
-    bench_check_lanes("vote.sync.all.pred %p2, 1, -1; selp.u32 %r9, 1, 0, %p2;", one);
-    bench_check_lanes("vote.sync.any.pred %p2, 0, -1; selp.u32 %r9, 1, 0, %p2;", zero);
-    bench_check_lanes("vote.sync.uni.pred %p2, 0, -1; selp.u32 %r9, 1, 0, %p2;", one);
-    bench_check_lanes("vote.sync.uni.pred %p2, 1, -1; selp.u32 %r9, 1, 0, %p2;", one);
-    bench_check_lanes("match.all.sync.b32 %r8|%p1, 7, -1; selp.u32 %r9, 1, 0, %p1;", one);
-    bench_check_lanes("match.all.sync.b32 %r8|%p1, %r0, -1; selp.u32 %r9, 1, 0, %p1;", zero);
-    bench_check_lanes("match.all.sync.b32 %r9, 7, -1;", everybody);
-    bench_check_lanes("cvt.u64.u32 %d1, %r0; shl.b64 %d1, %d1, 32;\n"
-                      "match.any.sync.b64 %r9, %d1, -1;",
-                      lane_mask_eq);
-    bench_check_lanes("mov.u32 %r9, 16; setp.lt.u32 %p2, %r0, 16; @%p2 bra END; mov.u32 %r9, 0;\n"
-                      "elect.sync %r9|%p1, 0xffff0000; END: bar.warp.sync -1;",
-                      sixteen);
-    bench_check_lanes("sub.u32 %r1, %r0, 16; redux.sync.max.s32 %r9, %r1, -1;", fifteen);
-    bench_check_lanes("sub.u32 %r1, %r0, 16; redux.sync.min.u32 %r9, %r1, -1;", zero);
-    bench_check_lanes("and.b32 %r1, %r0, 3; match.any.sync.b32 %r9, %r1, -1;", alike_in_fours);
-    bench_check_lanes("and.b32 %r1, %r0, 3; match.all.sync.b32 %r9|%p1, %r1, -1;", zero);
-    bench_check_lanes("mov.b64 %d1, 5; match.all.sync.b64 %r9|%p1, %d1, -1;", everybody);
-    bench_check_lanes("redux.sync.add.u32 %r9, %r0, -1;", sum_of_lanes);
-    bench_check_lanes("sub.u32 %r1, %r0, 16; redux.sync.min.s32 %r9, %r1, -1;", least_signed);
-    bench_check_lanes("sub.u32 %r1, %r0, 16; redux.sync.max.u32 %r9, %r1, -1;", most_unsigned);
-    bench_check_lanes("redux.sync.or.b32 %r9, %r0, -1; sub.u32 %r9, %r9, 30;", one);
-    bench_check_lanes("redux.sync.and.b32 %r9, %r0, -1;", zero);
-    bench_check_lanes("redux.sync.xor.b32 %r9, %r0, -1;", zero);
-    bench_check_lanes("setp.lt.u32 %p1, %r0, 16; selp.b32 %r1, 0x0000ffff, 0xffff0000, %p1;"
-                      "redux.sync.add.u32 %r9, %r0, %r1;",
-                      half_sums);
-    bench_check_lanes("activemask.b32 %r9;", everybody);
-    bench_check_lanes("and.b32 %r1, %r0, 1; setp.eq.u32 %p1, %r1, 0; mov.u32 %r9, 0;"
-                      "@%p1 activemask.b32 %r9;",
-                      evens);
-    bench_check_lanes("elect.sync %r1|%p1, -1; selp.u32 %r9, 1, 0, %p1;", is_first);
-}
-END_TEST
 
 START_TEST(special_registers_know_the_thread)
 {
@@ -312,6 +117,10 @@ START_TEST(lanes_part_by_their_guard)
                       "st.global.u32 [%d30], %r9; setp.ge.u32 %p1, %r0, 20; @%p1 ret;\n"
                       "activemask.b32 %r9; vote.sync.ballot.b32 %r8, 1, -1; and.b32 %r9, %r9, %r8;",
                       lower_twenty);
+    bench_check_lanes("mov.u32 %r9, 0; mul.wide.u32 %d30, %r0, 4; add.u64 %d30, %d30, %out;\n"
+                      "st.global.u32 [%d30], %r9; setp.lt.u32 %p1, %r0, 20; @%p1 bra LATER;\n"
+                      "exit; LATER: mov.u32 %r9, 0x000fffff;",
+                      lower_twenty);
     /* A long loop of some lanes, while the others wait behind it. */
     bench_check_lanes("mov.u32 %r9, 0; add.u32 %r1, %r0, 1000;\n"
                       "LOOP: add.u32 %r9, %r9, 1; setp.lt.u32 %p1, %r9, %r1; @%p1 bra LOOP;\n"
@@ -366,6 +175,124 @@ START_TEST(each_lane_has_its_carry)
 }
 END_TEST
 
+static uint32_t everybody(uint32_t lane)
+{
+    (void)lane;
+    return 0xffffffff;
+}
+
+static uint32_t all_but_second_of_fours(uint32_t lane)
+{
+    return lane % 4 == 1 ? 0x22222222 : 0xdddddddd;
+}
+
+START_TEST(lanes_meet_where_branches_join)
+{
+    static const char *const conditions[] = { "lt", "ge" };
+
+    for (uint32_t k = 0; k < 2; ++k) {
+        char code[512];
+
+        (void)snprintf(code, sizeof code,
+                       "setp.%s.u32 %%p1, %%r0, 16; @%%p1 bra ELSE; add.u32 %%r1, %%r1, 1;\n"
+                       "bra JOIN; ELSE: add.u32 %%r1, %%r1, 1; add.u32 %%r1, %%r1, 1;\n"
+                       "JOIN: activemask.b32 %%r9;",
+                       conditions[k]);
+        bench_check_lanes(code, everybody);
+    }
+    bench_check_lanes("and.b32 %r1, %r0, 3; setp.eq.u32 %p1, %r1, 0; setp.eq.u32 %p2, %r1, 1;\n"
+                      "mov.u32 %r9, 0x22222222; @%p1 bra A; @%p2 bra B; add.u32 %r2, %r2, 1;\n"
+                      "A: activemask.b32 %r9; B: add.u32 %r2, %r2, 1;",
+                      all_but_second_of_fours);
+    bench_check_lanes("and.b32 %r1, %r0, 3; setp.eq.u32 %p1, %r1, 0; setp.eq.u32 %p2, %r1, 1;\n"
+                      "mov.u32 %r9, 0x22222222; @%p2 bra B; @%p1 bra A; add.u32 %r2, %r2, 1;\n"
+                      "A: activemask.b32 %r9; B: add.u32 %r2, %r2, 1;",
+                      all_but_second_of_fours);
+    /* Two that wait for each other in turn, by words in memory, after a long loop of all. */
+    bench_check_lanes("mov.u32 %r5, 0; LOOP: add.u32 %r5, %r5, 1; setp.lt.u32 %p1, %r5, 300;\n"
+                      "@%p1 bra LOOP; setp.gt.u32 %p1, %r0, 1; @%p1 bra END; setp.eq.u32 %p2, %r0, 1;\n"
+                      "@%p2 bra SECOND;\n"
+                      "FIRST: atom.global.or.b32 %r1, [%out], 0; setp.ne.u32 %p3, %r1, 1;\n"
+                      "@%p3 bra FIRST; atom.global.exch.b32 %r1, [%out], 2; bra END;\n"
+                      "SECOND: atom.global.exch.b32 %r1, [%out], 1;\n"
+                      "AGAIN: atom.global.or.b32 %r1, [%out], 0; setp.ne.u32 %p3, %r1, 2;\n"
+                      "@%p3 bra AGAIN; END: bar.warp.sync -1; mov.u32 %r9, 1;",
+                      one);
+}
+END_TEST
+
+#define TEN_TIMES(TEXT) TEXT TEXT TEXT TEXT TEXT TEXT TEXT TEXT TEXT TEXT
+
+static uint32_t itself(uint32_t lane)
+{
+    return lane;
+}
+
+static uint32_t upper_half(uint32_t lane)
+{
+    return lane >= 16 ? 0xffff0000 : 0;
+}
+
+START_TEST(lanes_part_into_as_many_as_they_are)
+{
+    char code[4096] = "";
+    char *at = code;
+
+    at += sprintf(at, "TABLE: .branchtargets L0");
+    for (uint32_t lane = 1; lane < LANES; ++lane) {
+        at += sprintf(at, ", L%u", lane);
+    }
+    at += sprintf(at, "; brx.idx %%r0, TABLE;\n");
+    for (uint32_t lane = 0; lane < LANES; ++lane) {
+        at += sprintf(at, "L%u: mov.u32 %%r9, %u; bra END;\n", lane, lane);
+    }
+    (void)sprintf(at, "END: bar.warp.sync -1;");
+    bench_check_lanes(code, itself);
+}
+END_TEST
+
+/* Those that leave, here on either side of a branch and in two goes, are not waited for. */
+#define LEAVING "mul.wide.u32 %d30, %r0, 4; add.u64 %d30, %d30, %out; st.global.u32 [%d30], 0;\n"
+
+START_TEST(lanes_that_leave_are_not_waited_for)
+{
+    bench_check_lanes(LEAVING "setp.lt.u32 %p1, %r0, 16; @%p1 bra OUT;\n"
+                              "vote.sync.ballot.b32 %r9, 1, -1; bra END; OUT: exit; END:",
+                      upper_half);
+    bench_check_lanes(LEAVING "bra START; MEET: vote.sync.ballot.b32 %r9, 1, -1; bra END;\n"
+                              "START: setp.ge.u32 %p1, %r0, 16; @%p1 bra MEET; exit; END:",
+                      upper_half);
+    bench_check_lanes(LEAVING "setp.lt.u32 %p1, %r0, 8; @%p1 exit; setp.lt.u32 %p1, %r0, 16;\n"
+                              "@%p1 exit; vote.sync.ballot.b32 %r9, 1, -1;",
+                      upper_half);
+}
+END_TEST
+
+/* Who goes past a branch or an end by the guard goes on behind it, at once. */
+START_TEST(instructions_are_executed_once)
+{
+    static const char *const bodies[] = {
+        "mov.u32 %r1, 0; add.u32 %r1, %r1, 1; @%p0 exit; st.global.u32 [%out], %r1;",
+        "mov.u32 %r1, 0; TABLE: .branchtargets A, A; setp.eq.u32 %p1, %r0, 1;\n"
+        "add.u32 %r1, %r1, 1; @%p1 brx.idx %r1, TABLE; st.global.u32 [%out], %r1; A:",
+    };
+
+    for (size_t k = 0; k < sizeof bodies / sizeof *bodies; ++k) {
+        uint32_t out[1] = { 0 };
+        char body[512];
+        const bench_kernel kernel = {
+            .body = body, .block = 2, .out = out, .out_bytes = sizeof out
+        };
+        ptx_report report;
+
+        (void)snprintf(body, sizeof body, "setp.eq.u32 %%p0, %%r0, 1;\n%s", bodies[k]);
+        ck_assert_msg(bench_run(&kernel, &report), "%s", report.text);
+        ck_assert_uint_eq(out[0], 1);
+        ck_assert_uint_eq(report.counts.warp_instructions, 9 + k);
+    }
+}
+END_TEST
+
 static const char functions[] =
     ".func (.param .b32 result) sign_of(.param .b32 x)\n{\n"
     ".reg .b32 %a<3>; .reg .pred %q; ld.param.s32 %a1, [x]; setp.lt.s32 %q, %a1, 0;\n"
@@ -392,7 +319,10 @@ static const char functions[] =
     "ld.param.b32 %a6, [r]; }\n"
     "add.u32 %a2, %a5, %a6;\n"
     "BASE: st.param.b32 [result], %a2; ret;\n}\n"
-    ".global .align 8 .u64 table[2] = {square, twice};\n";
+    ".func (.param .b32 result) long_way(.param .b32 x)\n{\n"
+    ".reg .b32 %a<3>; ld.param.u32 %a1, [x];\n" TEN_TIMES("add.u32 %a1, %a1, 1; ")
+        TEN_TIMES("add.u32 %a1, %a1, 1; ") "st.param.b32 [result+0], %a1; ret;\n}\n"
+                                           ".global .align 8 .u64 table[2] = {square, twice};\n";
 
 /* Like check_lanes, with the functions above. */
 static void check_calls(const char *code, uint32_t (*expected_of)(uint32_t lane))
@@ -443,6 +373,12 @@ static uint32_t sign_around_16(uint32_t lane)
 
 START_TEST(functions_are_called)
 {
+    /* Those that are called meet the others, which stand before the end of what is called. */
+    check_calls("setp.ge.u32 %p1, %r0, 16; @%p1 bra OVER;\n"
+                "{ .param .b32 p0; st.param.b32 [p0+0], %r0; .param .b32 r0;\n"
+                "call.uni (r0), long_way, (p0); ld.param.b32 %r1, [r0+0]; }\n"
+                "OVER: activemask.b32 %r9;",
+                everybody);
     check_calls("mov.u32 %r9, 1; setp.ge.u32 %p1, %r0, 16; @!%p1 bra OVER;\n"
                 "{ .param .b32 p0; st.param.b32 [p0+0], %r0; .param .b32 r0;\n"
                 "call.uni (r0), square, (p0); ld.param.b32 %r9, [r0+0]; }\n"
@@ -473,11 +409,13 @@ int main(void)
     Suite *suite = suite_create("ptx warps");
     TCase *tcase = tcase_create("all");
 
-    tcase_add_test(tcase, shuffles_read_within_their_segments);
-    tcase_add_test(tcase, votes_and_reductions_ask_the_members);
     tcase_add_test(tcase, special_registers_know_the_thread);
     tcase_add_test(tcase, lanes_part_by_their_guard);
     tcase_add_test(tcase, lanes_part_and_meet);
+    tcase_add_test(tcase, lanes_meet_where_branches_join);
+    tcase_add_test(tcase, lanes_part_into_as_many_as_they_are);
+    tcase_add_test(tcase, lanes_that_leave_are_not_waited_for);
+    tcase_add_test(tcase, instructions_are_executed_once);
     tcase_add_test(tcase, each_lane_has_its_carry);
     tcase_add_test(tcase, functions_are_called);
     suite_add_tcase(suite, tcase);

@@ -81,10 +81,8 @@ void ptx_warp_begin(ptx_warp *warp)
     warp->live = threads >= PTX_LANES ? PTX_ALL_LANES : (1u << threads) - 1;
     warp->state = PTX_WARP_READY;
     warp->patience = PATIENCE;
-    warp->yields = false;
     warp->groups[0] = (ptx_group){ .lanes = warp->live };
     warp->group_count = 1;
-    warp->current = 0;
     ptx_copies_clear(warp->copies);
 }
 

@@ -1,0 +1,320 @@
+/* Races are found under every schedule; the right twins run. */
+#include "standin/ptx/ptx_bench.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum {
+    LANES = 32
+};
+
+static uint32_t in_words[64];
+static uint32_t out_words[64];
+
+static bench_kernel kernel_of(const char *body, uint32_t block)
+{
+    return (bench_kernel){ .body = body,
+                           .block = block,
+                           .in = in_words,
+                           .in_bytes = sizeof in_words,
+                           .out = out_words,
+                           .out_bytes = sizeof out_words };
+}
+
+static void check_fails(const char *body, uint32_t block, const char *text)
+{
+    const bench_kernel kernel = kernel_of(body, block);
+
+    bench_check_fails(&kernel, text);
+}
+
+static void check_runs(const char *body, uint32_t block)
+{
+    const bench_kernel kernel = kernel_of(body, block);
+
+    for (uint32_t order = 0; order < 3; ++order) {
+        bench_kernel scheduled = kernel;
+        ptx_report report;
+
+        memset(out_words, 0, sizeof out_words);
+        scheduled.schedule = (ptx_schedule){ .order = (ptx_order)order,
+                                             .copies = (ptx_copy_time)order,
+                                             .finds_races = true,
+                                             .max_instructions = 100000 };
+        ck_assert_msg(bench_run(&scheduled, &report), "%s: %s", body, report.text);
+    }
+}
+
+/* %r3: this thread's word of shared memory; %r4: that of the thread 32 further, or 32 back. */
+#define SHARED_WORDS                                                \
+    ".shared .align 4 .b8 S[256];\n"                                \
+    "mov.u32 %r1, S; shl.b32 %r2, %r0, 2; add.u32 %r3, %r1, %r2;\n" \
+    "xor.b32 %r4, %r2, 128; add.u32 %r4, %r4, %r1;\n"
+
+/* %r5: the word of the next lane of the warp, in a ring. */
+#define NEXT_LANE                                                                    \
+    SHARED_WORDS "add.u32 %r5, %r0, 1; and.b32 %r5, %r5, 31; shl.b32 %r5, %r5, 2;\n" \
+                 "add.u32 %r5, %r5, %r1;\n"
+
+START_TEST(races_between_warps_need_a_barrier)
+{
+    check_fails(SHARED_WORDS "st.shared.u32 [%r3], %r0; ld.shared.u32 %r6, [%r4];", 64, "race (");
+    check_runs(SHARED_WORDS "st.shared.u32 [%r3], %r0; bar.sync 0; ld.shared.u32 %r6, [%r4];", 64);
+    /* Written again before all have read. */
+    check_fails(SHARED_WORDS "st.shared.u32 [%r3], %r0; bar.sync 0; ld.shared.u32 %r6, [%r4];\n"
+                             "st.shared.u32 [%r3], 5;",
+                64, "race (");
+    check_runs(SHARED_WORDS "st.shared.u32 [%r3], %r0; bar.sync 0; ld.shared.u32 %r6, [%r4];\n"
+                            "bar.sync 0; st.shared.u32 [%r3], 5;",
+               64);
+    check_fails(SHARED_WORDS "st.shared.u32 [S], %r0;", 64, "race (write after write)");
+    check_fails("st.global.u32 [%out], %r0;", 64, "race (write after write) on global");
+    /* Two bytes of one word are two things. */
+    check_runs(SHARED_WORDS "add.u32 %r7, %r1, %r0; st.shared.u8 [%r7], %r0;", 64);
+    /* An arrival orders what came before it, not what comes after. */
+    check_fails(SHARED_WORDS "setp.ge.u32 %p1, %r0, 32; @%p1 bra B;\n"
+                             "bar.arrive 1, 64; st.shared.u32 [%r3], 1; bra END;\n"
+                             "B: bar.sync 1, 64; ld.shared.u32 %r6, [%r4]; END:",
+                64, "race (");
+}
+END_TEST
+
+START_TEST(races_between_lanes_need_a_meeting)
+{
+    check_fails(NEXT_LANE "st.shared.u32 [%r3], %r0; ld.shared.u32 %r6, [%r5];", LANES,
+                "race (read after write)");
+    check_runs(NEXT_LANE "st.shared.u32 [%r3], %r0; bar.warp.sync -1; ld.shared.u32 %r6, [%r5];",
+               LANES);
+    check_runs(NEXT_LANE "st.shared.u32 [%r3], %r0; shfl.sync.idx.b32 %r7, %r0, 0, 31, -1;\n"
+                         "ld.shared.u32 %r6, [%r5];",
+               LANES);
+    check_fails(NEXT_LANE "st.shared.u32 [%r3], %r0; bar.warp.sync -1; ld.shared.u32 %r6, [%r5];\n"
+                          "st.shared.u32 [%r3], 1;",
+                LANES, "race (write after read)");
+    check_runs(NEXT_LANE "st.shared.u32 [%r3], %r0; setp.lt.u32 %p1, %r0, 16;\n"
+                         "selp.b32 %r7, 0xffff, 0xffff0000, %p1; bar.warp.sync %r7;\n"
+                         "xor.b32 %r5, %r3, 4; ld.shared.u32 %r6, [%r5];",
+               LANES);
+    /* Halves that meet on their own: lane 15 reads what lane 16 wrote. */
+    check_fails(NEXT_LANE "st.shared.u32 [%r3], %r0; setp.lt.u32 %p1, %r0, 16;\n"
+                          "selp.b32 %r7, 0xffff, 0xffff0000, %p1; bar.warp.sync %r7;\n"
+                          "ld.shared.u32 %r6, [%r5];",
+                LANES, "race (read after write)");
+    check_fails(NEXT_LANE "st.shared.u32 [%r3], %r0; setp.lt.u32 %p1, %r0, 16;\n"
+                          "selp.b32 %r7, 0xffff, 0xffff0000, %p1; bar.warp.sync %r7;\n"
+                          "setp.eq.u32 %p2, %r0, 16; @%p2 ld.shared.u32 %r6, [S];",
+                LANES, "race (read after write)");
+    check_fails(NEXT_LANE "st.shared.u32 [%r3], %r0; setp.lt.u32 %p1, %r0, 16;\n"
+                          "selp.b32 %r7, 0xff00, 0xffff0000, %p1; setp.lt.u32 %p1, %r0, 8;\n"
+                          "selp.b32 %r7, 0xff, %r7, %p1; bar.warp.sync %r7;\n"
+                          "setp.eq.u32 %p2, %r0, 8; @%p2 ld.shared.u32 %r6, [S];",
+                LANES, "race (read after write)");
+    /* ldmatrix moves no memory between lanes. */
+    check_fails(".shared .align 16 .b8 S[512]; mov.u32 %r1, S; shl.b32 %r2, %r0, 4;\n"
+                "add.u32 %r3, %r1, %r2; st.shared.v4.u32 [%r3], {%r0, %r0, %r0, %r0};\n"
+                "xor.b32 %r3, %r3, 16; ldmatrix.sync.aligned.m8n8.x1.shared.b16 {%r4}, [%r3];",
+                LANES, "race (read after write)");
+    /* All lanes write the same: harmless. Other values are not. */
+    check_runs("st.global.u32 [%out], 7;", LANES);
+    check_fails("st.global.u32 [%out], %r0;", LANES, "race (write after write)");
+}
+END_TEST
+
+static void check_blocks(const char *body, uint32_t block, bool is_good)
+{
+    bench_kernel kernel = kernel_of(body, block);
+    ptx_report report;
+
+    kernel.grid = 3;
+    if (!is_good) {
+        bench_check_fails(&kernel, "of another block");
+        return;
+    }
+    for (uint32_t order = 0; order < 3; ++order) {
+        memset(out_words, 0, sizeof out_words);
+        kernel.schedule = (ptx_schedule){ .order = (ptx_order)order, .finds_races = true };
+        ck_assert_msg(bench_run(&kernel, &report), "%s: %s", body, report.text);
+    }
+}
+
+/* Every block writes its word; the last to come reads those of all. */
+#define LAST_BLOCK(FENCE, BARRIER, READ) LAST_BLOCK_BY("atom.global", FENCE, BARRIER, READ)
+#define LAST_BLOCK_BY(ATOMIC, FENCE, BARRIER, READ)                              \
+    "mov.u32 %r1, %ctaid.x; mul.wide.u32 %d1, %r1, 4; add.u64 %d1, %d1, %out;\n" \
+    ".shared .align 4 .b8 S[4]; setp.ne.u32 %p1, %r0, 40; @%p1 bra A;\n"         \
+    "st.global.u32 [%d1+16], %r1;\n"                                             \
+    "A: " BARRIER " setp.ne.u32 %p2, %r0, 0; @%p2 bra B;\n" FENCE " " ATOMIC     \
+    ".add.u32 %r2, [%out], 1; st.shared.u32 [S], %r2;\n"                         \
+    "B: bar.sync 0; ld.shared.u32 %r3, [S]; setp.ne.u32 %p3, %r3, 2; @%p3 bra END;\n" READ "END:"
+
+START_TEST(races_between_blocks_need_atomics_and_fences)
+{
+    check_blocks(
+        "setp.ne.u32 %p1, %r0, 0; @%p1 exit; mov.u32 %r1, %ctaid.x; st.global.u32 [%out], %r1;", 64,
+        false);
+    check_blocks("mov.u32 %r1, %ctaid.x; mul.wide.u32 %d1, %r1, 256; add.u64 %d1, %d1, %out;", 64,
+                 true);
+    check_blocks("red.global.add.u32 [%out], 1;", 64, true);
+    check_blocks("setp.ne.u32 %p1, %r0, 0; @%p1 exit; mov.u32 %r1, %ctaid.x;\n"
+                 "setp.eq.u32 %p1, %r1, 1; @%p1 bra A; ld.global.u32 %r2, [%out];\n"
+                 "bra END; A: st.global.u32 [%out], 7; END:",
+                 64, false);
+#define READS "ld.global.u32 %r4, [%out+16]; ld.global.u32 %r5, [%out+24];\n"
+    check_blocks(LAST_BLOCK("membar.gl;", "bar.sync 0;", READS), 64, true);
+    check_blocks(LAST_BLOCK("fence.acq_rel.gpu;", "bar.sync 0;", READS), 64, true);
+    check_blocks(LAST_BLOCK("fence.sc.gpu;", "bar.sync 0;", READS), 64, true);
+    check_blocks(LAST_BLOCK("fence.acq_rel.cta;", "bar.sync 0;", READS), 64, false);
+    check_blocks(LAST_BLOCK_BY("atom.acq_rel.gpu.global", "", "bar.sync 0;", READS), 64, true);
+    check_blocks(LAST_BLOCK_BY("atom.release.gpu.global", "", "bar.sync 0;", READS), 64, true);
+    check_blocks(LAST_BLOCK_BY("atom.acquire.gpu.global", "", "bar.sync 0;", READS), 64, false);
+    check_blocks(LAST_BLOCK_BY("atom.relaxed.gpu.global", "", "bar.sync 0;", READS), 64, false);
+    check_blocks(LAST_BLOCK("", "bar.sync 0;", READS), 64, false);
+    check_blocks(LAST_BLOCK("st.shared.u32 [S], 0;", "bar.sync 0;", READS), 64, false);
+    check_blocks(LAST_BLOCK("membar.cta;", "bar.sync 0;", READS), 64, false);
+    check_blocks(LAST_BLOCK("membar.gl;", "", READS), 64, false);
+#undef READS
+    /* The second block to come reads what the first one wrote before its flag. */
+#define FLAG(STORE, LOAD)                                                              \
+    "setp.ne.u32 %p1, %r0, 0; @%p1 bra END; atom.global.add.u32 %r1, [%out], 1;\n"     \
+    "setp.eq.u32 %p2, %r1, 1; setp.gt.u32 %p3, %r1, 1; @%p3 bra END; @%p2 bra READ;\n" \
+    "st.global.u32 [%out+16], 1; " STORE " [%out+8], 1; bra END;\n"                    \
+    "READ: " LOAD " %r2, [%out+8]; ld.global.u32 %r3, [%out+16]; END:"
+    check_blocks(FLAG("st.release.gpu.global.u32", "ld.acquire.gpu.global.u32"), 64, true);
+    check_blocks(FLAG("st.release.sys.global.u32", "ld.relaxed.sys.global.u32"), 64, true);
+    check_blocks(FLAG("st.relaxed.gpu.global.u32", "ld.acquire.gpu.global.u32"), 64, false);
+    check_blocks(FLAG("membar.gl; st.volatile.global.u32", "ld.volatile.global.u32"), 64, true);
+#undef FLAG
+}
+END_TEST
+
+enum {
+    PAGES = 256,
+    PAGE_BYTES = 4096
+};
+
+static void check_pages(const char *body, uint32_t block, bool is_good)
+{
+    static uint32_t out[PAGES * PAGE_BYTES / 4];
+    const bench_kernel kernel = { .body = body,
+                                  .block = block,
+                                  .out = out,
+                                  .out_bytes = sizeof out,
+                                  .schedule = { .finds_races = true } };
+    ptx_report report;
+
+    ck_assert_msg(bench_run(&kernel, &report) == is_good, "%s: %s", body, report.text);
+    ck_assert_msg(is_good || strstr(report.text, "race (") != NULL, "%s", report.text);
+}
+
+/* Each thread writes a page of its own, and reads that of another warp. */
+#define OWN_PAGE                                             \
+    "mul.wide.u32 %d1, %r0, 4096; add.u64 %d2, %d1, %out;\n" \
+    "xor.b64 %d3, %d1, 131072; add.u64 %d3, %d3, %out; st.global.u32 [%d2], 1;\n"
+
+START_TEST(races_are_found_on_many_pages)
+{
+    check_pages(OWN_PAGE "ld.global.u32 %r1, [%d3];", PAGES, false);
+    check_pages(OWN_PAGE "bar.sync 0; ld.global.u32 %r1, [%d3];", PAGES, true);
+}
+END_TEST
+
+/* Warp 0 of the second block to come knows what the first one wrote, and so does warp 1 behind a
+ * barrier. Warps 2 and 3 meet there later, as they know from a flag, which orders nothing. */
+START_TEST(barriers_pass_on_what_is_known_of_blocks_once)
+{
+    check_blocks(
+        ".shared .align 4 .b8 FLAGS[8]; setp.ne.u32 %p1, %r0, 0; @%p1 bra ALL;\n"
+        "atom.global.add.u32 %r2, [%out+4], 1; setp.eq.u32 %p2, %r2, 0;\n"
+        "@%p2 st.global.u32 [%out+16], 1; membar.gl; atom.shared.exch.b32 %r3, [FLAGS], %r2;\n"
+        "atom.global.or.b32 %r3, [%out], 1;\n"
+        "ALL: bar.warp.sync -1; shr.u32 %r4, %r0, 5;\n"
+        "LOOK: mov.u32 %r5, %clock; atom.shared.or.b32 %r2, [FLAGS], 0;\n"
+        "setp.gt.u32 %p2, %r2, 2; @%p2 bra LOOK; setp.ne.u32 %p3, %r2, 1; @%p3 bra END;\n"
+        "setp.ge.u32 %p4, %r4, 2; setp.eq.u32 %p5, %r4, 1; @%p4 bra LATER;\n"
+        "bar.sync 1, 64; ld.global.u32 %r7, [%out+16];\n"
+        "@%p5 atom.shared.exch.b32 %r6, [FLAGS+4], 1; bra END;\n"
+        "LATER: mov.u32 %r5, %clock; atom.shared.or.b32 %r6, [FLAGS+4], 0;\n"
+        "setp.ne.u32 %p2, %r6, 1; @%p2 bra LATER; bar.sync 1, 64;\n"
+        "ld.global.u32 %r8, [%out+16]; END:",
+        128, false);
+}
+END_TEST
+
+/* The first block to come leaves an arrival behind, which is not one of the next block's. */
+START_TEST(arrivals_end_with_their_block)
+{
+    for (uint32_t barrier = 0; barrier < 2; ++barrier) {
+        char body[512];
+        bench_kernel kernel = kernel_of(body, 96);
+
+        (void)snprintf(body, sizeof body,
+                       ".shared .align 4 .b8 S[4]; mov.u32 %%r1, %%ctaid.x;\n"
+                       "setp.eq.u32 %%p1, %%r1, 0; setp.lt.u32 %%p2, %%r0, 32;\n"
+                       "setp.eq.u32 %%p3, %%r0, 0; @%%p1 bra FIRST; @%%p2 bra WRITE;\n"
+                       "bar.sync %u, 64; ld.shared.u32 %%r2, [S]; bra END;\n"
+                       "WRITE: @%%p3 st.shared.u32 [S], 1; bra END;\n"
+                       "FIRST: @!%%p2 bra END; bar.arrive %u, 96; END:",
+                       barrier, barrier);
+        kernel.grid = 2;
+        bench_check_fails(&kernel, "race (");
+    }
+}
+END_TEST
+
+/* A page for each of 34 threads, the last two of another warp: that one reads one of the first,
+ * which is remembered when the table has grown. */
+START_TEST(pages_are_remembered)
+{
+    for (uint32_t page = 0; page < LANES; ++page) {
+        char body[512];
+        bench_kernel kernel = kernel_of(body, 34);
+        ptx_report report;
+
+        (void)snprintf(body, sizeof body,
+                       "mov.u32 %%r1, S; shl.b32 %%r2, %%r0, 12; add.u32 %%r3, %%r1, %%r2;\n"
+                       "st.shared.u32 [%%r3], 1; setp.eq.u32 %%p1, %%r0, 32;\n"
+                       "@%%p1 ld.shared.u32 %%r4, [S+%u];",
+                       page * PAGE_BYTES);
+        kernel.declarations = ".extern .shared .align 16 .b8 S[];\n";
+        kernel.dynamic_shared_bytes = 34 * PAGE_BYTES;
+        kernel.schedule.finds_races = true;
+        ck_assert_msg(!bench_run(&kernel, &report), "%s", body);
+        ck_assert_msg(strstr(report.text, "race (") != NULL, "%s", report.text);
+    }
+}
+END_TEST
+
+START_TEST(races_are_found_byte_by_byte)
+{
+    check_fails(SHARED_WORDS "st.shared.u8 [S], %r0;", 64, "race (write after write)");
+    check_fails(SHARED_WORDS "st.shared.u16 [S+2], %r0;", 64, "race (write after write)");
+    /* A word is remembered when its page's bytes become things of their own. */
+    for (uint32_t offset = 0; offset < 8; ++offset) {
+        char body[512];
+
+        (void)snprintf(body, sizeof body,
+                       ".shared .align 8 .b8 S[64]; setp.eq.u32 %%p1, %%r0, 0;\n"
+                       "setp.eq.u32 %%p2, %%r0, 32; @%%p1 st.shared.v2.u32 [S], {1, 1};\n"
+                       "@%%p2 st.shared.u8 [S+32], 1; @%%p2 ld.shared.u8 %%r1, [S+%u];",
+                       offset);
+        check_fails(body, 64, "race (");
+    }
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("ptx races");
+    TCase *tcase = tcase_create("all");
+
+    tcase_add_test(tcase, races_between_warps_need_a_barrier);
+    tcase_add_test(tcase, races_between_lanes_need_a_meeting);
+    tcase_add_test(tcase, races_between_blocks_need_atomics_and_fences);
+    tcase_add_test(tcase, barriers_pass_on_what_is_known_of_blocks_once);
+    tcase_add_test(tcase, arrivals_end_with_their_block);
+    tcase_add_test(tcase, races_are_found_on_many_pages);
+    tcase_add_test(tcase, pages_are_remembered);
+    tcase_add_test(tcase, races_are_found_byte_by_byte);
+    suite_add_tcase(suite, tcase);
+    return suite_run(suite);
+}
