@@ -123,15 +123,16 @@ __device__ inline bool merge_warps(row_total &total, const typename Shape::Rows 
     float strange = 0.0f; /* NaN if an output is not finite */
     part_weights fold;
 
+    const float row_sums[2] = { sum_of_quad(rows.state.sum[0]), sum_of_quad(rows.state.sum[1]) };
+
     __syncthreads();
-    spill_outputs(rows, outputs + warp * 16 * pitch);
+    spill_outputs(rows, row_sums, outputs + warp * 16 * pitch);
 #pragma unroll
     for (int half = 0; half < 2; half++) {
-        const float row_sum = sum_of_quad(rows.state.sum[half]);
-
         if (lane % 4 == 0) {
-            sums[warp * 16 + lane / 4 + 8 * half] = make_float2(
-                maximum_of<typename Pair::Plane>(rows.state, rows.rule, soft_cap, half), row_sum);
+            sums[warp * 16 + lane / 4 + 8 * half] =
+                make_float2(maximum_of<typename Pair::Plane>(rows.state, rows.rule, soft_cap, half),
+                            row_sums[half]);
         }
     }
     __syncthreads();

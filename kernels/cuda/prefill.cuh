@@ -270,13 +270,13 @@ store_rows(const typename Shape::Rows &rows, const kvspan_attend_params &params,
     float *const outputs = (float *)shared + warp * 16 * output_pitch<Pair>();
     row_state state;
 
-    spill_outputs(rows, outputs);
 #pragma unroll
     for (int half = 0; half < 2; half++) {
         state.sum[half] = sum_of_quad(rows.state.sum[half]);
         state.maximum[half] =
             maximum_of<typename Pair::Plane>(rows.state, rows.rule, params.soft_cap, half);
     }
+    spill_outputs(rows, state.sum, outputs);
     __syncwarp();
 #pragma unroll 1
     for (uint32_t row = 0; row < 16; row++) {
@@ -318,20 +318,36 @@ __device__ inline kvspan_attend_unit find_block_unit(const kvspan_attend_unit &u
     return part;
 }
 
+/* The block's number: asked for anew each time, so that what follows from it takes no register
+ * meanwhile. */
+template <class Shape> __device__ inline uint32_t find_block()
+{
+    uint32_t block;
+
+    asm volatile("mov.u32 %0, %%ctaid.x;" : "=r"(block));
+    return block / prefill_memory<Shape>::UNIT_BLOCKS;
+}
+
+template <class Shape> __device__ inline uint32_t find_kv_head(const kvspan_attend_params &params)
+{
+    const uint32_t index = find_block<Shape>();
+
+    return index - divide(index, params.kv_heads) * params.kv_heads.value;
+}
+
 template <class Shape>
 __device__ inline void prefill_unit(const kvspan_attend_params &params,
-                                    const kvspan_attend_unit &unit, uint32_t kv_head,
-                                    unsigned char *shared)
+                                    const kvspan_attend_unit &unit, unsigned char *shared)
 {
     typename Shape::Rows rows;
     bool is_checked = false;
 
-    begin_rows(rows, params, find_block_unit<Shape>(unit), kv_head, threadIdx.x / 32 * 16,
-               shared + prefill_memory<Shape>::QUERY_OFFSET);
+    begin_rows(rows, params, find_block_unit<Shape>(unit), find_kv_head<Shape>(params),
+               threadIdx.x / 32 * 16, shared + prefill_memory<Shape>::QUERY_OFFSET);
 #pragma unroll 1
     for (;;) {
-        prefill_walk<Shape> walk =
-            begin_walk<Shape>(params, find_block_unit<Shape>(unit), kv_head, shared);
+        prefill_walk<Shape> walk = begin_walk<Shape>(params, find_block_unit<Shape>(unit),
+                                                     find_kv_head<Shape>(params), shared);
 
         clear_rows(rows);
         fold_tiles<Shape>(rows, walk, params, unit, shared, is_checked);
@@ -344,7 +360,8 @@ __device__ inline void prefill_unit(const kvspan_attend_params &params,
         }
         is_checked = true;
     }
-    store_rows<Shape>(rows, params, find_block_unit<Shape>(unit), kv_head, shared);
+    store_rows<Shape>(rows, params, find_block_unit<Shape>(unit), find_kv_head<Shape>(params),
+                      shared);
 }
 
 template <class Shape>
@@ -352,14 +369,13 @@ __global__ void __launch_bounds__(Shape::THREADS, Shape::BLOCKS)
     prefill_kernel(const __grid_constant__ kvspan_attend_params params)
 {
     extern __shared__ __align__(128) unsigned char shared[];
-    const uint32_t index = blockIdx.x / prefill_memory<Shape>::UNIT_BLOCKS;
-    const uint32_t number = divide(index, params.kv_heads);
+    const uint32_t number = divide(find_block<Shape>(), params.kv_heads);
     const kvspan_attend_unit *const units =
         (const kvspan_attend_unit *)(params.plan + 1) + params.plan->decode_count;
 
     if (number < params.plan->prefill_count &&
         find_block_unit<Shape>(units[number]).row_count > 0) {
-        prefill_unit<Shape>(params, units[number], index - number * params.kv_heads.value, shared);
+        prefill_unit<Shape>(params, units[number], shared);
     }
 }
 

@@ -23,10 +23,15 @@ enum {
     WEIGHT_ROOM = 3 /* a new maximum weighs 2^−WEIGHT_ROOM; weights are below 2 */
 };
 
-/* Of rows quad (0) and quad + 8 (1). Sums are of the thread's own columns. */
+/* Of rows quad (0) and quad + 8 (1). Sums are of the thread's own columns: of weights, and of what
+ * products take, weights · value scale, where tokens have scales. The sums of these as they are
+ * rounded are whole: outputs are corrected by them, so that what weighs most weighs right though it
+ * is no maximum. */
 struct row_state {
     float maximum[2];
     float sum[2];
+    float scaled_sum[2]; /* where tokens have scales */
+    float rounded_sum[2];
 };
 
 __device__ inline void clear_state(row_state &state)
@@ -35,6 +40,8 @@ __device__ inline void clear_state(row_state &state)
     for (int half = 0; half < 2; half++) {
         state.maximum[half] = minus_infinity();
         state.sum[half] = 0.0f;
+        state.scaled_sum[half] = 0.0f;
+        state.rounded_sum[half] = 0.0f;
     }
 }
 
@@ -72,6 +79,8 @@ __device__ inline void raise_maxima(row_state &state, const float (&largest)[2],
             factors[half] = exp2_of((old - largest[half]) * units[half]);
         }
         state.sum[half] *= factors[half];
+        state.scaled_sum[half] *= factors[half];
+        state.rounded_sum[half] *= factors[half];
     }
 }
 
@@ -201,6 +210,21 @@ __device__ inline void weigh_scores(const float (&scores)[TILES][4], const float
     }
 }
 
+/* Adds the weights of a tile, as they are packed, to their sums: by products with ones. */
+template <class Plane, int STEPS>
+__device__ inline void add_rounded(row_state &state, const uint32_t (&weights)[STEPS][4])
+{
+    const uint32_t ones = Plane::IS_BF16 ? 0x3f803f80U : 0x3c003c00U;
+    float sums[4] = { 0.0f, 0.0f, 0.0f, 0.0f };
+
+#pragma unroll
+    for (int step = 0; step < STEPS; step++) {
+        multiply<Plane>(sums, weights[step], ones, ones);
+    }
+    state.rounded_sum[0] += sums[0];
+    state.rounded_sum[1] += sums[2];
+}
+
 /* The logarithm of a value scale, as the largest weight is found by. A scale of 0 counts as 2^−60.
  */
 __device__ inline float scale_log(float scale)
@@ -252,7 +276,8 @@ __device__ inline void find_largest_scaled(const float (&scores)[TILES][4],
 template <class Plane, int TILES, bool MAY_BE_HIDDEN>
 __device__ inline void weigh_scaled(const float (&scores)[TILES][4], const float *value_scales,
                                     const float (&units)[2], const row_state &state,
-                                    uint32_t (&weights)[TILES / 2][4], float (&sums)[2])
+                                    uint32_t (&weights)[TILES / 2][4], float (&sums)[2],
+                                    float (&scaled_sums)[2])
 {
     float shifts[2];
 
@@ -260,7 +285,7 @@ __device__ inline void weigh_scaled(const float (&scores)[TILES][4], const float
     for (int half = 0; half < 2; half++) {
         shifts[half] =
             WEIGHT_ROOM + (MAY_BE_HIDDEN ? shift_of(state.maximum[half]) : state.maximum[half]);
-        sums[half] = 0.0f;
+        sums[half] = scaled_sums[half] = 0.0f;
     }
 #pragma unroll
     for (int n = 0; n < TILES; n++) {
@@ -273,10 +298,12 @@ __device__ inline void weigh_scaled(const float (&scores)[TILES][4], const float
             const float second = exp2_of(fmaf(pair[1], units[half], -shifts[half]));
             const bool hides_first = MAY_BE_HIDDEN && pair[0] == minus_infinity();
             const bool hides_second = MAY_BE_HIDDEN && pair[1] == minus_infinity();
+            const float scaled[2] = { hides_first ? 0.0f : first * scales.x,
+                                      hides_second ? 0.0f : second * scales.y };
 
             sums[half] += first + second;
-            weights[n / 2][n % 2 * 2 + half] = pack<Plane>(hides_first ? 0.0f : first * scales.x,
-                                                           hides_second ? 0.0f : second * scales.y);
+            scaled_sums[half] += scaled[0] + scaled[1];
+            weights[n / 2][n % 2 * 2 + half] = pack<Plane>(scaled[0], scaled[1]);
         }
     }
 }

@@ -304,6 +304,7 @@ __device__ inline bool fold_tile(warp_rows<Pair, HAS_SHARED_QUERIES> &rows,
     float scores[TOKENS / 8][4];
     uint32_t weights[TOKENS / 16][4];
     float sums[2];
+    float scaled_sums[2] = { 0.0f, 0.0f };
 
     score_tile<Plane, Pair::KEY_DIM, TOKENS>(scores, rows.queries, rows.first, keys);
     if constexpr (Pair::HAS_SCALES) {
@@ -323,7 +324,7 @@ __device__ inline bool fold_tile(warp_rows<Pair, HAS_SHARED_QUERIES> &rows,
     }
     if constexpr (Pair::HAS_SCALES) {
         weigh_scaled<Plane, TOKENS / 8, IS_MASKED>(scores, scales + TOKENS, units, rows.state,
-                                                   weights, sums);
+                                                   weights, sums, scaled_sums);
     } else {
         weigh_scores<Plane, TOKENS / 8, IS_MASKED>(scores, units, rows.state, weights, sums);
     }
@@ -332,6 +333,9 @@ __device__ inline bool fold_tile(warp_rows<Pair, HAS_SHARED_QUERIES> &rows,
     }
     rows.state.sum[0] += sums[0];
     rows.state.sum[1] += sums[1];
+    rows.state.scaled_sum[0] += scaled_sums[0];
+    rows.state.scaled_sum[1] += scaled_sums[1];
+    add_rounded<Plane, TOKENS / 16>(rows.state, weights);
     if constexpr (KIND == CHECKED_TILE) {
         add_strange_values<Plane, Pair::VALUE_DIM, TOKENS>(
             rows.outputs, seen, values - value_place<Pair::VALUE_BYTES>(threadIdx.x % 32));
@@ -355,15 +359,28 @@ template <class Plane> __device__ inline float value_unit()
     }
 }
 
-/* Writes the outputs of 16 rows as [row][output_pitch()] floats. */
+/* What a row's outputs are multiplied by, for weights that were not rounded. sum: of its weights.
+ * Where the two sums are not alike, nothing weighs, or scales are below 0. */
 template <class Pair, bool HAS_SHARED_QUERIES>
-__device__ inline void spill_outputs(const warp_rows<Pair, HAS_SHARED_QUERIES> &rows, float *target)
+__device__ inline float output_factor(const warp_rows<Pair, HAS_SHARED_QUERIES> &rows, float sum,
+                                      int half)
+{
+    const float exact = Pair::HAS_SCALES ? sum_of_quad(rows.state.scaled_sum[half]) : sum;
+    const float ratio = exact / rows.state.rounded_sum[half];
+
+    return value_unit<typename Pair::Plane>() * (fabsf(ratio - 1.0f) < 0.015625f ? ratio : 1.0f);
+}
+
+/* Writes the outputs of 16 rows as [row][output_pitch()] floats. sums: of the rows' weights. */
+template <class Pair, bool HAS_SHARED_QUERIES>
+__device__ inline void spill_outputs(const warp_rows<Pair, HAS_SHARED_QUERIES> &rows,
+                                     const float (&sums)[2], float *target)
 {
     const uint32_t lane = threadIdx.x % 32;
-    const float unit = value_unit<typename Pair::Plane>();
 
 #pragma unroll
     for (int half = 0; half < 2; half++) {
+        const float unit = output_factor(rows, sums[half], half);
         float *const row = target + (lane / 4 + 8 * half) * output_pitch<Pair>();
 
 #pragma unroll
