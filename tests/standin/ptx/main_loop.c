@@ -14,6 +14,7 @@ typedef struct flow {
     edge *edges; /* by where they begin */
     uint32_t edge_count;
     uint32_t instruction_count;
+    bool *is_target;    /* [instruction]: a branch leads to it */
     bool *is_elsewhere; /* [instruction]: a path from the entry to it avoids the head */
     bool *is_within;    /* [instruction]: of the head's loop */
 } flow;
@@ -21,6 +22,12 @@ typedef struct flow {
 static void edge_add(flow *f, uint32_t from, uint32_t to)
 {
     *PTX_APPEND(f->edges, f->edge_count) = (edge){ .from = from, .to = to };
+}
+
+static void branch_add(flow *f, uint32_t from, uint32_t to)
+{
+    edge_add(f, from, to);
+    f->is_target[to] = true;
 }
 
 static void edges_add(flow *f, const ptx_module *module, const ptx_instruction *i, uint32_t pc)
@@ -32,12 +39,12 @@ static void edges_add(flow *f, const ptx_module *module, const ptx_instruction *
         edge_add(f, pc, pc + 1);
     }
     if (i->flow == PTX_FLOW_BRANCH) {
-        edge_add(f, pc, i->target);
+        branch_add(f, pc, i->target);
     } else if (i->flow == PTX_FLOW_BRANCH_INDEXED) {
         const ptx_branch_table *table = &module->branch_tables[i->target];
 
         for (uint32_t k = 0; k < table->count; ++k) {
-            edge_add(f, pc, table->targets[k]);
+            branch_add(f, pc, table->targets[k]);
         }
     }
 }
@@ -112,19 +119,18 @@ static bool smallest_find(flow *f, const ptx_counts *by_instruction, ptx_counts 
     loop_count(f, by_instruction, &all);
     const bool has_products = all.matrix_products > 0;
 
-    for (uint32_t k = 0; k < f->edge_count; ++k) {
-        ptx_counts counts;
+    for (uint32_t head = 0; head < f->instruction_count; ++head) {
+        if (f->is_target[head]) {
+            ptx_counts counts;
 
-        if (f->edges[k].to == f->edges[k].from + 1) {
-            continue;
-        }
-        loop_find(f, f->edges[k].to);
-        const uint32_t length = loop_count(f, by_instruction, &counts);
-        const uint64_t work = work_of(&counts, has_products);
+            loop_find(f, head);
+            const uint32_t length = loop_count(f, by_instruction, &counts);
+            const uint64_t work = work_of(&counts, has_products);
 
-        if (work > 0 && 2 * work >= work_of(&all, has_products) && length < shortest) {
-            shortest = length;
-            *counts_out = counts;
+            if (work > 0 && 2 * work >= work_of(&all, has_products) && length < shortest) {
+                shortest = length;
+                *counts_out = counts;
+            }
         }
     }
     return shortest != UINT32_MAX;
@@ -135,6 +141,7 @@ bool ptx_main_loop_count(const ptx_module *module, const ptx_kernel *kernel,
 {
     flow f = { .instruction_count = kernel->instruction_count };
 
+    f.is_target = ptx_allocate(f.instruction_count, sizeof *f.is_target);
     f.is_elsewhere = ptx_allocate(f.instruction_count, sizeof *f.is_elsewhere);
     f.is_within = ptx_allocate(f.instruction_count, sizeof *f.is_within);
     for (uint32_t pc = 0; pc < f.instruction_count; ++pc) {
@@ -145,5 +152,6 @@ bool ptx_main_loop_count(const ptx_module *module, const ptx_kernel *kernel,
     free(f.edges);
     free(f.is_within);
     free(f.is_elsewhere);
+    free(f.is_target);
     return is_found;
 }

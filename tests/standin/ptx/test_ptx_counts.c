@@ -264,7 +264,7 @@ START_TEST(a_copy_in_part_may_end_where_memory_does)
     static const char body[] = "setp.eq.u32 %%p1, %%r0, 0;\n"
                                "@%%p1 cp.async.cg.shared.global [0], [%%in+%d], 16, %d;\n"
                                "cp.async.wait_all;";
-    char text[256];
+    char text[512];
     ptx_report report;
 
     in_buffer[BUFFER_BYTES - 1] = 7;
@@ -273,6 +273,16 @@ START_TEST(a_copy_in_part_may_end_where_memory_does)
     (void)snprintf(text, sizeof text, body, BUFFER_BYTES, 1);
     ck_assert(!run(text, (ptx_range){ 0 }, &report));
     ck_assert_ptr_nonnull(strstr(report.text, "global read of 1 bytes"));
+    /* Lane 0 reads nothing from there, lanes 1 and 2 read 8 and 16 bytes from the beginning. */
+    (void)snprintf(text, sizeof text,
+                   "setp.le.u32 %%p1, %%r0, 2; setp.eq.u32 %%p2, %%r0, 0;\n"
+                   "add.u64 %%d1, %%in, %d; selp.b64 %%d1, %%d1, %%in, %%p2;\n"
+                   "shl.b32 %%r1, %%r0, 4; shl.b32 %%r2, %%r0, 3;\n"
+                   "@%%p1 cp.async.cg.shared.global [%%r1], [%%d1], 16, %%r2;\n"
+                   "cp.async.wait_all;",
+                   BUFFER_BYTES);
+    ck_assert_msg(run(text, (ptx_range){ 0 }, &report), "%s", report.text);
+    check_traffic(&report.counts.loads, 1, 1, 1, 16);
 }
 END_TEST
 
@@ -398,11 +408,36 @@ START_TEST(the_main_loop_is_the_smallest_with_half_of_the_products)
           20, 4, 0 },
         /* What leads to the head from behind it is no part of its loop. */
         { "mov.u32 %r1, 0; bra D;\n"
-          "X: add.u32 %r2, %r2, 1; bra H;\n"
           "H: " MMA "add.u32 %r1, %r1, 1; setp.lt.u32 %p1, %r1, 4; @%p1 bra H; bra E;\n"
+          "X: add.u32 %r2, %r2, 1; bra H;\n"
           "D: bra X;\n"
           "E: ",
           16, 4, 0 },
+        /* The smaller one is found behind the other one's end, too. */
+        { "mov.u32 %r1, 0; bra A;\n"
+          "L: add.u32 %r1, %r1, 1; setp.lt.u32 %p1, %r1, 5; @%p1 bra A; bra E;\n"
+          "A: mov.u32 %r2, 0; " MMA MMA MMA "B: " MMA
+          "add.u32 %r2, %r2, 1; setp.lt.u32 %p1, %r2, 3; @%p1 bra B;\n"
+          "bra L;\n"
+          "E: ",
+          60, 15, 0 },
+        /* Of two that are alike the first. */
+        { "mov.u32 %r1, 0; shl.b32 %r2, %r0, 2; shl.b32 %r3, %r0, 3;\n"
+          "A: " MMA "st.shared.u32 [%r3], 1; add.u32 %r1, %r1, 1; setp.lt.u32 %p1, %r1, 3;\n"
+          "@%p1 bra A;\n"
+          "B: " MMA "st.shared.u32 [%r2], 1; add.u32 %r1, %r1, 1; setp.lt.u32 %p1, %r1, 6;\n"
+          "@%p1 bra B;",
+          15, 3, 3 },
+        /* A single product: within a loop, and outside of one that loads. */
+        { "A: " MMA "setp.gt.u32 %p1, %r0, 99; @%p1 bra A;", 3, 1, 0 },
+        { MMA
+          "mov.u32 %r1, 0;\n"
+          "B: ld.global.u32 %r2, [%in]; add.u32 %r1, %r1, 1; setp.lt.u32 %p1, %r1, 7; @%p1 bra B;",
+          0, 0, 0 },
+        /* A loop that does nothing of the kind. */
+        { "mov.u32 %r1, 0;\n"
+          "A: add.u32 %r1, %r1, 1; setp.lt.u32 %p1, %r1, 4; @%p1 bra A;",
+          0, 0, 0 },
         { MMA, 0, 0, 0 },
         /* No products: the loop that loads. */
         { "mov.u32 %r1, 0;\n"
