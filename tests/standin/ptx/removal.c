@@ -7,6 +7,9 @@
 /* Not listed: every skip can be one. */
 #define JUMP "jump"
 
+/* What __syncthreads_or() is. */
+#define REDUCTION "bar.red.or.pred "
+
 enum {
     NAME_BYTES = 256,
     PLACE_BYTES = 96
@@ -139,7 +142,8 @@ static const char *kind_of(char *line)
 {
     char *instruction = guard_skip(line);
 
-    if (begins(instruction, "bar.sync") || begins(instruction, "barrier.sync")) {
+    if (begins(instruction, "bar.sync") || begins(instruction, "barrier.sync") ||
+        begins(instruction, REDUCTION)) {
         return "barrier";
     }
     if (begins(instruction, "bar.warp.sync")) {
@@ -189,6 +193,24 @@ static void mask_remove(char *instruction)
     memcpy(instruction, text, (size_t)made);
 }
 
+/* bar.red.or.pred d, 0, a; becomes mov.pred d, a; */
+static void reduction_remove(char *instruction)
+{
+    const size_t length = strcspn(instruction, ";\n");
+    const char *const target = instruction + strlen(REDUCTION);
+    const char *const source = last_comma(instruction);
+    char text[NAME_BYTES];
+    int made;
+
+    if (source == NULL) {
+        return;
+    }
+    made = snprintf(text, sizeof text, "mov.pred %.*s%.*s", (int)strcspn(target, ","), target,
+                    (int)(instruction + length - source), source);
+    blank(instruction, instruction + length);
+    memcpy(instruction, text, (size_t)made);
+}
+
 static void remove_one(char *line, const char *kind, const char *mutant)
 {
     char *instruction = guard_skip(line);
@@ -197,6 +219,8 @@ static void remove_one(char *line, const char *kind, const char *mutant)
         blank(line, instruction);
     } else if (strcmp(kind, "mask") == 0) {
         mask_remove(instruction);
+    } else if (begins(instruction, REDUCTION)) {
+        reduction_remove(instruction);
     } else if (strcmp(kind, "fill") == 0) {
         char *const size = last_comma(instruction);
 
@@ -215,9 +239,18 @@ static bool is_named(const char *mutant, const char *kind, const char *name)
                                          strcmp(mutant + strlen(JUMP), name + length) == 0);
 }
 
-/* Goes through the instructions that have a kind. */
+/* The line that a mutant's name has. */
+static unsigned long line_of(const char *mutant)
+{
+    const char *colon = strchr(mutant, ':');
+
+    return colon == NULL ? 0 : strtoul(colon + 1, NULL, 10);
+}
+
+/* Goes through the instructions that have a kind. Names are long in the making. */
 static uint32_t each_mutant(char *text, const char *mutant, FILE *to)
 {
+    const unsigned long wanted_line = mutant == NULL ? 0 : line_of(mutant);
     struct place place = { 0 };
     uint32_t count = 0;
 
@@ -229,6 +262,9 @@ static uint32_t each_mutant(char *text, const char *mutant, FILE *to)
         line += *line == '\n';
         if (begins(begin, ".loc")) {
             place_read(begin, &place);
+            continue;
+        }
+        if (mutant != NULL && place.line != wanted_line) {
             continue;
         }
         kind = kind_of(begin);

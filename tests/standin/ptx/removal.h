@@ -6,7 +6,7 @@
  *
  * | kind | what is taken out |
  * |---|---|
- * | barrier | bar.sync, barrier.sync |
+ * | barrier | bar.sync, barrier.sync; bar.red.or, of which each thread keeps its own predicate |
  * | warp | bar.warp.sync |
  * | wait | cp.async.wait_group, cp.async.wait_all |
  * | commit | cp.async.commit_group |
