@@ -17,8 +17,18 @@ typedef enum faulty_verb {
 } faulty_verb;
 
 enum {
-    FAULTY_SLOW_SENDS = 64 /* at one time */
+    FAULTY_SLOW_REQUESTS = 64 /* sends, or receives, at one time */
 };
+
+/* A receive that is only begun when it has been asked after for a while. */
+typedef struct slow_receive {
+    uint32_t tests; /* until then; 0 = begun, or free if it has no data */
+    uint32_t from;
+    uint32_t tag;
+    unsigned char *data;
+    size_t bytes;
+    void *inner;
+} slow_receive;
 
 /* Belongs to the communicator it is put into. */
 typedef struct faulty_transport {
@@ -27,7 +37,9 @@ typedef struct faulty_transport {
     uint32_t calls_left; /* good calls of that verb before the one that fails */
     uint32_t failed;     /* calls that did */
     bool has_slow_sends; /* those that are done at once seem not to be, for a while */
-    uint32_t slow_sends[FAULTY_SLOW_SENDS]; /* tests until each is done; 0 = free */
+    uint32_t slow_sends[FAULTY_SLOW_REQUESTS]; /* tests until each is done; 0 = free */
+    bool has_slow_receives;                    /* what comes seems to come later than it does */
+    slow_receive slow_receives[FAULTY_SLOW_REQUESTS];
     int open_requests; /* whose end has not been seen: none once the communicator is gone */
 } faulty_transport;
 

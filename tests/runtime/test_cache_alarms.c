@@ -19,7 +19,8 @@ enum {
     DEADLINE_MS = 400,
     ABSENCE_MS = 2500,
     LONG_STEPS = 12, /* every message slot is used again and again */
-    TREE_RANKS = 4   /* of which rank 2 passes on to rank 3 */
+    TREE_RANKS = 4,  /* of which rank 2 passes on to rank 3 */
+    RIDER_BYTES = 20000
 };
 
 static void sleep_ms(uint32_t ms)
@@ -165,6 +166,53 @@ START_TEST(a_message_goes_where_one_was_once_that_is_sent)
 }
 END_TEST
 
+/* Each step carries other bytes. context: as above, but receives are slow */
+static void receive_slowly(ranks_self *self)
+{
+    faulty_transport *const transport = (faulty_transport *)self->context + self->rank;
+    cache_fixture fixture = cache_fixture_make();
+    kvspan_error error = { .status = KVSPAN_OK };
+    kvspan_sequence sequence = 0;
+    unsigned char rider[RIDER_BYTES];
+    uint32_t all[TREE_RANKS];
+
+    *transport = (faulty_transport){ .has_slow_receives = true };
+    faulty_put(transport, self->comm);
+    fixture.config.max_payload_bytes = RIDER_BYTES;
+    ranks_check_status(self, cache_fixture_open(&fixture, self->comm, &error), KVSPAN_OK, &error);
+    for (uint32_t i = 0; i < LONG_STEPS; i++) {
+        kvspan_step *step = NULL;
+        kvspan_step_view view;
+
+        memset(rider, (int)i + 1, sizeof(rider));
+        ranks_check_status(self, cache_fixture_plan(&fixture, &sequence, 1, &step, &error),
+                           KVSPAN_OK, &error);
+        ranks_check_status(
+            self, step ? kvspan_step_attach(step, rider, sizeof(rider), &error) : KVSPAN_OK,
+            KVSPAN_OK, &error);
+        ranks_check_status(self,
+                           kvspan_step_begin(fixture.cache, step, NULL, WAIT_MS, &view, &error),
+                           KVSPAN_OK, &error);
+        ranks_check(self, view.payload_bytes == sizeof(rider) &&
+                              memcmp(view.payload, rider, sizeof(rider)) == 0);
+        ranks_check_status(self, kvspan_step_end(fixture.cache, NULL, &error), KVSPAN_OK, &error);
+    }
+    /* What is under way ends with the cache. */
+    ranks_check_status(
+        self,
+        kvspan_comm_all_gather(self->comm, &self->rank, sizeof(uint32_t), all, WAIT_MS, &error),
+        KVSPAN_OK, &error);
+    cache_fixture_close(&fixture);
+}
+
+START_TEST(a_long_message_is_read_once_all_of_it_is_there)
+{
+    static faulty_transport transports[TREE_RANKS];
+
+    ranks_run(TREE_RANKS, receive_slowly, transports);
+}
+END_TEST
+
 /* ---- failures elsewhere --------------------------------------------------------------------- */
 
 typedef struct raised_case {
@@ -249,6 +297,7 @@ int main(void)
     tcase_add_loop_test(alarms, the_step_that_waits_is_named, 0, 2);
     tcase_add_test(alarms, ranks_of_a_step_group_watch_each_other);
     tcase_add_test(alarms, a_message_goes_where_one_was_once_that_is_sent);
+    tcase_add_test(alarms, a_long_message_is_read_once_all_of_it_is_there);
     tcase_add_loop_test(alarms, a_failure_elsewhere_is_heard_of_at_once, 0, 2);
     tcase_add_test(alarms, an_exchange_that_has_failed_is_heard_of_at_the_end_of_its_step);
     suite_add_tcase(suite, alarms);
