@@ -209,15 +209,16 @@ START_TEST(lanes_meet_where_branches_join)
                       "A: activemask.b32 %r9; B: add.u32 %r2, %r2, 1;",
                       all_but_second_of_fours);
     /* Two that wait for each other in turn, by words in memory, after a long loop of all. */
-    bench_check_lanes("mov.u32 %r5, 0; LOOP: add.u32 %r5, %r5, 1; setp.lt.u32 %p1, %r5, 300;\n"
-                      "@%p1 bra LOOP; setp.gt.u32 %p1, %r0, 1; @%p1 bra END; setp.eq.u32 %p2, %r0, 1;\n"
-                      "@%p2 bra SECOND;\n"
-                      "FIRST: atom.global.or.b32 %r1, [%out], 0; setp.ne.u32 %p3, %r1, 1;\n"
-                      "@%p3 bra FIRST; atom.global.exch.b32 %r1, [%out], 2; bra END;\n"
-                      "SECOND: atom.global.exch.b32 %r1, [%out], 1;\n"
-                      "AGAIN: atom.global.or.b32 %r1, [%out], 0; setp.ne.u32 %p3, %r1, 2;\n"
-                      "@%p3 bra AGAIN; END: bar.warp.sync -1; mov.u32 %r9, 1;",
-                      one);
+    bench_check_lanes(
+        "mov.u32 %r5, 0; LOOP: add.u32 %r5, %r5, 1; setp.lt.u32 %p1, %r5, 300;\n"
+        "@%p1 bra LOOP; setp.gt.u32 %p1, %r0, 1; @%p1 bra END; setp.eq.u32 %p2, %r0, 1;\n"
+        "@%p2 bra SECOND;\n"
+        "FIRST: atom.global.or.b32 %r1, [%out], 0; setp.ne.u32 %p3, %r1, 1;\n"
+        "@%p3 bra FIRST; atom.global.exch.b32 %r1, [%out], 2; bra END;\n"
+        "SECOND: atom.global.exch.b32 %r1, [%out], 1;\n"
+        "AGAIN: atom.global.or.b32 %r1, [%out], 0; setp.ne.u32 %p3, %r1, 2;\n"
+        "@%p3 bra AGAIN; END: bar.warp.sync -1; mov.u32 %r9, 1;",
+        one);
 }
 END_TEST
 
