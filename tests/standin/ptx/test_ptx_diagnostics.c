@@ -96,6 +96,7 @@ START_TEST(accesses_stay_within_bounds)
     check_fails("mov.u64 %d2, 0x3000000000000010; ld.u32 %r1, [%d2];", 1,
                 "parameters, which have 16");
     check_fails("mov.u64 %d1, 8; ld.param.u32 %r1, [%d1+8];", 1, "beyond all of them");
+    check_fails("mov.u64 %d1, 8; ld.param.u32 %r1, [%d1+4096];", 1, "beyond all of them");
     check_fails("mov.u64 %d1, 64; cvta.param.u64 %d1, %d1; ld.u32 %r1, [%d1];", 1, "parameters");
 }
 END_TEST
