@@ -234,6 +234,9 @@ static uint32_t upper_half(uint32_t lane)
     return lane >= 16 ? 0xffff0000 : 0;
 }
 
+/* %d30: the lane's word of the output, which begins as 0. */
+#define LEAVING "mul.wide.u32 %d30, %r0, 4; add.u64 %d30, %d30, %out; st.global.u32 [%d30], 0;\n"
+
 START_TEST(lanes_part_into_as_many_as_they_are)
 {
     char code[4096] = "";
@@ -249,12 +252,20 @@ START_TEST(lanes_part_into_as_many_as_they_are)
     }
     (void)sprintf(at, "END: bar.warp.sync -1;");
     bench_check_lanes(code, itself);
+    /* Each leaves on its own. */
+    at = code + sprintf(code, "%sTABLE: .branchtargets L0", LEAVING);
+    for (uint32_t lane = 1; lane < LANES; ++lane) {
+        at += sprintf(at, ", L%u", lane);
+    }
+    at += sprintf(at, "; brx.idx %%r0, TABLE;\n");
+    for (uint32_t lane = 0; lane < LANES; ++lane) {
+        at += sprintf(at, "L%u: st.global.u32 [%%d30], %u; exit;\n", lane, lane);
+    }
+    bench_check_lanes(code, itself);
 }
 END_TEST
 
-/* Those that leave, here on either side of a branch and in two goes, are not waited for. */
-#define LEAVING "mul.wide.u32 %d30, %r0, 4; add.u64 %d30, %d30, %out; st.global.u32 [%d30], 0;\n"
-
+/* Here on either side of a branch, and in two goes. */
 START_TEST(lanes_that_leave_are_not_waited_for)
 {
     bench_check_lanes(LEAVING "setp.lt.u32 %p1, %r0, 16; @%p1 bra OUT;\n"
