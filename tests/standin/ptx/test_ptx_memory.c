@@ -114,6 +114,8 @@ START_TEST(atomics_return_what_was_there)
     check_atomic("atom.global.min.s32 %r9, [%out], -1;", 7, 0xffffffff);
     check_atomic("atom.global.min.u32 %r9, [%out], -1;", 7, 7);
     check_atomic("atom.global.max.s32 %r9, [%out], -1;", 7, 7);
+    check_atomic("atom.global.min.s32 %r9, [%out], 7;", 0xffffffff, 0xffffffff);
+    check_atomic("atom.global.max.s32 %r9, [%out], 7;", 0xffffffff, 7);
     check_atomic("atom.global.max.u64 %d9, [%out], -1;", 7, ~0ull);
     check_atomic("atom.global.and.b32 %r9, [%out], 5;", 6, 4);
     check_atomic("atom.global.or.b32 %r9, [%out], 5;", 6, 7);
