@@ -82,6 +82,7 @@ is_passed() (
     LD_LIBRARY_PATH=$1
     export LD_LIBRARY_PATH
     shift
+    # shellcheck disable=SC3045 # every sh of today has it
     ulimit -t 10
     exec timeout 60 "$@" >/dev/null 2>&1
 )
@@ -201,7 +202,7 @@ for kind in $kinds; do
     options=-O1
     [ "$kind" = plain ] || options="-O1 $sanitizers"
     mkdir "$work/unchanged_$kind"
-    library_make $kind "$work/$kind/value.o" "$work/unchanged_$kind/libstandin_ptx.so"
+    library_make "$kind" "$work/$kind/value.o" "$work/unchanged_$kind/libstandin_ptx.so"
     for source in "$ptx"/test_ptx_*.c; do
         program=$work/$kind/$(basename "$source" .c)
         # shellcheck disable=SC2086

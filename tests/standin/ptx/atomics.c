@@ -41,10 +41,7 @@ static uint64_t float_result(operation o, ptx_type type, uint64_t old, uint64_t 
     switch (type) {
     case PTX_F32: return ptx_bits_of_float(ptx_float_of(old) + ptx_float_of(operand));
     case PTX_F64: return ptx_bits_of_double(ptx_double_of(old) + ptx_double_of(operand));
-    case PTX_F16:
-    case PTX_BF16:
-        return o == ADD ? half_sum(old, operand, half) : half_extreme(old, operand, half, o == MIN);
-    default:
+    default: /* one or a pair: what lies above one is not stored */
         return o == ADD
                    ? half_sum(old, operand, half) | half_sum(old >> 16, operand >> 16, half) << 16
                    : half_extreme(old, operand, half, o == MIN) |

@@ -96,6 +96,7 @@ START_TEST(accesses_stay_within_bounds)
     check_fails("mov.u64 %d2, 0x3000000000000010; ld.u32 %r1, [%d2];", 1,
                 "parameters, which have 16");
     check_fails("mov.u64 %d1, 8; ld.param.u32 %r1, [%d1+8];", 1, "beyond all of them");
+    check_fails("mov.u64 %d1, 8; ld.param.u32 %r1, [%d1+4096];", 1, "beyond all of them");
     check_fails("mov.u64 %d1, 64; cvta.param.u64 %d1, %d1; ld.u32 %r1, [%d1];", 1, "parameters");
 }
 END_TEST
@@ -349,6 +350,12 @@ START_TEST(lanes_that_spin_do_not_starve_others)
     check_spin("ld.volatile.global.u32 %r1, [%out];");
     check_spin("ld.acquire.gpu.global.u32 %r1, [%out];");
     check_spin("atom.global.cas.b32 %r1, [%out], 7, 7;");
+    check_runs("and.b32 %r2, %r0, 31; setp.ne.u32 %p3, %r2, 0; @%p3 bra END;\n"
+               "setp.eq.u32 %p1, %r0, 32; @%p1 bra WRITE;\n"
+               "SPIN: atom.global.exch.b32 %r1, [%out], 0; setp.ne.u32 %p2, %r1, 7;\n"
+               "@%p2 bra SPIN; bra END;\n"
+               "WRITE: atom.global.add.u32 %r1, [%out], 7; END:",
+               64);
 
     /* A lock taken by each lane in turn, after a long loop of all. */
     check_runs("mov.u32 %r5, 0; LOOP: add.u32 %r5, %r5, 1; setp.lt.u32 %p1, %r5, 300;\n"

@@ -111,9 +111,12 @@ START_TEST(atomics_return_what_was_there)
 {
     check_atomic("atom.global.add.u32 %r9, [%out], 5;", 7, 12);
     check_atomic("atom.add.u64 %d9, [%out], -1;", 7, 6);
+    check_atomic("mov.u64 %d1, 0; atom.global.add.L2::cache_hint.u32 %r9, [%out], 5, %d1;", 7, 12);
     check_atomic("atom.global.min.s32 %r9, [%out], -1;", 7, 0xffffffff);
     check_atomic("atom.global.min.u32 %r9, [%out], -1;", 7, 7);
     check_atomic("atom.global.max.s32 %r9, [%out], -1;", 7, 7);
+    check_atomic("atom.global.min.s32 %r9, [%out], 7;", 0xffffffff, 0xffffffff);
+    check_atomic("atom.global.max.s32 %r9, [%out], 7;", 0xffffffff, 7);
     check_atomic("atom.global.max.u64 %d9, [%out], -1;", 7, ~0ull);
     check_atomic("atom.global.and.b32 %r9, [%out], 5;", 6, 4);
     check_atomic("atom.global.or.b32 %r9, [%out], 5;", 6, 7);

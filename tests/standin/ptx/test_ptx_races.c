@@ -258,6 +258,10 @@ START_TEST(arrivals_end_with_their_block)
         kernel.grid = 2;
         bench_check_fails(&kernel, "race (");
     }
+    /* Nor is what was known of other blocks, which has to be freed. */
+    check_blocks("membar.gl; atom.global.add.u32 %r1, [%out], 1; membar.gl;\n"
+                 "bar.arrive 0, 96; bar.arrive 1, 96;",
+                 64, true);
 }
 END_TEST
 

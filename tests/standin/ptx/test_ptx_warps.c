@@ -209,15 +209,16 @@ START_TEST(lanes_meet_where_branches_join)
                       "A: activemask.b32 %r9; B: add.u32 %r2, %r2, 1;",
                       all_but_second_of_fours);
     /* Two that wait for each other in turn, by words in memory, after a long loop of all. */
-    bench_check_lanes("mov.u32 %r5, 0; LOOP: add.u32 %r5, %r5, 1; setp.lt.u32 %p1, %r5, 300;\n"
-                      "@%p1 bra LOOP; setp.gt.u32 %p1, %r0, 1; @%p1 bra END; setp.eq.u32 %p2, %r0, 1;\n"
-                      "@%p2 bra SECOND;\n"
-                      "FIRST: atom.global.or.b32 %r1, [%out], 0; setp.ne.u32 %p3, %r1, 1;\n"
-                      "@%p3 bra FIRST; atom.global.exch.b32 %r1, [%out], 2; bra END;\n"
-                      "SECOND: atom.global.exch.b32 %r1, [%out], 1;\n"
-                      "AGAIN: atom.global.or.b32 %r1, [%out], 0; setp.ne.u32 %p3, %r1, 2;\n"
-                      "@%p3 bra AGAIN; END: bar.warp.sync -1; mov.u32 %r9, 1;",
-                      one);
+    bench_check_lanes(
+        "mov.u32 %r5, 0; LOOP: add.u32 %r5, %r5, 1; setp.lt.u32 %p1, %r5, 300;\n"
+        "@%p1 bra LOOP; setp.gt.u32 %p1, %r0, 1; @%p1 bra END; setp.eq.u32 %p2, %r0, 1;\n"
+        "@%p2 bra SECOND;\n"
+        "FIRST: atom.global.or.b32 %r1, [%out], 0; setp.ne.u32 %p3, %r1, 1;\n"
+        "@%p3 bra FIRST; atom.global.exch.b32 %r1, [%out], 2; bra END;\n"
+        "SECOND: atom.global.exch.b32 %r1, [%out], 1;\n"
+        "AGAIN: atom.global.or.b32 %r1, [%out], 0; setp.ne.u32 %p3, %r1, 2;\n"
+        "@%p3 bra AGAIN; END: bar.warp.sync -1; mov.u32 %r9, 1;",
+        one);
 }
 END_TEST
 
@@ -232,6 +233,9 @@ static uint32_t upper_half(uint32_t lane)
 {
     return lane >= 16 ? 0xffff0000 : 0;
 }
+
+/* %d30: the lane's word of the output, which begins as 0. */
+#define LEAVING "mul.wide.u32 %d30, %r0, 4; add.u64 %d30, %d30, %out; st.global.u32 [%d30], 0;\n"
 
 START_TEST(lanes_part_into_as_many_as_they_are)
 {
@@ -248,12 +252,20 @@ START_TEST(lanes_part_into_as_many_as_they_are)
     }
     (void)sprintf(at, "END: bar.warp.sync -1;");
     bench_check_lanes(code, itself);
+    /* Each leaves on its own. */
+    at = code + sprintf(code, "%sTABLE: .branchtargets L0", LEAVING);
+    for (uint32_t lane = 1; lane < LANES; ++lane) {
+        at += sprintf(at, ", L%u", lane);
+    }
+    at += sprintf(at, "; brx.idx %%r0, TABLE;\n");
+    for (uint32_t lane = 0; lane < LANES; ++lane) {
+        at += sprintf(at, "L%u: st.global.u32 [%%d30], %u; exit;\n", lane, lane);
+    }
+    bench_check_lanes(code, itself);
 }
 END_TEST
 
-/* Those that leave, here on either side of a branch and in two goes, are not waited for. */
-#define LEAVING "mul.wide.u32 %d30, %r0, 4; add.u64 %d30, %d30, %out; st.global.u32 [%d30], 0;\n"
-
+/* Here on either side of a branch, and in two goes. */
 START_TEST(lanes_that_leave_are_not_waited_for)
 {
     bench_check_lanes(LEAVING "setp.lt.u32 %p1, %r0, 16; @%p1 bra OUT;\n"
