@@ -68,9 +68,6 @@ static bool run_attends(count_run *run, gate_error *error)
                               .value_dim = dims[i % 4][1],
                               .new_tokens = 1 };
 
-        if (shape.key_dim == 256 && kvspan_dtype_bytes(shape.plane_dtype) == 1) {
-            continue;
-        }
         for (uint32_t k = 0; k < sizeof(groups) / sizeof(groups[0]); k++) {
             shape.group_size = groups[k];
             if (!run_attend(run, &shape, error)) {
