@@ -94,7 +94,12 @@ template <class Pair, int TOKENS>
 __device__ inline void fetch_tokens(const kvspan_attend_params &params, const token_source &source,
                                     const page_row &own, uint32_t first, const token_target &target)
 {
-    const uint32_t lane = threadIdx.x % 32;
+    uint32_t lane = threadIdx.x % 32;
+
+    /* Places of rows of 192 bytes are found anew: they take no registers meanwhile. */
+    if constexpr (Pair::KEY_BYTES > 128 && Pair::KEY_BYTES % 128 != 0) {
+        asm volatile("" : "+r"(lane));
+    }
     const uint32_t keys = target.keys + copied_place<Pair::KEY_BYTES>(lane);
     const uint32_t values = target.values + copied_place<Pair::VALUE_BYTES>(lane);
 
