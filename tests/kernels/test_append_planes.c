@@ -24,7 +24,6 @@ typedef struct plane_shape {
     bool has_scales;
     uint32_t heads;
     uint32_t dim;
-    uint32_t slack_bytes; /* from a head to the next: of more than whole words, or not */
 } plane_shape;
 
 typedef struct pair_shape {
@@ -34,36 +33,36 @@ typedef struct pair_shape {
 
 /* clang-format off */
 static const pair_shape pairs[] = {
-    { "bf16", { { KVSPAN_BF16, KVSPAN_BF16, false, 2, 64, 0 },
-                { KVSPAN_BF16, KVSPAN_BF16, false, 2, 64, 0 } } },
-    { "keys are longer", { { KVSPAN_F16, KVSPAN_F16, false, 2, 192, 0 },
-                           { KVSPAN_F16, KVSPAN_F16, false, 2, 128, 0 } } },
-    { "keys have more heads", { { KVSPAN_F32, KVSPAN_F32, false, 3, 32, 0 },
-                                { KVSPAN_F32, KVSPAN_F32, false, 1, 32, 0 } } },
-    { "keys are not aligned", { { KVSPAN_BF16, KVSPAN_BF16, false, 1, 64, 4 },
-                                { KVSPAN_BF16, KVSPAN_BF16, false, 2, 64, 0 } } },
-    { "values are not aligned", { { KVSPAN_BF16, KVSPAN_BF16, false, 2, 64, 0 },
-                                  { KVSPAN_BF16, KVSPAN_BF16, false, 1, 5, 2 } } },
-    { "int8", { { KVSPAN_BF16, KVSPAN_I8, true, 2, 128, 0 },
-                { KVSPAN_BF16, KVSPAN_I8, true, 2, 128, 0 } } },
-    { "two types of 8 bits", { { KVSPAN_F16, KVSPAN_F8E4M3, false, 2, 192, 0 },
-                               { KVSPAN_F16, KVSPAN_I8, true, 3, 128, 0 } } },
-    { "8 bits without scales", { { KVSPAN_BF16, KVSPAN_F8E5M2, false, 2, 64, 0 },
-                                 { KVSPAN_BF16, KVSPAN_F8E4M3, false, 2, 64, 0 } } },
-    { "keys keep their type", { { KVSPAN_BF16, KVSPAN_BF16, false, 2, 192, 0 },
-                                { KVSPAN_BF16, KVSPAN_F8E4M3, true, 2, 128, 0 } } },
-    { "values keep their type", { { KVSPAN_F32, KVSPAN_F8E5M2, true, 2, 64, 0 },
-                                  { KVSPAN_F32, KVSPAN_F32, false, 2, 544, 0 } } },
-    { "odd keys keep their type", { { KVSPAN_F16, KVSPAN_F16, false, 2, 13, 2 },
-                                    { KVSPAN_F16, KVSPAN_F8E4M3, true, 2, 48, 0 } } },
-    { "odd values", { { KVSPAN_BF16, KVSPAN_I8, true, 2, 64, 0 },
-                      { KVSPAN_BF16, KVSPAN_F8E5M2, false, 2, 20, 1 } } },
-    { "long values", { { KVSPAN_BF16, KVSPAN_I8, true, 1, 512, 0 },
-                       { KVSPAN_BF16, KVSPAN_I8, true, 1, 528, 0 } } },
-    { "two types of source", { { KVSPAN_F32, KVSPAN_I8, true, 2, 64, 0 },
-                               { KVSPAN_BF16, KVSPAN_BF16, false, 2, 64, 0 } } },
-    { "two types of source and 8 bits", { { KVSPAN_BF16, KVSPAN_F8E4M3, true, 2, 64, 0 },
-                                          { KVSPAN_F32, KVSPAN_F8E4M3, true, 2, 64, 0 } } },
+    { "bf16", { { KVSPAN_BF16, KVSPAN_BF16, false, 2, 64 },
+                { KVSPAN_BF16, KVSPAN_BF16, false, 2, 64 } } },
+    { "keys are longer", { { KVSPAN_F16, KVSPAN_F16, false, 2, 192 },
+                           { KVSPAN_F16, KVSPAN_F16, false, 2, 128 } } },
+    { "keys have more heads", { { KVSPAN_F32, KVSPAN_F32, false, 3, 32 },
+                                { KVSPAN_F32, KVSPAN_F32, false, 1, 32 } } },
+    { "keys are not aligned", { { KVSPAN_BF16, KVSPAN_BF16, false, 1, 62 },
+                                { KVSPAN_BF16, KVSPAN_BF16, false, 2, 64 } } },
+    { "values are not aligned", { { KVSPAN_BF16, KVSPAN_BF16, false, 2, 64 },
+                                  { KVSPAN_BF16, KVSPAN_BF16, false, 1, 5 } } },
+    { "int8", { { KVSPAN_BF16, KVSPAN_I8, true, 2, 128 },
+                { KVSPAN_BF16, KVSPAN_I8, true, 2, 128 } } },
+    { "two types of 8 bits", { { KVSPAN_F16, KVSPAN_F8E4M3, false, 2, 192 },
+                               { KVSPAN_F16, KVSPAN_I8, true, 3, 128 } } },
+    { "8 bits without scales", { { KVSPAN_BF16, KVSPAN_F8E5M2, false, 2, 64 },
+                                 { KVSPAN_BF16, KVSPAN_F8E4M3, false, 2, 64 } } },
+    { "keys keep their type", { { KVSPAN_BF16, KVSPAN_BF16, false, 2, 192 },
+                                { KVSPAN_BF16, KVSPAN_F8E4M3, true, 2, 128 } } },
+    { "values keep their type", { { KVSPAN_F32, KVSPAN_F8E5M2, true, 2, 64 },
+                                  { KVSPAN_F32, KVSPAN_F32, false, 2, 544 } } },
+    { "odd keys keep their type", { { KVSPAN_F16, KVSPAN_F16, false, 2, 13 },
+                                    { KVSPAN_F16, KVSPAN_F8E4M3, true, 2, 48 } } },
+    { "odd values", { { KVSPAN_BF16, KVSPAN_I8, true, 2, 64 },
+                      { KVSPAN_BF16, KVSPAN_F8E5M2, false, 2, 19 } } },
+    { "long values", { { KVSPAN_BF16, KVSPAN_I8, true, 1, 512 },
+                       { KVSPAN_BF16, KVSPAN_I8, true, 1, 528 } } },
+    { "two types of source", { { KVSPAN_F32, KVSPAN_I8, true, 2, 64 },
+                               { KVSPAN_BF16, KVSPAN_BF16, false, 2, 64 } } },
+    { "two types of source and 8 bits", { { KVSPAN_BF16, KVSPAN_F8E4M3, true, 2, 64 },
+                                          { KVSPAN_F32, KVSPAN_F8E4M3, true, 2, 64 } } },
 };
 /* clang-format on */
 
@@ -114,8 +113,7 @@ static kvspan_append_plane plane_begin(const plane_shape *shape, plane_memory *m
                                        random_source *source)
 {
     const uint64_t token_bytes = (uint64_t)shape->dim * kvspan_dtype_bytes(shape->plane);
-    const uint64_t head_bytes =
-        PAGE_TOKENS * (token_bytes + (shape->has_scales ? 4 : 0)) + shape->slack_bytes;
+    const uint64_t head_bytes = PAGE_TOKENS * (token_bytes + (shape->has_scales ? 4 : 0));
     const uint64_t item_bytes = kvspan_dtype_bytes(shape->source);
     const uint64_t elements = (uint64_t)TOKENS * shape->heads * shape->dim;
 
