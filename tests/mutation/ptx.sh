@@ -49,7 +49,8 @@ judge() {
     object=${file%.c}.o
     place=$(mktemp -d "$work/mutant.XXXXXX")
     fate=survived
-    awk -v want="$1" -f "$folder/c_text.awk" -f "$folder/ptx_mutants.awk" "$ptx/$file" >"$place/$file"
+    awk -v want="$1" -f "$folder/c_text.awk" -f "$folder/ptx_mutants.awk" "$ptx/$file" \
+        >"$place/$file"
     if ! compile -O0 "$place/$file" "$place/$object"; then
         fate=invalid
     elif is_noticed "$place/$object" plain "$place"; then

@@ -1,8 +1,8 @@
 # Mutants of one C file that clang-format has laid out: operators replaced, constants one more and one
 # less, negations dropped, statements deleted.
 #
-# usage: awk -f c_text.awk -f ptx_mutants.awk FILE                lists them: name, line
-#        awk -v want=NAME -f c_text.awk -f ptx_mutants.awk FILE   prints the file with that one applied
+# usage: awk -f c_text.awk -f ptx_mutants.awk FILE   lists them: name, line
+#        awk -v want=NAME … FILE                     prints the file with that one applied
 #
 # A name is FILE:FUNCTION:KIND:N, the N-th of its kind in the function, so that it outlives changes
 # elsewhere. Whether a mutant compiles is for the compiler to say.
