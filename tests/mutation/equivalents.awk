@@ -8,6 +8,7 @@
 #   EQUIVALENTS  lines "NAME REASON"; # begins a comment
 
 FILENAME == ARGV[1] {
+    mutants += !($1 in line)
     line[$1] = NF > 1 ? " (line " $2 ")" : ""
     next
 }
@@ -45,7 +46,7 @@ END {
         ++count[kind]
         ++tried
     }
-    printf "%d mutants of %d: %d killed, %d equivalent, %d survived", tried, length_of(line),
+    printf "%d mutants of %d: %d killed, %d equivalent, %d survived", tried, mutants,
         count["killed"], count["equivalent"], count["survived"]
     for (kind in count) {
         if (kind !~ /^(killed|equivalent|survived)$/) {
@@ -59,11 +60,4 @@ END {
 function complain(what, name) {
     print "FAILED: " what ": " name line[name]
     ++failures
-}
-
-function length_of(list,    name, count) {
-    for (name in list) {
-        ++count
-    }
-    return count
 }

@@ -21,8 +21,9 @@ BEGIN {
         "|^pthread_(join|cond_timedwait)$|^(has_settled|all_gather)$"
     pattern["query"] = "^query(_event)?$|^cuda(Stream|Event)Query$|^ncclCommGetAsyncError$" \
         "|_poll$|_(comm|verb)_test$|^test_work$"
-    pattern["alarm"] = "_raise$|_alarm_(serve|begin_wait|end_wait)$|_cache_spend$|^spend$|^send_alarm$" \
-        "|^(probe|answer|probe_awaited|tick)$|_comm_watch$|_watch_(neighbours|end)$|_comm_heard$|_(expect|note)_replays$" \
+    pattern["alarm"] = "_raise$|_alarm_(serve|begin_wait|end_wait)$|_cache_spend$|^spend$" \
+        "|^(send_alarm|probe|answer|probe_awaited|tick)$|_comm_watch$|_watch_(neighbours|end)$" \
+        "|_comm_heard$|_(expect|note)_replays$" \
         "|_set_(progress|debtors|epoch)$"
     pattern["end"] = "^ncclComm(Abort|Finalize|Destroy)$|_nccl_(end|abort|disconnect|unregister)$" \
         "|_comm_abort$|^abort$|_cancel(_all)?$|_watchdog_(start|stop|issued)$"
@@ -52,7 +53,8 @@ END {
         }
     }
     if (header != "") {
-        printf "enum {\n    HOST_CALLS = %d\n};\n#include \"%s\"\n#line 1 \"%s\"\n", count, header, name
+        printf "enum {\n    HOST_CALLS = %d\n};\n", count
+        printf "#include \"%s\"\n#line 1 \"%s\"\n", header, name
         for (n = 1; n <= FNR; ++n) {
             print chosen(n)
         }
