@@ -45,35 +45,35 @@ library_make() {
 
 # all_compile FILE: all mutants of the file that are in functions, together.
 all_compile() {
-    place=$work/together/${1%.c}
-    mkdir -p "$place/plain" "$place/sanitized"
+    shelf=$work/together/${1%.c}
+    mkdir -p "$shelf/plain" "$shelf/sanitized"
     invalid=
     while :; do
         awk -v together=1 -v skip="$invalid" -f "$folder/c_text.awk" \
-            -f "$folder/ptx_mutants.awk" "$ptx/$1" >"$place/$1"
-        compile -O0 "$place/$1" "$place/${1%.c}.o" && break
+            -f "$folder/ptx_mutants.awk" "$ptx/$1" >"$shelf/$1"
+        compile -O0 "$shelf/$1" "$shelf/${1%.c}.o" && break
         # 0 is what is not mutated: it may suffer from what stands before it.
-        more=$(sed -n 's/^mutant_\([1-9][0-9]*\):[0-9:]* error:.*/\1/p' "$place/${1%.c}.errors" |
+        more=$(sed -n 's/^mutant_\([1-9][0-9]*\):[0-9:]* error:.*/\1/p' "$shelf/${1%.c}.errors" |
             sort -nu | tr '\n' ' ')
         if [ -z "$more" ]; then
-            cat "$place/${1%.c}.errors"
+            cat "$shelf/${1%.c}.errors"
             echo "FAILED: $1 with its mutants together"
             exit 1
         fi
         invalid="$invalid $more"
     done
-    echo " $invalid " >"$place/invalid"
-    library_make plain "$place/${1%.c}.o" "$place/plain/libstandin_ptx.so"
+    echo " $invalid " >"$shelf/invalid"
+    library_make plain "$shelf/${1%.c}.o" "$shelf/plain/libstandin_ptx.so"
 }
 
 # sanitized_compile FILE: the same, once it is needed.
 sanitized_compile() {
-    place=$work/together/${1%.c}
-    [ ! -f "$place/sanitized/libstandin_ptx.so" ] || return 0
-    mkdir -p "$place/$$"
-    compile "-O1 $sanitizers" "$place/$1" "$place/$$/${1%.c}.o"
-    library_make sanitized "$place/$$/${1%.c}.o" "$place/$$/libstandin_ptx.so"
-    mv "$place/$$/libstandin_ptx.so" "$place/sanitized/libstandin_ptx.so"
+    shelf=$work/together/${1%.c}
+    [ ! -f "$shelf/sanitized/libstandin_ptx.so" ] || return 0
+    mkdir -p "$shelf/$$"
+    compile "-O1 $sanitizers" "$shelf/$1" "$shelf/$$/${1%.c}.o"
+    library_make sanitized "$shelf/$$/${1%.c}.o" "$shelf/$$/libstandin_ptx.so"
+    mv "$shelf/$$/libstandin_ptx.so" "$shelf/sanitized/libstandin_ptx.so"
 }
 
 # is_passed FOLDER PROGRAM ARGUMENT …: with the library of the folder. An endless loop ends by its CPU

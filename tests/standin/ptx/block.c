@@ -16,7 +16,6 @@ void ptx_block_init(ptx_block *block, ptx_run *run)
     const uint32_t local_bytes = launch->kernel->local_bytes + (calls ? CALL_STACK_BYTES : 0);
 
     block->run = run;
-    block->ordinal = 0;
     block->thread_count = launch->block[0] * launch->block[1] * launch->block[2];
     block->warp_count = (block->thread_count + PTX_LANES - 1) / PTX_LANES;
     block->shared = ptx_allocate(block->shared_bytes + 16, 1);

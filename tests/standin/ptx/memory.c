@@ -215,8 +215,10 @@ void ptx_memory_places(ptx_warp *warp, const ptx_instruction *i, uint32_t lanes,
         if (addresses[lane] & (bytes - 1)) {
             ptx_fault(warp, i, lane, "misaligned %s of %u bytes at 0x%llx", access_name(access),
                       bytes, (unsigned long long)addresses[lane]);
-            return;
         }
+    }
+    if (warp->block->run->has_failed) {
+        return;
     }
     if (lanes_of[PTX_GLOBAL]) {
         global_places(warp, i, lanes_of[PTX_GLOBAL], addresses, bytes, access, places);
@@ -231,11 +233,5 @@ void ptx_memory_places(ptx_warp *warp, const ptx_instruction *i, uint32_t lanes,
     PTX_EACH_LANE(parameter, lanes_of[PTX_PARAMETER])
     {
         parameter_place(warp, i, parameter, addresses[parameter], bytes, access, places);
-    }
-    if (warp->block->run->has_failed) {
-        PTX_EACH_LANE(failed, lanes)
-        {
-            places[failed] = warp->scratch;
-        }
     }
 }

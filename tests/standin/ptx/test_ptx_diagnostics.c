@@ -104,6 +104,8 @@ END_TEST
 START_TEST(accesses_are_aligned)
 {
     check_fails("ld.global.u32 %r1, [%in+2];", 1, "misaligned read of 4 bytes");
+    check_fails(LANE_WORDS "ld.global.v2.u32 {%r1, %r2}, [%d2];", LANES, "thread (1, 0, 0)");
+    check_fails("st.global.u32 [%out+2], 1;", LANES, "misaligned write of 4 bytes");
     check_fails("st.global.v2.u32 [%out+4], {%r0, %r0};", 1, "misaligned write of 8 bytes");
     check_fails(".shared .align 16 .b8 S[32]; st.shared.v4.u32 [S+8], {%r0, %r0, %r0, %r0};", 1,
                 "misaligned write of 16 bytes");
