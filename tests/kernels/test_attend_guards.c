@@ -100,7 +100,7 @@ START_TEST(a_window_may_lie_across_a_border)
 }
 END_TEST
 
-/* Long enough for several blocks of a GPU to share it; and one that is not. */
+/* Long enough for three blocks of a GPU to share it, or two; and one that is not. */
 START_TEST(long_contexts_may_be_shared)
 {
     random_source source = random_start("long", 7);
@@ -108,7 +108,9 @@ START_TEST(long_contexts_may_be_shared)
 
     shape.group_size = 8; /* more heads than a warp of a GPU folds */
     shape.rows[0] = (paged_row){ .sequence = 1, .position = 1200, .token_count = 1 };
-    shape.rows[1] = (paged_row){ .sequence = 2, .position = 20, .token_count = 1 };
+    shape.rows[1] = (paged_row){ .sequence = 2, .position = 700, .token_count = 1 };
+    shape.rows[2] = (paged_row){ .sequence = 3, .position = 20, .token_count = 1 };
+    shape.row_count = 3;
     attend_and_check(&shape, shape.tensor_dtype, &source);
 }
 END_TEST
