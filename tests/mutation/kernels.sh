@@ -152,7 +152,7 @@ for each in $first $(sh "$work/suites_of" "$1"); do
     if [ "$status" -ne 0 ]; then
         fate=killed
         # Too slow to tell, not in the suite at all, or no PTX any more.
-        if [ "$status" -ge 124 ] && [ "$status" -ne 134 ] ||
+        if [ "$status" -eq 124 ] || [ "$status" -eq 137 ] ||
             ! grep -q 'is taken out' "$log" || grep -q 'PTX of compute_' "$log"; then
             fate=broken
             cat "$log" >&2
