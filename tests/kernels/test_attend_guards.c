@@ -38,8 +38,8 @@ static void attend_and_check(const paged_shape *shape, kvspan_dtype out_dtype,
     paged_case_destroy(paged);
 }
 
-/* bf16; int8 and e4m3 with scales; e4m3 without; of each a decode row and a chunk. */
-static const uint32_t types[] = { 0, 9, 12, 18 };
+/* bf16; int8 with queries of f16; e4m3 with scales, and without. */
+static const uint32_t types[] = { 0, 10, 12, 18 };
 
 enum {
     TYPE_COUNT = 4
