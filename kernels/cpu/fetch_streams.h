@@ -116,14 +116,14 @@ static inline void stream_begin_chunk(const kvspan_tile_block *block,
     fetch->head_count = block->head_count;
 }
 
-/* The next window; returns whether there is one. */
+/* The next window; returns whether there is one: of no chunk there is none. */
 static __attribute__((noinline)) int stream_fill_window(kvspan_fetch *fetch)
 {
     const uint32_t plane = fetch->plane;
     uint32_t most;
     uint32_t count = 0;
 
-    if (plane == STREAM_END) {
+    if (!fetch->chunk || plane == STREAM_END) {
         return 0;
     }
     fetch->tile_bytes = stream_tile_bytes(fetch->block, plane);
