@@ -1,8 +1,8 @@
 /** @file
  * The loops of tile_kernels.h, written once over what the including file chose before: a
  * vector_….h, a pairs_….h, the sizes below, FETCH_HINT, WIDEN_TILE, DIGIT_PASSES (for int8, NULL =
- * it is widened), LEAVE (NULL = nothing to do), TILE_KERNELS and its name; and included: ahead_body.h
- * or stream_body.h, and score_body.h with value_body.h, or matrix_body.h instead of both.
+ * it is widened), LEAVE (NULL = nothing to do), TILE_KERNELS and its name; then ahead_body.h or
+ * stream_body.h, and score_body.h with value_body.h or matrix_body.h instead of both.
  *
  *   BLOCK_ROWS                 queries of a block
  *   VALUE_STEP_TILES           tiles of values that all rows of a head use before the next are read

@@ -99,7 +99,7 @@ typedef struct kvspan_tile_workspace {
     kvspan_tree_sight row_trees[KVSPAN_BLOCK_ROWS]; /* what of them is hidden */
     uint32_t
         matrix_key; /* how the thread's matrix registers are laid out; 0 = they are not in use */
-    kvspan_fetch fetch; /* by kernels that fetch in streams */
+    kvspan_fetch fetch; /* by kernels that fetch in streams; zeros = of no chunk */
 } kvspan_tile_workspace;
 
 enum {

@@ -41,6 +41,7 @@ static void setup(void)
     fixture->tiles = aligned_alloc(64, (size_t)KVSPAN_CHUNK_TOKENS * MAX_DIM);
     ck_assert(fixture->work && fixture->tiles);
     memset(fixture->work, 0xff, KVSPAN_TILE_WORKSPACE_BYTES);
+    memset(&fixture->work->fetch, 0, sizeof(fixture->work->fetch)); /* no chunk */
 }
 
 static void setup_vnni(void)
