@@ -45,6 +45,18 @@ enum {
     TYPE_COUNT = 4
 };
 
+/* Of dims that are copied to shared memory in other shares. */
+START_TEST(rows_may_be_wide)
+{
+    random_source source = random_start("wide", 14);
+    paged_shape shape = guard_shape(types[_i / 2], true);
+
+    shape.key_dim = _i % 2 == 0 ? 192 : 256;
+    shape.value_dim = _i % 2 == 0 ? 128 : 256;
+    attend_and_check(&shape, shape.tensor_dtype, &source);
+}
+END_TEST
+
 START_TEST(an_lse_need_not_be_wanted)
 {
     random_source source = random_start("no LSE", 1);
@@ -275,6 +287,7 @@ int main(void)
     TCase *guards = tcase_create("guards");
 
     tcase_add_loop_test(guards, an_lse_need_not_be_wanted, 0, 2 * TYPE_COUNT);
+    tcase_add_loop_test(guards, rows_may_be_wide, 0, 2 * TYPE_COUNT);
     tcase_add_loop_test(guards, tensors_may_be_aligned, 0, TYPE_COUNT);
     tcase_add_loop_test(guards, a_captured_call_has_more_to_launch_than_to_do, 0, 2 * TYPE_COUNT);
     tcase_add_loop_test(guards, a_window_may_lie_across_a_border, 0, TYPE_COUNT);
