@@ -2,11 +2,13 @@
  * What is fetched while the tiles of a chunk are read: the same some steps later in the order of
  * page_order.h, first the keys, then the values, then the next chunk's keys.
  *
- * A part of the file of one instruction set, which has chosen the vectors before (see tile_body.h).
+ * A part of the file of one instruction set, which has chosen before (see tile_body.h) whether what
+ * is multiplied as it is stored is fetched in streams instead.
  */
 #ifndef KVSPAN_KERNELS_CPU_AHEAD_BODY_H
 #define KVSPAN_KERNELS_CPU_AHEAD_BODY_H
 
+#include "kernels/cpu/fetch_streams.h"
 #include "kernels/cpu/page_order.h"
 #include "kernels/cpu/tile_kernels.h"
 
@@ -34,7 +36,7 @@ static void step_ahead(const kvspan_tile_block *block, uint32_t *head, uint32_t 
  * keys while values are, in the order in which they lie; they may then be read in any. */
 static int fetches_chunks(const kvspan_tile_block *block)
 {
-    return block->key_digits && block->value_digits;
+    return !FETCHES_IN_STREAMS && block->key_digits && block->value_digits;
 }
 
 /* What is read some steps after a tile of keys: values come after the last keys. */
@@ -97,17 +99,19 @@ static const unsigned char *after_value(const kvspan_tile_block *block,
     return chunk->next_keys[tile] + head * block->key_head_stride;
 }
 
-/* Nothing is kept from chunk to chunk, and weights do not wait for memory. */
 static void begin_chunk(const kvspan_tile_block *block, const kvspan_tile_chunk *chunk)
 {
-    (void)block;
-    (void)chunk;
+    if (FETCHES_IN_STREAMS) {
+        stream_begin_chunk(block, chunk);
+    }
 }
 
+/* While a row's weights are made. */
 static void pass_row(const kvspan_tile_block *block, const kvspan_tile_chunk *chunk)
 {
-    (void)block;
-    (void)chunk;
+    if (FETCHES_IN_STREAMS) {
+        stream_pass_row(block, chunk);
+    }
 }
 
 #endif

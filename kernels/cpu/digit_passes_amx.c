@@ -65,15 +65,13 @@ static void score(const kvspan_tile_block *block, uint32_t first_row, uint32_t r
     _Alignas(64) int32_t sums[KVSPAN_BLOCK_ROWS][QUERY_DIGITS][SCORE_TILES * LANES];
     kvspan_tile_workspace *const work = block->work;
     const uint32_t quads = block->key_dim / QUAD;
-    const uint32_t unit_lines = matrix_unit_lines(quads);
     const matrix_keys product = { .rows = (const unsigned char *)query_numbers(work, first_row,
                                                                                block->key_dim),
                                   .row_bytes = block->key_dim,
                                   .row_count = row_count * QUERY_DIGITS,
                                   .tiles = keys->tiles,
                                   .tile_lines = quads,
-                                  .unit_lines = unit_lines,
-                                  .stored_lines = unit_lines,
+                                  .unit_lines = matrix_unit_lines(quads),
                                   .fetch = &work->fetch,
                                   .sums = (unsigned char *)sums,
                                   .sum_bytes = sizeof(sums[0][0]) };
@@ -143,12 +141,10 @@ static void fold(const kvspan_tile_block *block, uint32_t first_row, uint32_t ro
 {
     kvspan_tile_workspace *const work = block->work;
     const uint32_t most = value_unit_tiles(block);
-    const uint32_t unit_lines = most * KVSPAN_TILE_TOKENS / QUAD;
     matrix_values values = { .rows = weight_numbers_of(work, first_row),
                              .row_bytes = KVSPAN_CHUNK_TOKENS,
                              .row_count = row_count * WEIGHT_DIGITS,
-                             .unit_lines = unit_lines,
-                             .stored_lines = unit_lines,
+                             .unit_lines = most * KVSPAN_TILE_TOKENS / QUAD,
                              .line_count = block->value_dim / LANES,
                              .fetch = &work->fetch,
                              .sums = (unsigned char *)(work->chunk_sums + (size_t)first_row *

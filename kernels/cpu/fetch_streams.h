@@ -28,17 +28,13 @@ enum stream_plane {
     STREAM_END
 };
 
-static inline uint32_t stream_dim(const kvspan_tile_block *block, uint32_t plane)
-{
-    return plane == STREAM_VALUES ? block->value_dim : block->key_dim;
-}
-
 static inline uint32_t stream_tile_bytes(const kvspan_tile_block *block, uint32_t plane)
 {
-    const int is_byte = plane == STREAM_VALUES ? block->value_codes || block->value_digits
-                                               : block->key_codes || block->key_digits;
+    const int is_value = plane == STREAM_VALUES;
+    const uint32_t dim = is_value ? block->value_dim : block->key_dim;
+    const int is_byte = (is_value ? block->value_digits : block->key_digits) != NULL;
 
-    return stream_dim(block, plane) * KVSPAN_TILE_TOKENS * (is_byte ? 1 : 2);
+    return dim * KVSPAN_TILE_TOKENS * (is_byte ? 1 : 2);
 }
 
 /* Tiles of a window: four streams. */
@@ -96,12 +92,17 @@ static inline void stream_restart(kvspan_fetch *fetch, const kvspan_tile_block *
     }
 }
 
-/* Begins a chunk: the one that the last chunk announced as its next, or another. */
+/* Begins a chunk: the one that the last chunk announced as its next, or another. Planes that are
+ * widened are fetched by who widens them. */
 static inline void stream_begin_chunk(const kvspan_tile_block *block,
                                       const kvspan_tile_chunk *chunk)
 {
     kvspan_fetch *const fetch = &block->work->fetch;
 
+    if (block->key_codes || block->value_codes) {
+        *fetch = (kvspan_fetch){ .chunk = NULL };
+        return;
+    }
     if (fetch->announced_key == chunk->keys[0] && fetch->tile_count == chunk->tile_count &&
         fetch->head_count == block->head_count && fetch->plane >= STREAM_NEXT_KEYS) {
         fetch->block = block;
@@ -116,14 +117,14 @@ static inline void stream_begin_chunk(const kvspan_tile_block *block,
     fetch->head_count = block->head_count;
 }
 
-/* The next window; returns whether there is one: of no chunk there is none. */
+/* The next window; returns whether there is one. */
 static __attribute__((noinline)) int stream_fill_window(kvspan_fetch *fetch)
 {
     const uint32_t plane = fetch->plane;
     uint32_t most;
     uint32_t count = 0;
 
-    if (!fetch->chunk || plane == STREAM_END) {
+    if (plane == STREAM_END) {
         return 0;
     }
     fetch->tile_bytes = stream_tile_bytes(fetch->block, plane);
@@ -139,13 +140,13 @@ static __attribute__((noinline)) int stream_fill_window(kvspan_fetch *fetch)
     return 1;
 }
 
-/* Fetches about so many lines; returns how many. */
+/* Fetches about so many lines, of no chunk none; returns how many. */
 static inline __attribute__((always_inline)) uint32_t stream_fetch_lines(kvspan_fetch *fetch,
                                                                          uint32_t lines)
 {
     uint32_t done = 0;
 
-    while (done < lines) {
+    while (fetch->chunk && done < lines) {
         if (fetch->stream_tile == fetch->stream_tiles && !stream_fill_window(fetch)) {
             break;
         }

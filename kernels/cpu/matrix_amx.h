@@ -141,7 +141,6 @@ typedef struct matrix_keys {
     const unsigned char *const *tiles;
     uint32_t tile_lines;
     uint32_t unit_lines;
-    uint32_t stored_lines; /* of a step as they lie in memory */
     kvspan_fetch *fetch;
     unsigned char *sums; /* [row] { [tile][16] } */
     size_t sum_bytes;    /* from row to row */
@@ -164,11 +163,11 @@ MATRIX_INLINED void matrix_score(const matrix_keys *keys, uint32_t first_row, ui
         _tile_loadd(4, rows + (size_t)line * MATRIX_UNIT_BYTES, keys->row_bytes);
         _tile_loadd(6, keys->tiles[0] + (size_t)line * MATRIX_LINE_BYTES, MATRIX_LINE_BYTES);
         MATRIX_MULTIPLY(kind, 0, 4, 6);
-        stream_read_lines(keys->fetch, keys->stored_lines);
+        stream_read_lines(keys->fetch, keys->unit_lines);
         if (tiles == 2) {
             _tile_loadd(7, keys->tiles[1] + (size_t)line * MATRIX_LINE_BYTES, MATRIX_LINE_BYTES);
             MATRIX_MULTIPLY(kind, 1, 4, 7);
-            stream_read_lines(keys->fetch, keys->stored_lines);
+            stream_read_lines(keys->fetch, keys->unit_lines);
         }
         if (groups == 2) {
             _tile_loadd(5, others + (size_t)line * MATRIX_UNIT_BYTES, keys->row_bytes);
@@ -225,7 +224,6 @@ typedef struct matrix_values {
     const unsigned char *units[KVSPAN_CHUNK_TILES];
     uint32_t offsets[KVSPAN_CHUNK_TILES]; /* bytes from a row's first to its weights of the unit */
     uint32_t line_count;                  /* lines of dims */
-    uint32_t stored_lines;                /* of a step as they lie in memory */
     kvspan_fetch *fetch;
     unsigned char *sums; /* [row][line][16] */
     size_t sum_bytes;    /* from row to row */
@@ -234,7 +232,7 @@ typedef struct matrix_values {
 #define MATRIX_LINE(number, values, unit, line)                                   \
     _tile_loadd(number, (values)->units[unit] + (size_t)(line)*MATRIX_LINE_BYTES, \
                 (size_t)(values)->line_count * MATRIX_LINE_BYTES);                \
-    stream_read_lines((values)->fetch, (values)->stored_lines)
+    stream_read_lines((values)->fetch, (values)->unit_lines)
 
 /* One group of rows, four lines or one. */
 /* Instructions on tiles are macros that nest. NOLINTNEXTLINE(readability-function-size) */

@@ -24,15 +24,13 @@ static void score_tile_rows(const kvspan_tile_block *block, uint32_t head, uint3
     kvspan_tile_workspace *const work = block->work;
     const size_t first_row = (size_t)head * block->head_rows;
     const uint32_t units = block->key_dim / 2;
-    const uint32_t unit_lines = matrix_unit_lines(units);
     const matrix_keys keys = {
         .rows = (const unsigned char *)work->queries + first_row * block->key_dim * sizeof(number),
         .row_bytes = block->key_dim * sizeof(number),
         .row_count = block->head_rows,
         .tiles = ready->tiles,
         .tile_lines = units,
-        .unit_lines = unit_lines,
-        .stored_lines = block->key_codes ? unit_lines / 2 : unit_lines,
+        .unit_lines = matrix_unit_lines(units),
         .fetch = &work->fetch,
         .sums = (unsigned char *)(work->scores + first_row * KVSPAN_CHUNK_TOKENS +
                                   (size_t)first_tile * KVSPAN_TILE_TOKENS),
@@ -97,14 +95,12 @@ static void fold_value_tiles(const kvspan_tile_block *block, const kvspan_tile_c
     const size_t first_row = (size_t)head * block->head_rows;
     const uint32_t most = value_unit_tiles(block);
     number *const numbers = (number *)(void *)weights;
-    const uint32_t unit_lines = most * TILE_PAIRS;
     matrix_values values = { .rows =
                                  (const unsigned char *)(numbers + first_row * KVSPAN_CHUNK_TOKENS),
                              .row_bytes = KVSPAN_CHUNK_TOKENS * sizeof(number),
                              .row_count = block->head_rows,
-                             .unit_lines = unit_lines,
+                             .unit_lines = most * TILE_PAIRS,
                              .line_count = block->value_dim / KVSPAN_TILE_DIMS,
-                             .stored_lines = block->value_codes ? unit_lines / 2 : unit_lines,
                              .fetch = &block->work->fetch,
                              .sums = (unsigned char *)(outputs + first_row * block->value_dim),
                              .sum_bytes = block->value_dim * sizeof(float) };

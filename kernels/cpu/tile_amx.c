@@ -7,7 +7,8 @@
 enum {
     BLOCK_ROWS = KVSPAN_BLOCK_ROWS,
     VALUE_STEP_TILES = KVSPAN_CHUNK_TILES,
-    SCORE_TILES = 2
+    SCORE_TILES = 2,
+    FETCHES_IN_STREAMS = 1
 };
 
 #define FETCH_HINT _MM_HINT_T1
@@ -20,6 +21,6 @@ enum {
 #define TILE_KERNELS      kvspan_tile_kernels_amx
 #define TILE_KERNELS_NAME "amx"
 
-#include "kernels/cpu/stream_body.h"
+#include "kernels/cpu/ahead_body.h"
 
 #include "kernels/cpu/tile_body.h"

@@ -6,6 +6,7 @@
 
 /* 8 sums, 4 vectors of what is stored and 2 of a pair fill the 16 registers. */
 enum {
+    FETCHES_IN_STREAMS = 0,
     BLOCK_ROWS = 64,
     VALUE_STEP_TILES = KVSPAN_VALUE_TILES,
     SCORE_ROWS = 4,

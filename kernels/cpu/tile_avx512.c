@@ -6,6 +6,7 @@
 
 /* Of 32 registers: 20 sums, 4 vectors of what is stored and 2 of a pair; 16, 8 and 2. */
 enum {
+    FETCHES_IN_STREAMS = 0,
     BLOCK_ROWS = 64,
     VALUE_STEP_TILES = KVSPAN_VALUE_TILES,
     SCORE_ROWS = 10,

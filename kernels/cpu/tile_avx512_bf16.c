@@ -5,6 +5,7 @@
 
 /* Of 32 registers: 24 sums, 2 vectors of keys and 1 pair; 24 sums, 4 vectors of values, 1 pair. */
 enum {
+    FETCHES_IN_STREAMS = 0,
     BLOCK_ROWS = 64,
     VALUE_STEP_TILES = KVSPAN_VALUE_TILES,
     SCORE_ROWS = 12,

@@ -1,9 +1,10 @@
 /** @file
  * The loops of tile_kernels.h, written once over what the including file chose before: a
  * vector_….h, a pairs_….h, the sizes below, FETCH_HINT, WIDEN_TILE, DIGIT_PASSES (for int8, NULL =
- * it is widened), LEAVE (NULL = nothing to do), TILE_KERNELS and its name; then ahead_body.h or
- * stream_body.h, and score_body.h with value_body.h or matrix_body.h instead of both.
+ * it is widened), LEAVE (NULL = nothing to do), TILE_KERNELS and its name; then ahead_body.h, and
+ * score_body.h with value_body.h, or matrix_body.h instead of both.
  *
+ *   FETCHES_IN_STREAMS         see fetch_streams.h
  *   BLOCK_ROWS                 queries of a block
  *   VALUE_STEP_TILES           tiles of values that all rows of a head use before the next are read
  *   SCORE_ROWS × SCORE_TILES   queries × tiles whose products are summed in registers at once
