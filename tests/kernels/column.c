@@ -20,10 +20,11 @@ enum {
 
 /* Where weights are rounded to bf16, they are so relative to another maximum than the naive
  * evaluation's: a row's rounding errors are as large, but not the same. */
-#define CPU_COLUMN(suffix, number, factor)                                                 \
+#define CPU_COLUMN(suffix, number, factor, has_digits)                                     \
     {                                                                                      \
         .name = "cpu." suffix, .device = "cpu", .isa = (number), .naive_factor = (factor), \
-        .ulp_factor = 2.0, .lse_absolute = 2e-6, .lse_relative = 1e-5                      \
+        .ulp_factor = 2.0, .lse_absolute = 2e-6, .lse_relative = 1e-5,                     \
+        .has_whole_weights = (has_digits)                                                  \
     }
 
 static const kernel_column columns[] = {
@@ -34,9 +35,9 @@ static const kernel_column columns[] = {
       .ulp_factor = 2.0,
       .lse_absolute = 2e-6,
       .lse_relative = 1e-5 },
-    CPU_COLUMN("avx2", KVSPAN_ISA_AVX2, 2.0),
-    CPU_COLUMN("avx512", KVSPAN_ISA_AVX512, 2.0),
-    CPU_COLUMN("avx512_bf16", KVSPAN_ISA_AVX512_BF16, 3.0),
+    CPU_COLUMN("avx2", KVSPAN_ISA_AVX2, 2.0, false),
+    CPU_COLUMN("avx512", KVSPAN_ISA_AVX512, 2.0, false),
+    CPU_COLUMN("avx512_bf16", KVSPAN_ISA_AVX512_BF16, 3.0, true),
     { .name = "cuda",
       .device = "cuda",
       .fast_dim = 64,
@@ -44,7 +45,7 @@ static const kernel_column columns[] = {
       .ulp_factor = 2.0,
       .lse_absolute = 2e-6,
       .lse_relative = 1e-5 },
-    CPU_COLUMN("amx", KVSPAN_ISA_AMX, 3.0),
+    CPU_COLUMN("amx", KVSPAN_ISA_AMX, 3.0, true),
 };
 
 bool column_tries(uint32_t number)

@@ -19,6 +19,9 @@ typedef struct kernel_column {
     bool chunks_change_no_bit;
     uint32_t
         fast_dim; /* a dim of keys and values with kernels of its own; 0 = none in particular */
+    /* Weights of int8 planes are multiples of 2^−15 of a chunk's largest: where nearly all weight
+     * is one token's, that is less exact than floats, though far below what bf16 tells apart. */
+    bool has_whole_weights;
     /* A row is good if its error ≤ naive_factor · the naive evaluation's + ulp_factor · ulp. */
     double naive_factor;
     double ulp_factor;
