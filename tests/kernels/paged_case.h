@@ -117,6 +117,10 @@ oracle_query paged_case_query(const paged_case *paged, uint32_t token, uint32_t 
 
 /* Holds every row of a result against the oracle; fails naming the worst. member as above. */
 void paged_case_check(const paged_case *paged, const paged_result *result, int member);
+/* Attends on each member, into out_dtype, and checks what it gives. */
+void paged_case_check_members(const paged_case *paged, kvspan_dtype out_dtype);
+/* Attends into the tensors' type, on all members where there are several, and checks that. */
+void paged_case_check_whole(const paged_case *paged);
 
 /* Of the layer the case is about. A run is [keys of every head][values of every head]. */
 kvspan_plane_view paged_case_view(const paged_case *paged, uint32_t member, bool is_key);

@@ -108,3 +108,24 @@ void paged_case_check(const paged_case *paged, const paged_result *result, int m
     }
     free(verdicts);
 }
+
+void paged_case_check_members(const paged_case *paged, kvspan_dtype out_dtype)
+{
+    for (uint32_t member = 0; member < paged->shape.member_count; member++) {
+        paged_result result = paged_case_attend(paged, member, out_dtype);
+
+        paged_case_check(paged, &result, (int)member);
+        paged_result_destroy(&result);
+    }
+}
+
+void paged_case_check_whole(const paged_case *paged)
+{
+    const paged_shape *shape = &paged->shape;
+    paged_result result = shape->member_count == 1
+                              ? paged_case_attend(paged, 0, shape->tensor_dtype)
+                              : paged_case_attend_all(paged, shape->tensor_dtype, NULL);
+
+    paged_case_check(paged, &result, ORACLE_ALL_MEMBERS);
+    paged_result_destroy(&result);
+}

@@ -25,38 +25,11 @@ static uint32_t case_number(const paged_shape *shape)
     return number;
 }
 
-static void check_partials(const paged_case *paged)
-{
-    for (uint32_t member = 0; member < paged->shape.member_count; member++) {
-        paged_result partial = paged_case_attend(paged, member, KVSPAN_F32);
-
-        paged_case_check(paged, &partial, (int)member);
-        paged_result_destroy(&partial);
-    }
-}
-
-static void check_results(const paged_case *paged)
-{
-    const paged_shape *shape = &paged->shape;
-
-    if (shape->member_count == 1) {
-        paged_result result = paged_case_attend(paged, 0, shape->tensor_dtype);
-
-        paged_case_check(paged, &result, ORACLE_ALL_MEMBERS);
-        paged_result_destroy(&result);
-    } else {
-        paged_result result = paged_case_attend_all(paged, shape->tensor_dtype, NULL);
-
-        paged_case_check(paged, &result, ORACLE_ALL_MEMBERS);
-        paged_result_destroy(&result);
-    }
-}
-
 static void check_case(paged_case *paged)
 {
     paged_case_store(paged);
-    check_partials(paged);
-    check_results(paged);
+    paged_case_check_members(paged, KVSPAN_F32);
+    paged_case_check_whole(paged);
     paged_case_destroy(paged);
 }
 
@@ -283,9 +256,9 @@ START_TEST(scores_that_grow_along_the_sequence_are_within_the_bound)
     }
     paged_case_store(paged);
     if (shape.plane_dtype != KVSPAN_I8 || !column_under_test()->has_whole_weights) {
-        check_partials(paged);
+        paged_case_check_members(paged, KVSPAN_F32);
     }
-    check_results(paged);
+    paged_case_check_whole(paged);
     paged_case_destroy(paged);
 }
 END_TEST

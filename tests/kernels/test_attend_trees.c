@@ -14,19 +14,11 @@ static uint32_t case_count; /* of this run of the program */
 
 static void check_case(paged_case *paged)
 {
-    const paged_shape *shape = &paged->shape;
-    paged_result result;
-
     paged_case_store(paged);
-    for (uint32_t member = 0; member < shape->member_count && shape->member_count > 1; member++) {
-        result = paged_case_attend(paged, member, KVSPAN_F32);
-        paged_case_check(paged, &result, (int)member);
-        paged_result_destroy(&result);
+    if (paged->shape.member_count > 1) {
+        paged_case_check_members(paged, KVSPAN_F32);
     }
-    result = shape->member_count > 1 ? paged_case_attend_all(paged, shape->tensor_dtype, NULL)
-                                     : paged_case_attend(paged, 0, shape->tensor_dtype);
-    paged_case_check(paged, &result, ORACLE_ALL_MEMBERS);
-    paged_result_destroy(&result);
+    paged_case_check_whole(paged);
     paged_case_destroy(paged);
 }
 
