@@ -229,6 +229,41 @@ void bench_check_fails_sometimes(const bench_kernel *kernel, const char *text)
     ck_assert_uint_gt(failures_count(kernel, text), 0);
 }
 
+bench_kernel bench_kernel_of(const char *body, uint32_t block)
+{
+    static uint32_t in[BENCH_WORDS];
+    static uint32_t out[BENCH_WORDS];
+
+    return (bench_kernel){ .body = body,
+                           .block = block,
+                           .in = in,
+                           .in_bytes = sizeof in,
+                           .out = out,
+                           .out_bytes = sizeof out };
+}
+
+void bench_fails(const char *body, uint32_t block, const char *text)
+{
+    const bench_kernel kernel = bench_kernel_of(body, block);
+
+    bench_check_fails(&kernel, text);
+}
+
+void bench_runs(const char *body, uint32_t block)
+{
+    for (uint32_t order = 0; order < 3; ++order) {
+        bench_kernel kernel = bench_kernel_of(body, block);
+        ptx_report report;
+
+        memset(kernel.out, 0, kernel.out_bytes);
+        kernel.schedule = (ptx_schedule){ .order = (ptx_order)order,
+                                          .copies = (ptx_copy_time)order,
+                                          .finds_races = true,
+                                          .max_instructions = 100000 };
+        ck_assert_msg(bench_run(&kernel, &report), "%s: %s", body, report.text);
+    }
+}
+
 void bench_check_lanes(const char *code, uint32_t (*expected_of)(uint32_t lane))
 {
     enum {

@@ -66,4 +66,16 @@ void bench_check_fails(const bench_kernel *kernel, const char *text);
 /* Under at least one schedule it does, and under no one otherwise. */
 void bench_check_fails_sometimes(const bench_kernel *kernel, const char *text);
 
+enum {
+    BENCH_WORDS = 64
+};
+
+/* A kernel of `block` threads with BENCH_WORDS words of input and as many of output, which all such
+ * kernels share. */
+bench_kernel bench_kernel_of(const char *body, uint32_t block);
+/* bench_check_fails() of it. */
+void bench_fails(const char *body, uint32_t block, const char *text);
+/* It runs in every order, with races looked for. */
+void bench_runs(const char *body, uint32_t block);
+
 #endif

@@ -8,46 +8,9 @@ enum {
     LANES = 32
 };
 
-static uint32_t in_words[64];
-static uint32_t out_words[64];
-
-static bench_kernel kernel_of(const char *body, uint32_t block)
-{
-    return (bench_kernel){ .body = body,
-                           .block = block,
-                           .in = in_words,
-                           .in_bytes = sizeof in_words,
-                           .out = out_words,
-                           .out_bytes = sizeof out_words };
-}
-
-static void check_fails(const char *body, uint32_t block, const char *text)
-{
-    const bench_kernel kernel = kernel_of(body, block);
-
-    bench_check_fails(&kernel, text);
-}
-
-static void check_runs(const char *body, uint32_t block)
-{
-    const bench_kernel kernel = kernel_of(body, block);
-
-    for (uint32_t order = 0; order < 3; ++order) {
-        bench_kernel scheduled = kernel;
-        ptx_report report;
-
-        memset(out_words, 0, sizeof out_words);
-        scheduled.schedule = (ptx_schedule){ .order = (ptx_order)order,
-                                             .copies = (ptx_copy_time)order,
-                                             .finds_races = true,
-                                             .max_instructions = 100000 };
-        ck_assert_msg(bench_run(&scheduled, &report), "%s: %s", body, report.text);
-    }
-}
-
 START_TEST(places_are_named)
 {
-    const bench_kernel kernel = kernel_of(
+    const bench_kernel kernel = bench_kernel_of(
         ".file 1 \"/somewhere/broken.cu\"\n.loc 1 77 3\nld.global.u32 %r1, [%out+4096];", 1);
     ptx_report report;
 
@@ -64,55 +27,55 @@ END_TEST
 
 START_TEST(accesses_stay_within_bounds)
 {
-    check_fails("ld.global.u32 %r1, [%in+256];", 1, "global read of 4 bytes");
-    check_fails("st.global.u32 [%in], 0;", 1, "global write of 4 bytes");
-    check_fails("st.global.u32 [%out+256], 0;", 1, "not allocated");
-    check_fails("red.global.add.u32 [%out+256], 1;", 1, "not allocated");
-    check_fails("mov.u64 %d1, 0; ld.u32 %r1, [%d1];", 1, "global read of 4 bytes at 0x0");
-    check_runs("ld.global.u32 %r1, [%in+252]; st.global.u32 [%out+252], %r1;", 1);
-    check_fails(".shared .align 4 .b8 S[16]; ld.shared.u32 %r1, [S+16];", 1, "shared memory");
-    check_fails(".shared .align 4 .b8 S[16]; st.shared.u32 [S+-4], 1;", 1, "shared memory");
-    check_fails(".shared .align 16 .b8 S[16]; cp.async.cg.shared.global [S+16], [%in], 16;", 1,
+    bench_fails("ld.global.u32 %r1, [%in+256];", 1, "global read of 4 bytes");
+    bench_fails("st.global.u32 [%in], 0;", 1, "global write of 4 bytes");
+    bench_fails("st.global.u32 [%out+256], 0;", 1, "not allocated");
+    bench_fails("red.global.add.u32 [%out+256], 1;", 1, "not allocated");
+    bench_fails("mov.u64 %d1, 0; ld.u32 %r1, [%d1];", 1, "global read of 4 bytes at 0x0");
+    bench_runs("ld.global.u32 %r1, [%in+252]; st.global.u32 [%out+252], %r1;", 1);
+    bench_fails(".shared .align 4 .b8 S[16]; ld.shared.u32 %r1, [S+16];", 1, "shared memory");
+    bench_fails(".shared .align 4 .b8 S[16]; st.shared.u32 [S+-4], 1;", 1, "shared memory");
+    bench_fails(".shared .align 16 .b8 S[16]; cp.async.cg.shared.global [S+16], [%in], 16;", 1,
                 "shared memory");
-    check_fails(".shared .align 16 .b8 S[16]; cp.async.ca.shared.global [S], [%in+256], 4;", 1,
+    bench_fails(".shared .align 16 .b8 S[16]; cp.async.ca.shared.global [S], [%in+256], 4;", 1,
                 "global read");
-    check_runs(".shared .align 16 .b8 S[16]; mov.u32 %r1, 0;\n"
+    bench_runs(".shared .align 16 .b8 S[16]; mov.u32 %r1, 0;\n"
                "cp.async.ca.shared.global [S], [%in+256], 4, %r1; cp.async.wait_all;",
                1);
-    check_fails(".local .align 4 .b8 L[16]; ld.local.u32 %r1, [L+1024];", 1, "local memory");
-    check_fails("mov.u64 %d1, 0x2000000000001000; ld.u32 %r1, [%d1];", 1, "local memory");
-    check_runs(".local .align 4 .b8 L[16]; st.local.u32 [L+12], 1;", 1);
+    bench_fails(".local .align 4 .b8 L[16]; ld.local.u32 %r1, [L+1024];", 1, "local memory");
+    bench_fails("mov.u64 %d1, 0x2000000000001000; ld.u32 %r1, [%d1];", 1, "local memory");
+    bench_runs(".local .align 4 .b8 L[16]; st.local.u32 [L+12], 1;", 1);
     /* One lane of many, in whatever order they stand. */
-    check_fails(LANE_WORDS "setp.eq.u32 %p1, %r0, 31; @%p1 add.u64 %d2, %d2, 4096;\n"
+    bench_fails(LANE_WORDS "setp.eq.u32 %p1, %r0, 31; @%p1 add.u64 %d2, %d2, 4096;\n"
                            "st.global.u32 [%d2], 1;",
                 LANES, "thread (31, 0, 0)");
-    check_fails(LANE_WORDS "st.global.u32 [%d3], 1;", LANES, "thread (1, 0, 0)");
-    check_fails(LANE_WORDS "st.global.u32 [%d2+192], 1;", LANES, "thread (16, 0, 0)");
-    check_runs(LANE_WORDS "st.global.u32 [%d2+128], 1;", LANES);
-    check_fails("cvta.to.shared.u64 %d1, %out;", 1, "is not in the space named");
-    check_runs("mov.u64 %d1, 12; ld.param.u32 %r1, [%d1];\n"
+    bench_fails(LANE_WORDS "st.global.u32 [%d3], 1;", LANES, "thread (1, 0, 0)");
+    bench_fails(LANE_WORDS "st.global.u32 [%d2+192], 1;", LANES, "thread (16, 0, 0)");
+    bench_runs(LANE_WORDS "st.global.u32 [%d2+128], 1;", LANES);
+    bench_fails("cvta.to.shared.u64 %d1, %out;", 1, "is not in the space named");
+    bench_runs("mov.u64 %d1, 12; ld.param.u32 %r1, [%d1];\n"
                "add.u64 %d2, %d1, 0x3000000000000000; ld.u32 %r1, [%d2];",
                1);
-    check_fails("mov.u64 %d2, 0x3000000000000010; ld.u32 %r1, [%d2];", 1,
+    bench_fails("mov.u64 %d2, 0x3000000000000010; ld.u32 %r1, [%d2];", 1,
                 "parameters, which have 16");
-    check_fails("mov.u64 %d1, 8; ld.param.u32 %r1, [%d1+8];", 1, "beyond all of them");
-    check_fails("mov.u64 %d1, 8; ld.param.u32 %r1, [%d1+4096];", 1, "beyond all of them");
-    check_fails("mov.u64 %d1, 64; cvta.param.u64 %d1, %d1; ld.u32 %r1, [%d1];", 1, "parameters");
+    bench_fails("mov.u64 %d1, 8; ld.param.u32 %r1, [%d1+8];", 1, "beyond all of them");
+    bench_fails("mov.u64 %d1, 8; ld.param.u32 %r1, [%d1+4096];", 1, "beyond all of them");
+    bench_fails("mov.u64 %d1, 64; cvta.param.u64 %d1, %d1; ld.u32 %r1, [%d1];", 1, "parameters");
 }
 END_TEST
 
 START_TEST(accesses_are_aligned)
 {
-    check_fails("ld.global.u32 %r1, [%in+2];", 1, "misaligned read of 4 bytes");
-    check_fails(LANE_WORDS "ld.global.v2.u32 {%r1, %r2}, [%d2];", LANES, "thread (1, 0, 0)");
-    check_fails("st.global.u32 [%out+2], 1;", LANES, "misaligned write of 4 bytes");
-    check_fails("st.global.v2.u32 [%out+4], {%r0, %r0};", 1, "misaligned write of 8 bytes");
-    check_fails(".shared .align 16 .b8 S[32]; st.shared.v4.u32 [S+8], {%r0, %r0, %r0, %r0};", 1,
+    bench_fails("ld.global.u32 %r1, [%in+2];", 1, "misaligned read of 4 bytes");
+    bench_fails(LANE_WORDS "ld.global.v2.u32 {%r1, %r2}, [%d2];", LANES, "thread (1, 0, 0)");
+    bench_fails("st.global.u32 [%out+2], 1;", LANES, "misaligned write of 4 bytes");
+    bench_fails("st.global.v2.u32 [%out+4], {%r0, %r0};", 1, "misaligned write of 8 bytes");
+    bench_fails(".shared .align 16 .b8 S[32]; st.shared.v4.u32 [S+8], {%r0, %r0, %r0, %r0};", 1,
                 "misaligned write of 16 bytes");
-    check_fails(".shared .align 16 .b8 S[32]; cp.async.cg.shared.global [S+4], [%in], 16;", 1,
+    bench_fails(".shared .align 16 .b8 S[32]; cp.async.cg.shared.global [S+4], [%in], 16;", 1,
                 "misaligned copy");
-    check_fails("atom.global.add.u64 %d1, [%out+4], 1;", 1, "misaligned atomic access");
-    check_fails(".shared .align 16 .b8 S[1024]; mov.u32 %r1, S; add.u32 %r1, %r1, 8;\n"
+    bench_fails("atom.global.add.u64 %d1, [%out+4], 1;", 1, "misaligned atomic access");
+    bench_fails(".shared .align 16 .b8 S[1024]; mov.u32 %r1, S; add.u32 %r1, %r1, 8;\n"
                 "ldmatrix.sync.aligned.m8n8.x1.shared.b16 {%r2}, [%r1];",
                 LANES, "misaligned read of 16 bytes");
 }
@@ -120,19 +83,19 @@ END_TEST
 
 START_TEST(what_is_unknown_is_reported_when_launched)
 {
-    check_fails("frobnicate.b32 %r1, %r2;", 1, "frobnicate.b32: unknown instruction");
-    check_fails("add.quickly.s32 %r1, %r2, %r3;", 1, "modifier '.quickly' is not supported");
-    check_fails("add.s32 %r1, %r2;", 1, "the number of operands is wrong");
-    check_fails("add.s32 %r1, %r2, %unknown;", 1, "unknown operand '%unknown'");
-    check_fails("bra NOWHERE;", 1, "no label 'NOWHERE'");
-    check_fails("mov.u32 5, %r2;", 1, "a result has to be a register");
-    check_fails("@%p1 setp.odd.s32 %p1, %r1, %r2;", 1, "comparison");
-    check_fails("ld.global.v4.u32 {%r1, %r2}, [%in];", 1, "another length");
-    check_fails("tcgen05.alloc.cta_group::1.sync.aligned.shared::cta.b32 [%r1], 32;", 1,
+    bench_fails("frobnicate.b32 %r1, %r2;", 1, "frobnicate.b32: unknown instruction");
+    bench_fails("add.quickly.s32 %r1, %r2, %r3;", 1, "modifier '.quickly' is not supported");
+    bench_fails("add.s32 %r1, %r2;", 1, "the number of operands is wrong");
+    bench_fails("add.s32 %r1, %r2, %unknown;", 1, "unknown operand '%unknown'");
+    bench_fails("bra NOWHERE;", 1, "no label 'NOWHERE'");
+    bench_fails("mov.u32 5, %r2;", 1, "a result has to be a register");
+    bench_fails("@%p1 setp.odd.s32 %p1, %r1, %r2;", 1, "comparison");
+    bench_fails("ld.global.v4.u32 {%r1, %r2}, [%in];", 1, "another length");
+    bench_fails("tcgen05.alloc.cta_group::1.sync.aligned.shared::cta.b32 [%r1], 32;", 1,
                 "unknown instruction");
     /* Also where it is not executed, but not in another kernel. */
-    check_fails("bra OVER; frobnicate; OVER:", 1, "unknown instruction");
-    bench_kernel kernel = kernel_of("st.global.u32 [%out], 1;", 1);
+    bench_fails("bra OVER; frobnicate; OVER:", 1, "unknown instruction");
+    bench_kernel kernel = bench_kernel_of("st.global.u32 [%out], 1;", 1);
     ptx_report report;
 
     kernel.declarations = ".visible .entry other()\n{\nfrobnicate;\nret;\n}\n";
@@ -142,26 +105,26 @@ END_TEST
 
 START_TEST(warps_come_to_barriers_as_a_whole)
 {
-    check_fails("setp.lt.u32 %p1, %r0, 16; @%p1 bra A; bra END; A: bar.sync 0; END: bar.sync 1;",
+    bench_fails("setp.lt.u32 %p1, %r0, 16; @%p1 bra A; bra END; A: bar.sync 0; END: bar.sync 1;",
                 LANES,
                 "a barrier in divergent code: lanes ffff0000 have come, 0000ffff of the warp are "
                 "elsewhere");
-    check_fails("setp.lt.u32 %p1, %r0, 16; @%p1 bar.sync 0;", LANES,
+    bench_fails("setp.lt.u32 %p1, %r0, 16; @%p1 bar.sync 0;", LANES,
                 "lanes 0000ffff have come, ffff0000 go past by their guard");
-    check_runs("setp.lt.u32 %p1, %r0, 32; @%p1 bra A; bra END; A: bar.sync 1, 32; END: bar.sync 0;",
+    bench_runs("setp.lt.u32 %p1, %r0, 32; @%p1 bra A; bra END; A: bar.sync 1, 32; END: bar.sync 0;",
                64);
-    check_fails("setp.lt.u32 %p1, %r0, 32; @%p1 bar.sync 1, 64;", 64,
+    bench_fails("setp.lt.u32 %p1, %r0, 32; @%p1 bar.sync 1, 64;", 64,
                 "deadlock: warp 0 waits at barrier 1");
-    check_fails("setp.lt.u32 %p1, %r0, 32; @%p1 bra A; bar.sync 1; bra END; A: bar.sync 2; END:",
+    bench_fails("setp.lt.u32 %p1, %r0, 32; @%p1 bra A; bar.sync 1; bra END; A: bar.sync 2; END:",
                 64, "deadlock");
-    check_fails("bar.sync 0, 48;", 64, "not whole warps");
-    check_fails("bar.sync 16;", 32, "barrier 16 of 16");
-    check_fails("bar.sync %r0;", 32, "lanes disagree on a barrier: 0 and 1");
-    check_runs("bar.sync 15;", 32);
-    check_fails("bar.arrive 1, 0;", 32, "barrier 1 of 0 threads, not whole warps");
-    check_fails("setp.lt.u32 %p1, %r0, 32; selp.u32 %r1, 64, 96, %p1; bar.sync 3, %r1;", 64,
+    bench_fails("bar.sync 0, 48;", 64, "not whole warps");
+    bench_fails("bar.sync 16;", 32, "barrier 16 of 16");
+    bench_fails("bar.sync %r0;", 32, "lanes disagree on a barrier: 0 and 1");
+    bench_runs("bar.sync 15;", 32);
+    bench_fails("bar.arrive 1, 0;", 32, "barrier 1 of 0 threads, not whole warps");
+    bench_fails("setp.lt.u32 %p1, %r0, 32; selp.u32 %r1, 64, 96, %p1; bar.sync 3, %r1;", 64,
                 "threads, of ");
-    check_fails("setp.lt.u32 %p1, %r0, 32; @%p1 bra END; bar.sync 1, 96; END:", 96,
+    bench_fails("setp.lt.u32 %p1, %r0, 32; @%p1 bra END; bar.sync 1, 96; END:", 96,
                 "deadlock: warp 1 waits at barrier 1 (64 of 96 threads), "
                 "warp 2 waits at barrier 1 (64 of 96 threads) at PTX line 11, block (0, 0, 0), "
                 "thread (32, 0, 0)");
@@ -170,30 +133,30 @@ END_TEST
 
 START_TEST(member_masks_name_who_comes)
 {
-    check_fails("shfl.sync.bfly.b32 %r1, %r0, 1, 0x1f, 0x0000ffff;", LANES,
+    bench_fails("shfl.sync.bfly.b32 %r1, %r0, 1, 0x1f, 0x0000ffff;", LANES,
                 "does not name the executing lane");
-    check_fails("setp.lt.u32 %p1, %r0, 16; @%p1 bra A; bra END;\n"
+    bench_fails("setp.lt.u32 %p1, %r0, 16; @%p1 bra A; bra END;\n"
                 "A: shfl.sync.bfly.b32 %r1, %r0, 16, 0x1f, 0x0000ffff; END:",
                 LANES, "reads lane 16, which is outside");
-    check_fails("setp.lt.u32 %p1, %r0, 16; @%p1 bra A; bra END;\n"
+    bench_fails("setp.lt.u32 %p1, %r0, 16; @%p1 bra A; bra END;\n"
                 "A: shfl.sync.bfly.b32 %r1, %r0, 1, 0x1f, -1; END: bar.warp.sync -1;",
                 LANES, "divergent code");
-    check_fails("setp.ge.u32 %p1, %r0, 16; @%p1 exit;\n"
+    bench_fails("setp.ge.u32 %p1, %r0, 16; @%p1 exit;\n"
                 "shfl.sync.bfly.b32 %r1, %r0, 16, 0x1f, -1;",
                 LANES, "reads lane 16, which is outside of 0000ffff");
-    check_runs("setp.lt.u32 %p1, %r0, 16; @%p1 bra A; bra END;\n"
+    bench_runs("setp.lt.u32 %p1, %r0, 16; @%p1 bra A; bra END;\n"
                "A: shfl.sync.bfly.b32 %r1, %r0, 1, 0x1f, 0x0000ffff; END: bar.warp.sync -1;",
                LANES);
-    check_fails("setp.lt.u32 %p1, %r0, 16; @%p1 vote.sync.ballot.b32 %r1, %p1, -1;", LANES,
+    bench_fails("setp.lt.u32 %p1, %r0, 16; @%p1 vote.sync.ballot.b32 %r1, %p1, -1;", LANES,
                 "go past by their guard");
-    check_fails("selp.b32 %r1, -1, 0xfffffffe, %p1; setp.eq.u32 %p1, %r0, 0;\n"
+    bench_fails("selp.b32 %r1, -1, 0xfffffffe, %p1; setp.eq.u32 %p1, %r0, 0;\n"
                 "selp.b32 %r1, -1, 0xfffffffe, %p1; redux.sync.add.u32 %r2, %r0, %r1;",
                 LANES, "have member masks");
-    check_fails("setp.lt.u32 %p1, %r0, 16; @%p1 bra A; bra END;\n"
+    bench_fails("setp.lt.u32 %p1, %r0, 16; @%p1 bra A; bra END;\n"
                 "A: mma.sync.aligned.m16n8k8.row.col.f32.f16.f16.f32 {%r1, %r2, %r3, %r4},\n"
                 "{%r5, %r6}, {%r7}, {%r1, %r2, %r3, %r4}; END: bar.warp.sync -1;",
                 LANES, "divergent code");
-    check_fails("mma.sync.aligned.m16n8k8.row.col.f32.f16.f16.f32 {%r1, %r2, %r3, %r4},\n"
+    bench_fails("mma.sync.aligned.m16n8k8.row.col.f32.f16.f16.f32 {%r1, %r2, %r3, %r4},\n"
                 "{%r5, %r6}, {%r7}, {%r1, %r2, %r3, %r4};",
                 16, "not by a whole warp");
 }
@@ -209,7 +172,7 @@ static const char functions[] =
 
 static void check_call(const char *body, const char *text)
 {
-    bench_kernel kernel = kernel_of(body, LANES);
+    bench_kernel kernel = bench_kernel_of(body, LANES);
     ptx_report report;
 
     kernel.declarations = functions;
@@ -260,57 +223,57 @@ START_TEST(copies_under_way_are_left_alone)
                        "cp.async.wait_all;",
                        offset);
         if (is_copied) {
-            check_fails(body, 1, "asynchronous copy is under way");
+            bench_fails(body, 1, "asynchronous copy is under way");
         } else {
-            check_runs(body, 1);
+            bench_runs(body, 1);
         }
     }
-    check_fails(".shared .align 16 .b8 S[32]; cp.async.cg.shared.global [S], [%in], 16;\n"
+    bench_fails(".shared .align 16 .b8 S[32]; cp.async.cg.shared.global [S], [%in], 16;\n"
                 "cp.async.commit_group; ld.shared.u32 %r1, [S+12];",
                 1, "asynchronous copy is under way");
-    check_fails(".shared .align 16 .b8 S[32]; cp.async.cg.shared.global [S], [%in], 16;\n"
+    bench_fails(".shared .align 16 .b8 S[32]; cp.async.cg.shared.global [S], [%in], 16;\n"
                 "cp.async.wait_group 0; ld.shared.u32 %r1, [S+12];",
                 1, "asynchronous copy is under way"); /* never committed */
-    check_fails(".shared .align 16 .b8 S[32]; cp.async.cg.shared.global [S], [%in], 16;\n"
+    bench_fails(".shared .align 16 .b8 S[32]; cp.async.cg.shared.global [S], [%in], 16;\n"
                 "cp.async.commit_group; cp.async.wait_group 1; st.shared.u32 [S], %r1;",
                 1, "asynchronous copy is under way");
-    check_fails(".shared .align 16 .b8 S[32]; cp.async.cg.shared.global [S], [%in], 16;\n"
+    bench_fails(".shared .align 16 .b8 S[32]; cp.async.cg.shared.global [S], [%in], 16;\n"
                 "cp.async.ca.shared.global [S+8], [%in], 4; cp.async.wait_all;",
                 1, "another is under way");
-    check_fails(".shared .align 16 .b8 S[32]; cp.async.ca.shared.global [S+1], [%in], 4;", 1,
+    bench_fails(".shared .align 16 .b8 S[32]; cp.async.ca.shared.global [S+1], [%in], 4;", 1,
                 "misaligned copy of 4 bytes");
-    check_fails(".shared .align 16 .b8 S[32]; mov.u32 %r1, 5;\n"
+    bench_fails(".shared .align 16 .b8 S[32]; mov.u32 %r1, 5;\n"
                 "cp.async.ca.shared.global [S], [%in], 4, %r1;",
                 1, "copy of 5 of 4 bytes");
-    check_fails(".shared .align 16 .b8 S[32]; cp.async.ca.shared.global [S+4], [%in], 8;", 1,
+    bench_fails(".shared .align 16 .b8 S[32]; cp.async.ca.shared.global [S+4], [%in], 8;", 1,
                 "misaligned copy of 8 bytes");
-    check_fails(".shared .align 16 .b8 S[32]; cp.async.ca.shared.global [S+8], [%in+4], 8;", 1,
+    bench_fails(".shared .align 16 .b8 S[32]; cp.async.ca.shared.global [S+8], [%in+4], 8;", 1,
                 "misaligned copy of 8 bytes");
-    check_fails(".shared .align 16 .b8 S[64]; mov.u32 %r1, S; shl.b32 %r2, %r0, 3;\n"
+    bench_fails(".shared .align 16 .b8 S[64]; mov.u32 %r1, S; shl.b32 %r2, %r0, 3;\n"
                 "add.u32 %r1, %r1, %r2; cp.async.ca.shared.global [%r1], [%in], 8;\n"
                 "cp.async.commit_group; setp.eq.u32 %p1, %r0, 0; @%p1 cp.async.wait_group 0;\n"
                 "ld.shared.u32 %r3, [S+8];",
                 2, "asynchronous copy is under way"); /* lane 0 waits for its own alone */
-    check_fails(".shared .align 16 .b8 S[32]; setp.ne.u32 %p1, %r0, 0; @%p1 bra A;\n"
+    bench_fails(".shared .align 16 .b8 S[32]; setp.ne.u32 %p1, %r0, 0; @%p1 bra A;\n"
                 "cp.async.ca.shared.global [S], [%in], 4; A: bar.sync 0; @%p1 bra B;\n"
                 "cp.async.wait_all; B: setp.ne.u32 %p1, %r0, 32; @%p1 bra END;\n"
                 "ld.shared.u32 %r1, [S]; END:",
                 64, "");
     /* The two races of a copy: with who writes what it reads, and with who reads what it writes. */
-    check_fails("setp.eq.u32 %p2, %r0, 32; @%p2 st.global.u32 [%out], 5;\n"
+    bench_fails("setp.eq.u32 %p2, %r0, 32; @%p2 st.global.u32 [%out], 5;\n"
                 ".shared .align 16 .b8 S[32]; setp.ne.u32 %p1, %r0, 0;\n"
                 "@%p1 bra A; cp.async.ca.shared.global [S], [%out], 4; cp.async.wait_all; A:",
                 64, "on global");
-    check_fails(".shared .align 16 .b8 S[32]; setp.ne.u32 %p1, %r0, 0; @%p1 bra A;\n"
+    bench_fails(".shared .align 16 .b8 S[32]; setp.ne.u32 %p1, %r0, 0; @%p1 bra A;\n"
                 "cp.async.ca.shared.global [S], [%in], 4; cp.async.wait_all; A:\n"
                 "setp.ne.u32 %p1, %r0, 32; @%p1 bra END; ld.shared.u32 %r1, [S]; END:",
                 64, "");
-    check_runs(".shared .align 16 .b8 S[32]; cp.async.cg.shared.global [S], [%in], 16;\n"
+    bench_runs(".shared .align 16 .b8 S[32]; cp.async.cg.shared.global [S], [%in], 16;\n"
                "cp.async.commit_group; ld.shared.u32 %r1, [S+16]; cp.async.wait_group 0;\n"
                "ld.shared.u32 %r1, [S+12];",
                1);
     /* Another warp reads after a barrier, but the copier has not waited. */
-    check_fails(
+    bench_fails(
         ".shared .align 16 .b8 S[32]; setp.ne.u32 %p1, %r0, 0; @%p1 bra A;\n"
         "cp.async.cg.shared.global [S], [%in], 16; A: bar.sync 0; setp.ne.u32 %p1, %r0, 32;\n"
         "@%p1 bra END; ld.shared.u32 %r1, [S]; END:",
@@ -320,12 +283,12 @@ END_TEST
 
 START_TEST(endless_loops_end)
 {
-    check_fails("LOOP: bra LOOP;", 1, "is not done after 100000 instructions");
-    check_fails("mov.u32 %r1, %ctaid.x; trap;", 1, "trap at PTX line");
-    check_fails("brkpt;", 1, "trap");
-    bench_kernel kernel = kernel_of("mov.u32 %r1, %ctaid.x; LOOP: setp.eq.u32 %p1, %r1, 2;\n"
-                                    "@%p1 bra LOOP; ret.uni;",
-                                    1);
+    bench_fails("LOOP: bra LOOP;", 1, "is not done after 100000 instructions");
+    bench_fails("mov.u32 %r1, %ctaid.x; trap;", 1, "trap at PTX line");
+    bench_fails("brkpt;", 1, "trap");
+    bench_kernel kernel = bench_kernel_of("mov.u32 %r1, %ctaid.x; LOOP: setp.eq.u32 %p1, %r1, 2;\n"
+                                          "@%p1 bra LOOP; ret.uni;",
+                                          1);
 
     kernel.grid = 3;
     bench_check_fails(&kernel, "block (2, 0, 0) is not done after 100000 instructions");
@@ -343,7 +306,7 @@ static void check_spin(const char *look)
                        "SPIN: %s setp.ne.u32 %%p2, %%r1, 7; @%%p2 bra SPIN; bra END;\n"
                        "WRITE: atom.global.exch.b32 %%r1, [%%out], 7; END:",
                        writer, look);
-        check_runs(body, 64);
+        bench_runs(body, 64);
     }
 }
 
@@ -352,7 +315,7 @@ START_TEST(lanes_that_spin_do_not_starve_others)
     check_spin("ld.volatile.global.u32 %r1, [%out];");
     check_spin("ld.acquire.gpu.global.u32 %r1, [%out];");
     check_spin("atom.global.cas.b32 %r1, [%out], 7, 7;");
-    check_runs("and.b32 %r2, %r0, 31; setp.ne.u32 %p3, %r2, 0; @%p3 bra END;\n"
+    bench_runs("and.b32 %r2, %r0, 31; setp.ne.u32 %p3, %r2, 0; @%p3 bra END;\n"
                "setp.eq.u32 %p1, %r0, 32; @%p1 bra WRITE;\n"
                "SPIN: atom.global.exch.b32 %r1, [%out], 0; setp.ne.u32 %p2, %r1, 7;\n"
                "@%p2 bra SPIN; bra END;\n"
@@ -360,7 +323,7 @@ START_TEST(lanes_that_spin_do_not_starve_others)
                64);
 
     /* A lock taken by each lane in turn, after a long loop of all. */
-    check_runs("mov.u32 %r5, 0; LOOP: add.u32 %r5, %r5, 1; setp.lt.u32 %p1, %r5, 300;\n"
+    bench_runs("mov.u32 %r5, 0; LOOP: add.u32 %r5, %r5, 1; setp.lt.u32 %p1, %r5, 300;\n"
                "@%p1 bra LOOP;\n"
                "AGAIN: atom.global.cas.b32 %r1, [%out], 0, 1; setp.ne.u32 %p1, %r1, 0;\n"
                "@%p1 bra AGAIN;\n"
@@ -373,7 +336,7 @@ END_TEST
 
 START_TEST(launches_have_the_shape_that_was_compiled)
 {
-    check_fails("ret;", 1025, "1 blocks of 1025 threads");
+    bench_fails("ret;", 1025, "1 blocks of 1025 threads");
 }
 END_TEST
 

@@ -8,43 +8,6 @@ enum {
     LANES = 32
 };
 
-static uint32_t in_words[64];
-static uint32_t out_words[64];
-
-static bench_kernel kernel_of(const char *body, uint32_t block)
-{
-    return (bench_kernel){ .body = body,
-                           .block = block,
-                           .in = in_words,
-                           .in_bytes = sizeof in_words,
-                           .out = out_words,
-                           .out_bytes = sizeof out_words };
-}
-
-static void check_fails(const char *body, uint32_t block, const char *text)
-{
-    const bench_kernel kernel = kernel_of(body, block);
-
-    bench_check_fails(&kernel, text);
-}
-
-static void check_runs(const char *body, uint32_t block)
-{
-    const bench_kernel kernel = kernel_of(body, block);
-
-    for (uint32_t order = 0; order < 3; ++order) {
-        bench_kernel scheduled = kernel;
-        ptx_report report;
-
-        memset(out_words, 0, sizeof out_words);
-        scheduled.schedule = (ptx_schedule){ .order = (ptx_order)order,
-                                             .copies = (ptx_copy_time)order,
-                                             .finds_races = true,
-                                             .max_instructions = 100000 };
-        ck_assert_msg(bench_run(&scheduled, &report), "%s: %s", body, report.text);
-    }
-}
-
 /* %r3: this thread's word of shared memory; %r4: that of the thread 32 further, or 32 back. */
 #define SHARED_WORDS                                                \
     ".shared .align 4 .b8 S[256];\n"                                \
@@ -58,21 +21,21 @@ static void check_runs(const char *body, uint32_t block)
 
 START_TEST(races_between_warps_need_a_barrier)
 {
-    check_fails(SHARED_WORDS "st.shared.u32 [%r3], %r0; ld.shared.u32 %r6, [%r4];", 64, "race (");
-    check_runs(SHARED_WORDS "st.shared.u32 [%r3], %r0; bar.sync 0; ld.shared.u32 %r6, [%r4];", 64);
+    bench_fails(SHARED_WORDS "st.shared.u32 [%r3], %r0; ld.shared.u32 %r6, [%r4];", 64, "race (");
+    bench_runs(SHARED_WORDS "st.shared.u32 [%r3], %r0; bar.sync 0; ld.shared.u32 %r6, [%r4];", 64);
     /* Written again before all have read. */
-    check_fails(SHARED_WORDS "st.shared.u32 [%r3], %r0; bar.sync 0; ld.shared.u32 %r6, [%r4];\n"
+    bench_fails(SHARED_WORDS "st.shared.u32 [%r3], %r0; bar.sync 0; ld.shared.u32 %r6, [%r4];\n"
                              "st.shared.u32 [%r3], 5;",
                 64, "race (");
-    check_runs(SHARED_WORDS "st.shared.u32 [%r3], %r0; bar.sync 0; ld.shared.u32 %r6, [%r4];\n"
+    bench_runs(SHARED_WORDS "st.shared.u32 [%r3], %r0; bar.sync 0; ld.shared.u32 %r6, [%r4];\n"
                             "bar.sync 0; st.shared.u32 [%r3], 5;",
                64);
-    check_fails(SHARED_WORDS "st.shared.u32 [S], %r0;", 64, "race (write after write)");
-    check_fails("st.global.u32 [%out], %r0;", 64, "race (write after write) on global");
+    bench_fails(SHARED_WORDS "st.shared.u32 [S], %r0;", 64, "race (write after write)");
+    bench_fails("st.global.u32 [%out], %r0;", 64, "race (write after write) on global");
     /* Two bytes of one word are two things. */
-    check_runs(SHARED_WORDS "add.u32 %r7, %r1, %r0; st.shared.u8 [%r7], %r0;", 64);
+    bench_runs(SHARED_WORDS "add.u32 %r7, %r1, %r0; st.shared.u8 [%r7], %r0;", 64);
     /* An arrival orders what came before it, not what comes after. */
-    check_fails(SHARED_WORDS "setp.ge.u32 %p1, %r0, 32; @%p1 bra B;\n"
+    bench_fails(SHARED_WORDS "setp.ge.u32 %p1, %r0, 32; @%p1 bra B;\n"
                              "bar.arrive 1, 64; st.shared.u32 [%r3], 1; bra END;\n"
                              "B: bar.sync 1, 64; ld.shared.u32 %r6, [%r4]; END:",
                 64, "race (");
@@ -81,48 +44,48 @@ END_TEST
 
 START_TEST(races_between_lanes_need_a_meeting)
 {
-    check_fails(NEXT_LANE "st.shared.u32 [%r3], %r0; ld.shared.u32 %r6, [%r5];", LANES,
+    bench_fails(NEXT_LANE "st.shared.u32 [%r3], %r0; ld.shared.u32 %r6, [%r5];", LANES,
                 "race (read after write)");
-    check_runs(NEXT_LANE "st.shared.u32 [%r3], %r0; bar.warp.sync -1; ld.shared.u32 %r6, [%r5];",
+    bench_runs(NEXT_LANE "st.shared.u32 [%r3], %r0; bar.warp.sync -1; ld.shared.u32 %r6, [%r5];",
                LANES);
-    check_runs(NEXT_LANE "st.shared.u32 [%r3], %r0; shfl.sync.idx.b32 %r7, %r0, 0, 31, -1;\n"
+    bench_runs(NEXT_LANE "st.shared.u32 [%r3], %r0; shfl.sync.idx.b32 %r7, %r0, 0, 31, -1;\n"
                          "ld.shared.u32 %r6, [%r5];",
                LANES);
-    check_fails(NEXT_LANE "st.shared.u32 [%r3], %r0; bar.warp.sync -1; ld.shared.u32 %r6, [%r5];\n"
+    bench_fails(NEXT_LANE "st.shared.u32 [%r3], %r0; bar.warp.sync -1; ld.shared.u32 %r6, [%r5];\n"
                           "st.shared.u32 [%r3], 1;",
                 LANES, "race (write after read)");
-    check_runs(NEXT_LANE "st.shared.u32 [%r3], %r0; setp.lt.u32 %p1, %r0, 16;\n"
+    bench_runs(NEXT_LANE "st.shared.u32 [%r3], %r0; setp.lt.u32 %p1, %r0, 16;\n"
                          "selp.b32 %r7, 0xffff, 0xffff0000, %p1; bar.warp.sync %r7;\n"
                          "xor.b32 %r5, %r3, 4; ld.shared.u32 %r6, [%r5];",
                LANES);
     /* Halves that meet on their own: lane 15 reads what lane 16 wrote. */
-    check_fails(NEXT_LANE "st.shared.u32 [%r3], %r0; setp.lt.u32 %p1, %r0, 16;\n"
+    bench_fails(NEXT_LANE "st.shared.u32 [%r3], %r0; setp.lt.u32 %p1, %r0, 16;\n"
                           "selp.b32 %r7, 0xffff, 0xffff0000, %p1; bar.warp.sync %r7;\n"
                           "ld.shared.u32 %r6, [%r5];",
                 LANES, "race (read after write)");
-    check_fails(NEXT_LANE "st.shared.u32 [%r3], %r0; setp.lt.u32 %p1, %r0, 16;\n"
+    bench_fails(NEXT_LANE "st.shared.u32 [%r3], %r0; setp.lt.u32 %p1, %r0, 16;\n"
                           "selp.b32 %r7, 0xffff, 0xffff0000, %p1; bar.warp.sync %r7;\n"
                           "setp.eq.u32 %p2, %r0, 16; @%p2 ld.shared.u32 %r6, [S];",
                 LANES, "race (read after write)");
-    check_fails(NEXT_LANE "st.shared.u32 [%r3], %r0; setp.lt.u32 %p1, %r0, 16;\n"
+    bench_fails(NEXT_LANE "st.shared.u32 [%r3], %r0; setp.lt.u32 %p1, %r0, 16;\n"
                           "selp.b32 %r7, 0xff00, 0xffff0000, %p1; setp.lt.u32 %p1, %r0, 8;\n"
                           "selp.b32 %r7, 0xff, %r7, %p1; bar.warp.sync %r7;\n"
                           "setp.eq.u32 %p2, %r0, 8; @%p2 ld.shared.u32 %r6, [S];",
                 LANES, "race (read after write)");
     /* ldmatrix moves no memory between lanes. */
-    check_fails(".shared .align 16 .b8 S[512]; mov.u32 %r1, S; shl.b32 %r2, %r0, 4;\n"
+    bench_fails(".shared .align 16 .b8 S[512]; mov.u32 %r1, S; shl.b32 %r2, %r0, 4;\n"
                 "add.u32 %r3, %r1, %r2; st.shared.v4.u32 [%r3], {%r0, %r0, %r0, %r0};\n"
                 "xor.b32 %r3, %r3, 16; ldmatrix.sync.aligned.m8n8.x1.shared.b16 {%r4}, [%r3];",
                 LANES, "race (read after write)");
     /* All lanes write the same: harmless. Other values are not. */
-    check_runs("st.global.u32 [%out], 7;", LANES);
-    check_fails("st.global.u32 [%out], %r0;", LANES, "race (write after write)");
+    bench_runs("st.global.u32 [%out], 7;", LANES);
+    bench_fails("st.global.u32 [%out], %r0;", LANES, "race (write after write)");
 }
 END_TEST
 
 static void check_blocks(const char *body, uint32_t block, bool is_good)
 {
-    bench_kernel kernel = kernel_of(body, block);
+    bench_kernel kernel = bench_kernel_of(body, block);
     ptx_report report;
 
     kernel.grid = 3;
@@ -131,7 +94,7 @@ static void check_blocks(const char *body, uint32_t block, bool is_good)
         return;
     }
     for (uint32_t order = 0; order < 3; ++order) {
-        memset(out_words, 0, sizeof out_words);
+        memset(kernel.out, 0, kernel.out_bytes);
         kernel.schedule = (ptx_schedule){ .order = (ptx_order)order, .finds_races = true };
         ck_assert_msg(bench_run(&kernel, &report), "%s: %s", body, report.text);
     }
@@ -245,7 +208,7 @@ START_TEST(arrivals_end_with_their_block)
 {
     for (uint32_t barrier = 0; barrier < 2; ++barrier) {
         char body[512];
-        bench_kernel kernel = kernel_of(body, 96);
+        bench_kernel kernel = bench_kernel_of(body, 96);
 
         (void)snprintf(body, sizeof body,
                        ".shared .align 4 .b8 S[4]; mov.u32 %%r1, %%ctaid.x;\n"
@@ -271,7 +234,7 @@ START_TEST(pages_are_remembered)
 {
     for (uint32_t page = 0; page < LANES; ++page) {
         char body[512];
-        bench_kernel kernel = kernel_of(body, 34);
+        bench_kernel kernel = bench_kernel_of(body, 34);
         ptx_report report;
 
         (void)snprintf(body, sizeof body,
@@ -290,8 +253,8 @@ END_TEST
 
 START_TEST(races_are_found_byte_by_byte)
 {
-    check_fails(SHARED_WORDS "st.shared.u8 [S], %r0;", 64, "race (write after write)");
-    check_fails(SHARED_WORDS "st.shared.u16 [S+2], %r0;", 64, "race (write after write)");
+    bench_fails(SHARED_WORDS "st.shared.u8 [S], %r0;", 64, "race (write after write)");
+    bench_fails(SHARED_WORDS "st.shared.u16 [S+2], %r0;", 64, "race (write after write)");
     /* A word is remembered when its page's bytes become things of their own. */
     for (uint32_t offset = 0; offset < 8; ++offset) {
         char body[512];
@@ -301,7 +264,7 @@ START_TEST(races_are_found_byte_by_byte)
                        "setp.eq.u32 %%p2, %%r0, 32; @%%p1 st.shared.v2.u32 [S], {1, 1};\n"
                        "@%%p2 st.shared.u8 [S+32], 1; @%%p2 ld.shared.u8 %%r1, [S+%u];",
                        offset);
-        check_fails(body, 64, "race (");
+        bench_fails(body, 64, "race (");
     }
 }
 END_TEST
