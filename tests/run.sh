@@ -13,6 +13,7 @@
 set -eu
 cd "$(dirname "$0")/.."
 jobs=$(nproc)
+day=$(($(date +%s) / 86400)) # of parts of mutants another one is tried every day
 passed=0
 failed=0
 skipped=0
@@ -148,23 +149,23 @@ stage_doxygen() {
     count tests/doxygen.sh
 }
 
-# A part of the mutants of the PTX interpreter, another one every day.
+# A part of the mutants of the PTX interpreter.
 stage_mutation_ptx() {
-    count tests/mutation/ptx.sh --every "${KVSPAN_MUTATION_EVERY:-40}" --first "$(date +%d)"
+    count tests/mutation/ptx.sh --every "${KVSPAN_MUTATION_EVERY:-40}" --first "$day"
 }
 
-# Mutants of the CUDA kernels, on the stand-ins; of parts another one every day.
+# Mutants of the CUDA kernels, on the stand-ins.
 stage_mutation_kernels() {
     build release || return 0
     every=${KVSPAN_MUTATION_EVERY:-1}
-    count tests/mutation/kernels.sh build/release "$(($(date +%-d) % every))/$every"
+    count tests/mutation/kernels.sh build/release "$((day % every))/$every"
 }
 
-# A part of the mutants of the host path, another one every day.
+# A part of the mutants of the host path.
 stage_mutation_host() {
     build release || return 0
     every=${KVSPAN_MUTATION_EVERY:-8}
-    count tests/mutation/host.sh build/release "$(($(date +%s) / 86400 % every))/$every"
+    count tests/mutation/host.sh build/release "$((day % every))/$every"
 }
 
 # run_stage NAME: runs a stage and notes how long it took.

@@ -1,15 +1,15 @@
 # Judges what became of mutants. What survived must be listed with the reason why nobody can notice
 # it; what is listed must be a mutant, and survive where it was tried.
 #
-# usage: awk -f equivalents.awk MUTANTS FATES EQUIVALENTS
-#   MUTANTS      lines "NAME [LINE]": all that there are
+# usage: awk [-F '\t'] -f equivalents.awk MUTANTS FATES EQUIVALENTS
+#   MUTANTS      lines "NAME [PLACE]": all that there are
 #   FATES        lines "FATE NAME …" of those that were tried: killed, survived, same (the machine
 #                code), invalid (does not compile); any other fate fails
 #   EQUIVALENTS  lines "NAME REASON"; # begins a comment
 
 FILENAME == ARGV[1] {
-    mutants += !($1 in line)
-    line[$1] = NF > 1 ? " (line " $2 ")" : ""
+    mutants += !($1 in place)
+    place[$1] = NF > 1 ? " (at " $2 ")" : ""
     next
 }
 
@@ -23,12 +23,12 @@ FILENAME == ARGV[2] {
 }
 
 {
-    reason[$1] = NF > 1
+    reason[$1] = $2 != ""
 }
 
 END {
     for (name in reason) {
-        if (!(name in line)) {
+        if (!(name in place)) {
             complain("listed, but there is no such mutant", name)
         } else if (!reason[name]) {
             complain("listed without a reason", name)
@@ -58,6 +58,6 @@ END {
 }
 
 function complain(what, name) {
-    print "FAILED: " what ": " name line[name]
+    print "FAILED: " what ": " name place[name]
     ++failures
 }
