@@ -181,7 +181,7 @@ static void run_pair(const pair_shape *pair, uint32_t member_count, uint32_t mem
                      bool is_captured, random_source *source)
 {
     uint32_t page_table[ROWS * COLUMNS];
-    int32_t positions[TOKENS] = { 0 };
+    int32_t positions[TOKENS];
     plane_memory memory[2];
     kvspan_append_tokens_args args = { .rows = { .row_count = ROWS,
                                                  .token_count =
@@ -201,6 +201,10 @@ static void run_pair(const pair_shape *pair, uint32_t member_count, uint32_t mem
         page_table[i] = i;
     }
     random_shuffle(source, page_table, ROWS * COLUMNS);
+    /* Where tokens would go that the step does not have: to a place of the second member. */
+    for (uint32_t token = 0; token < TOKENS; token++) {
+        positions[token] = PAGE_TOKENS;
+    }
     for (uint32_t row = 0; row < ROWS; row++) {
         for (uint32_t token = row_starts[row]; token < row_starts[row + 1]; token++) {
             positions[token] = (int32_t)(first_positions[row] + token - row_starts[row]);
