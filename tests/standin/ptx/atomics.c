@@ -103,6 +103,9 @@ static void execute_atomic(ptx_warp *warp, const ptx_instruction *i, uint32_t la
             d[lane] = old;
         }
     }
+    if (i->flags & PTX_FLAG_ACQUIRES) {
+        ptx_races_acquire(warp, false);
+    }
     if (o == CAS || o == EXCH) {
         warp->yields = true; /* a lock may be held by another warp */
     }
@@ -121,6 +124,8 @@ bool ptx_build_atomic(ptx_statement *statement)
     static const char *const names[] = { "add",  "min", "max", "and", "or", "xor",
                                          "exch", "cas", "inc", "dec", NULL };
     static const char *const orders[] = { "relaxed", "acquire", "release", "acq_rel", NULL };
+    static const uint32_t order_flags[] = { 0, PTX_FLAG_ACQUIRES, PTX_FLAG_RELEASES,
+                                            PTX_FLAG_ACQUIRES | PTX_FLAG_RELEASES };
     static const char *const scopes[] = { "cta", "cluster", "gpu", "sys", NULL };
     ptx_instruction *i = &statement->instruction;
     const bool has_result = strcmp(statement->words[0], "atom") == 0;
@@ -135,7 +140,7 @@ bool ptx_build_atomic(ptx_statement *statement)
 
     i->type = (uint8_t)ptx_take_type(statement);
     i->variant = (uint8_t)o;
-    i->flags |= order >= 2 ? PTX_FLAG_RELEASES : 0;
+    i->flags |= order < 0 ? 0 : order_flags[order];
     if (o < 0 || ptx_type_bytes((ptx_type)i->type) > 8 ||
         !type_fits((operation)o, (ptx_type)i->type)) {
         return ptx_refuse(statement, "not with this operation and type");

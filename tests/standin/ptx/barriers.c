@@ -133,6 +133,24 @@ void ptx_barriers_release(ptx_block *block)
     }
 }
 
+/* bar.warp.sync: lanes meet those that their masks name. */
+static void execute_meeting(ptx_warp *warp, const ptx_instruction *i, uint32_t lanes)
+{
+    const uint64_t *masks = ptx_source(warp, i, i->source_count - 1u);
+
+    while (lanes) {
+        const uint32_t mask = (uint32_t)masks[ptx_lowest_lane(lanes)];
+        uint32_t alike = 0;
+
+        PTX_EACH_LANE(lane, lanes)
+        {
+            alike |= (uint32_t)masks[lane] == mask ? 1u << lane : 0;
+        }
+        ptx_races_lanes_meet(warp, alike);
+        lanes &= ~alike;
+    }
+}
+
 bool ptx_build_barrier(ptx_statement *statement)
 {
     static const char *const reductions[] = { "popc", "and", "or", NULL };
@@ -144,6 +162,7 @@ bool ptx_build_barrier(ptx_statement *statement)
     }
     if (ptx_take(statement, "warp")) {
         i->flow = PTX_FLOW_MASKED;
+        i->execute = execute_meeting;
         return (ptx_take(statement, "sync") || ptx_refuse(statement, "needs .sync")) &&
                ptx_operand_sources(statement, 0);
     }

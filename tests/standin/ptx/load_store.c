@@ -41,6 +41,9 @@ static void execute_load(ptx_warp *warp, const ptx_instruction *i, uint32_t lane
     for (uint32_t k = 0; k < i->destination_count; ++k) {
         element_load(ptx_destination(warp, i, k), lanes, places, k * bytes, (ptx_type)i->type);
     }
+    if (i->flags & PTX_FLAG_ACQUIRES) {
+        ptx_races_acquire(warp, false);
+    }
     if (i->flags & PTX_FLAG_ATOMIC) {
         warp->yields = true; /* who reads what others change may be waiting for it */
     }
@@ -98,14 +101,16 @@ static void order_take(ptx_statement *statement)
     static const char *const scopes[] = { "cta", "cluster", "gpu", "sys", NULL };
     ptx_instruction *i = &statement->instruction;
     const bool is_release = ptx_take(statement, "release");
+    const bool is_acquire = ptx_take(statement, "acquire");
 
     ptx_take(statement, "weak");
     ptx_take(statement, "mmio");
-    if (ptx_take(statement, "volatile") || ptx_take(statement, "relaxed") ||
-        ptx_take(statement, "acquire") || is_release) {
+    if (ptx_take(statement, "volatile") || ptx_take(statement, "relaxed") || is_acquire ||
+        is_release) {
         i->flags |= PTX_FLAG_ATOMIC;
     }
     i->flags |= is_release ? PTX_FLAG_RELEASES : 0;
+    i->flags |= is_acquire ? PTX_FLAG_ACQUIRES : 0;
     ptx_take_one_of(statement, scopes);
 }
 

@@ -72,6 +72,7 @@ enum {
     PTX_FLAG_NEGATED = 16, /* the predicate source after `!` */
     PTX_FLAG_TRANSPOSED = 32,
     PTX_FLAG_XOR_SIGN = 64,
+    PTX_FLAG_ACQUIRES = 128,
     PTX_FLAG_RELEASES = 256,
     PTX_FLAG_FINITE = 512, /* .satfinite */
     PTX_FLAG_CARRY_IN = 1024,

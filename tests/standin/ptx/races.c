@@ -12,6 +12,9 @@ typedef struct warp_order {
     uint32_t meetings;
     uint32_t whole_meeting; /* the last one of all lanes */
     uint32_t lane_meetings[PTX_LANES][PTX_LANES];
+    /* What atomics have passed on: */
+    uint32_t passed[PTX_LANES];
+    ptx_knowledges others_passed;
     /* As of the last fence: */
     uint32_t block_fenced[PTX_LANES];
     uint32_t fenced[PTX_LANES];
@@ -63,6 +66,7 @@ void ptx_races_destroy(ptx_races *races)
     }
     for (uint32_t i = 0; i < races->warp_count; ++i) {
         ptx_knowledges_fini(&races->warps[i].others);
+        ptx_knowledges_fini(&races->warps[i].others_passed);
         ptx_knowledges_fini(&races->warps[i].others_fenced);
     }
     free(races->places);
@@ -88,6 +92,7 @@ void ptx_races_block_begin(ptx_block *block)
         warp_order *order = &races->warps[i];
 
         ptx_knowledges_fini(&order->others);
+        ptx_knowledges_fini(&order->others_passed);
         ptx_knowledges_fini(&order->others_fenced);
         *order = (warp_order){ .clocks = { 0 } };
         order->clocks[i] = 1;
@@ -133,6 +138,19 @@ void ptx_races_lanes_meet(ptx_warp *warp, uint32_t lanes)
     }
 }
 
+void ptx_races_acquire(ptx_warp *warp, bool is_of_block)
+{
+    if (!warp->block->run->races) {
+        return;
+    }
+    warp_order *order = order_of(warp);
+
+    ptx_clocks_join(order->clocks, order->passed);
+    if (!is_of_block) {
+        ptx_knowledges_join(&order->others, &order->others_passed);
+    }
+}
+
 void ptx_races_fence(ptx_warp *warp, bool is_of_block)
 {
     if (!warp->block->run->races) {
@@ -140,6 +158,7 @@ void ptx_races_fence(ptx_warp *warp, bool is_of_block)
     }
     warp_order *order = order_of(warp);
 
+    ptx_races_acquire(warp, is_of_block);
     memcpy(order->block_fenced, order->clocks, sizeof order->clocks);
     order->has_fenced = true;
     if (!is_of_block) {
@@ -205,13 +224,13 @@ static void place_release(const ptx_warp *warp, atomic_place *place)
     ptx_knowledges_add(&place->blocks, &own);
 }
 
-static void place_acquire(const ptx_warp *warp, const atomic_place *place)
+static void place_pass(const ptx_warp *warp, const atomic_place *place)
 {
     warp_order *order = order_of(warp);
 
-    ptx_knowledges_join(&order->others, &place->blocks);
+    ptx_knowledges_join(&order->others_passed, &place->blocks);
     if (place->block == warp->block->ordinal) {
-        ptx_clocks_join(order->clocks, place->block_clocks);
+        ptx_clocks_join(order->passed, place->block_clocks);
     }
 }
 
@@ -223,7 +242,7 @@ static void atomic_pass(ptx_warp *warp, const ptx_instruction *i, uint64_t addre
     atomic_place *place = place_find(races, address, releases);
 
     if (place && i->destination_count) {
-        place_acquire(warp, place);
+        place_pass(warp, place);
     }
     if (releases) {
         place_release(warp, place);

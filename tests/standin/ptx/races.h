@@ -2,9 +2,10 @@
  * Finds accesses that nothing orders. Internal.
  *
  * Each warp has a vector clock over the warps of its block: how far it has seen each of them.
- * Barriers join clocks. Within a warp, lanes are ordered by the instructions at which they met.
+ * Barriers join clocks. Within a warp, lanes are ordered by the barriers at which they met.
  * Atomics, and loads and stores that are like them, order too: who sees what another one wrote
- * knows what that one did before its last fence, be it in the same block or in another one.
+ * knows, from its own next fence on, what that one did before its last fence, be it in the same
+ * block or in another one.
  *
  * Every byte remembers its last write and three reads: the last, the last of another lane and the
  * last of another warp. A race with a read that was forgotten shows under another schedule.
@@ -26,7 +27,10 @@ void ptx_races_access(ptx_warp *warp, const ptx_instruction *i, uint32_t lanes, 
 
 /* These lanes have met. */
 void ptx_races_lanes_meet(ptx_warp *warp, uint32_t lanes);
-/* What the warp did until now is known to who sees its next atomic: in its block only, or all. */
+/* What atomics have passed on to the warp is known to it: of its block only, or of all. */
+void ptx_races_acquire(ptx_warp *warp, bool is_of_block);
+/* The same, and what the warp did until now is passed on by its next atomics: to its block only, or
+ * to all. */
 void ptx_races_fence(ptx_warp *warp, bool is_of_block);
 /* The warp comes to a barrier, and leaves it. */
 void ptx_races_arrive(ptx_warp *warp, uint32_t barrier);

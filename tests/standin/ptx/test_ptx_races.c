@@ -48,9 +48,13 @@ START_TEST(races_between_lanes_need_a_meeting)
                 "race (read after write)");
     bench_runs(NEXT_LANE "st.shared.u32 [%r3], %r0; bar.warp.sync -1; ld.shared.u32 %r6, [%r5];",
                LANES);
-    bench_runs(NEXT_LANE "st.shared.u32 [%r3], %r0; shfl.sync.idx.b32 %r7, %r0, 0, 31, -1;\n"
-                         "ld.shared.u32 %r6, [%r5];",
-               LANES);
+    /* Shuffles and votes have masks, too, but move no memory between lanes. */
+    bench_fails(NEXT_LANE "st.shared.u32 [%r3], %r0; shfl.sync.idx.b32 %r7, %r0, 0, 31, -1;\n"
+                          "ld.shared.u32 %r6, [%r5];",
+                LANES, "race (read after write)");
+    bench_fails(NEXT_LANE "st.shared.u32 [%r3], %r0; vote.sync.ballot.b32 %r7, 1, -1;\n"
+                          "ld.shared.u32 %r6, [%r5];",
+                LANES, "race (read after write)");
     bench_fails(NEXT_LANE "st.shared.u32 [%r3], %r0; bar.warp.sync -1; ld.shared.u32 %r6, [%r5];\n"
                           "st.shared.u32 [%r3], 1;",
                 LANES, "race (write after read)");
@@ -101,14 +105,14 @@ static void check_blocks(const char *body, uint32_t block, bool is_good)
 }
 
 /* Every block writes its word; the last to come reads those of all. */
-#define LAST_BLOCK(FENCE, BARRIER, READ) LAST_BLOCK_BY("atom.global", FENCE, BARRIER, READ)
-#define LAST_BLOCK_BY(ATOMIC, FENCE, BARRIER, READ)                              \
-    "mov.u32 %r1, %ctaid.x; mul.wide.u32 %d1, %r1, 4; add.u64 %d1, %d1, %out;\n" \
-    ".shared .align 4 .b8 S[4]; setp.ne.u32 %p1, %r0, 40; @%p1 bra A;\n"         \
-    "st.global.u32 [%d1+16], %r1;\n"                                             \
-    "A: " BARRIER " setp.ne.u32 %p2, %r0, 0; @%p2 bra B;\n" FENCE " " ATOMIC     \
-    ".add.u32 %r2, [%out], 1; st.shared.u32 [S], %r2;\n"                         \
-    "B: bar.sync 0; ld.shared.u32 %r3, [S]; setp.ne.u32 %p3, %r3, 2; @%p3 bra END;\n" READ "END:"
+#define LAST_BLOCK(BEFORE, ATOMIC, AFTER, BARRIER)                                    \
+    "mov.u32 %r1, %ctaid.x; mul.wide.u32 %d1, %r1, 4; add.u64 %d1, %d1, %out;\n"      \
+    ".shared .align 4 .b8 S[4]; setp.ne.u32 %p1, %r0, 40; @%p1 bra A;\n"              \
+    "st.global.u32 [%d1+16], %r1;\n"                                                  \
+    "A: " BARRIER " setp.ne.u32 %p2, %r0, 0; @%p2 bra B;\n" BEFORE " " ATOMIC         \
+    ".global.add.u32 %r2, [%out], 1; " AFTER " st.shared.u32 [S], %r2;\n"             \
+    "B: bar.sync 0; ld.shared.u32 %r3, [S]; setp.ne.u32 %p3, %r3, 2; @%p3 bra END;\n" \
+    "ld.global.u32 %r4, [%out+16]; ld.global.u32 %r5, [%out+24];\nEND:"
 
 START_TEST(races_between_blocks_need_atomics_and_fences)
 {
@@ -122,30 +126,43 @@ START_TEST(races_between_blocks_need_atomics_and_fences)
                  "setp.eq.u32 %p1, %r1, 1; @%p1 bra A; ld.global.u32 %r2, [%out];\n"
                  "bra END; A: st.global.u32 [%out], 7; END:",
                  64, false);
-#define READS "ld.global.u32 %r4, [%out+16]; ld.global.u32 %r5, [%out+24];\n"
-    check_blocks(LAST_BLOCK("membar.gl;", "bar.sync 0;", READS), 64, true);
-    check_blocks(LAST_BLOCK("fence.acq_rel.gpu;", "bar.sync 0;", READS), 64, true);
-    check_blocks(LAST_BLOCK("fence.sc.gpu;", "bar.sync 0;", READS), 64, true);
-    check_blocks(LAST_BLOCK("fence.acq_rel.cta;", "bar.sync 0;", READS), 64, false);
-    check_blocks(LAST_BLOCK_BY("atom.acq_rel.gpu.global", "", "bar.sync 0;", READS), 64, true);
-    check_blocks(LAST_BLOCK_BY("atom.release.gpu.global", "", "bar.sync 0;", READS), 64, true);
-    check_blocks(LAST_BLOCK_BY("atom.acquire.gpu.global", "", "bar.sync 0;", READS), 64, false);
-    check_blocks(LAST_BLOCK_BY("atom.relaxed.gpu.global", "", "bar.sync 0;", READS), 64, false);
-    check_blocks(LAST_BLOCK("", "bar.sync 0;", READS), 64, false);
-    check_blocks(LAST_BLOCK("st.shared.u32 [S], 0;", "bar.sync 0;", READS), 64, false);
-    check_blocks(LAST_BLOCK("membar.cta;", "bar.sync 0;", READS), 64, false);
-    check_blocks(LAST_BLOCK("membar.gl;", "", READS), 64, false);
-#undef READS
+    check_blocks(LAST_BLOCK("membar.gl;", "atom", "membar.gl;", "bar.sync 0;"), 64, true);
+    check_blocks(LAST_BLOCK("fence.acq_rel.gpu;", "atom", "fence.acq_rel.gpu;", "bar.sync 0;"), 64,
+                 true);
+    check_blocks(LAST_BLOCK("fence.sc.gpu;", "atom", "fence.sc.gpu;", "bar.sync 0;"), 64, true);
+    check_blocks(LAST_BLOCK("", "atom.acq_rel.gpu", "", "bar.sync 0;"), 64, true);
+    check_blocks(LAST_BLOCK("", "atom.release.gpu", "membar.gl;", "bar.sync 0;"), 64, true);
+    check_blocks(LAST_BLOCK("membar.gl;", "atom.acquire.gpu", "", "bar.sync 0;"), 64, true);
+    /* Either fence is wanted, of the whole device, and a barrier before it. */
+    check_blocks(LAST_BLOCK("membar.gl;", "atom", "", "bar.sync 0;"), 64, false);
+    check_blocks(LAST_BLOCK("", "atom", "membar.gl;", "bar.sync 0;"), 64, false);
+    check_blocks(LAST_BLOCK("", "atom.release.gpu", "", "bar.sync 0;"), 64, false);
+    check_blocks(LAST_BLOCK("", "atom.acquire.gpu", "", "bar.sync 0;"), 64, false);
+    check_blocks(LAST_BLOCK("membar.gl;", "atom.relaxed.gpu", "", "bar.sync 0;"), 64, false);
+    check_blocks(LAST_BLOCK("", "atom.relaxed.gpu", "membar.gl;", "bar.sync 0;"), 64, false);
+    check_blocks(LAST_BLOCK("", "atom", "", "bar.sync 0;"), 64, false);
+    check_blocks(LAST_BLOCK("st.shared.u32 [S], 0;", "atom", "membar.gl;", "bar.sync 0;"), 64,
+                 false);
+    check_blocks(LAST_BLOCK("membar.cta;", "atom", "membar.gl;", "bar.sync 0;"), 64, false);
+    check_blocks(LAST_BLOCK("membar.gl;", "atom", "membar.cta;", "bar.sync 0;"), 64, false);
+    check_blocks(LAST_BLOCK("fence.acq_rel.cta;", "atom", "fence.acq_rel.cta;", "bar.sync 0;"), 64,
+                 false);
+    check_blocks(LAST_BLOCK("membar.gl;", "atom", "membar.gl;", ""), 64, false);
     /* The second block to come reads what the first one wrote before its flag. */
-#define FLAG(STORE, LOAD)                                                              \
+#define FLAG(STORE, LOAD, AFTER)                                                       \
     "setp.ne.u32 %p1, %r0, 0; @%p1 bra END; atom.global.add.u32 %r1, [%out], 1;\n"     \
     "setp.eq.u32 %p2, %r1, 1; setp.gt.u32 %p3, %r1, 1; @%p3 bra END; @%p2 bra READ;\n" \
     "st.global.u32 [%out+16], 1; " STORE " [%out+8], 1; bra END;\n"                    \
-    "READ: " LOAD " %r2, [%out+8]; ld.global.u32 %r3, [%out+16]; END:"
-    check_blocks(FLAG("st.release.gpu.global.u32", "ld.acquire.gpu.global.u32"), 64, true);
-    check_blocks(FLAG("st.release.sys.global.u32", "ld.relaxed.sys.global.u32"), 64, true);
-    check_blocks(FLAG("st.relaxed.gpu.global.u32", "ld.acquire.gpu.global.u32"), 64, false);
-    check_blocks(FLAG("membar.gl; st.volatile.global.u32", "ld.volatile.global.u32"), 64, true);
+    "READ: " LOAD " %r2, [%out+8]; " AFTER " ld.global.u32 %r3, [%out+16]; END:"
+    check_blocks(FLAG("st.release.gpu.global.u32", "ld.acquire.gpu.global.u32", ""), 64, true);
+    check_blocks(FLAG("st.release.sys.global.u32", "ld.relaxed.sys.global.u32", "membar.gl;"), 64,
+                 true);
+    check_blocks(FLAG("membar.gl; st.volatile.global.u32", "ld.volatile.global.u32", "membar.gl;"),
+                 64, true);
+    check_blocks(FLAG("st.release.sys.global.u32", "ld.relaxed.sys.global.u32", ""), 64, false);
+    check_blocks(FLAG("st.relaxed.gpu.global.u32", "ld.acquire.gpu.global.u32", ""), 64, false);
+    check_blocks(FLAG("membar.gl; st.volatile.global.u32", "ld.volatile.global.u32", ""), 64,
+                 false);
 #undef FLAG
 }
 END_TEST

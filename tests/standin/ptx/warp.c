@@ -257,24 +257,6 @@ static uint32_t lanes_needed(const ptx_warp *warp, const ptx_instruction *i, uin
     return needed & warp->live;
 }
 
-/* Lanes meet those that their masks name. */
-static void members_meet(ptx_warp *warp, const ptx_instruction *i, uint32_t lanes)
-{
-    const uint64_t *masks = ptx_source(warp, i, i->source_count - 1u);
-
-    while (lanes) {
-        const uint32_t mask = (uint32_t)masks[ptx_lowest_lane(lanes)];
-        uint32_t alike = 0;
-
-        PTX_EACH_LANE(lane, lanes)
-        {
-            alike |= (uint32_t)masks[lane] == mask ? 1u << lane : 0;
-        }
-        ptx_races_lanes_meet(warp, alike);
-        lanes &= ~alike;
-    }
-}
-
 /* True: executed. Else the group waits for others, or the rule is broken. */
 static bool converge(ptx_warp *warp, const ptx_instruction *i, uint32_t lanes)
 {
@@ -294,9 +276,7 @@ static bool converge(ptx_warp *warp, const ptx_instruction *i, uint32_t lanes)
     if (i->flow == PTX_FLOW_BARRIER && !ptx_barrier_come(warp, i, lanes)) {
         return false;
     }
-    if (i->flow == PTX_FLOW_MASKED) {
-        members_meet(warp, i, lanes);
-    } else if (i->flow == PTX_FLOW_BARRIER) { /* what is only aligned orders no memory */
+    if (i->flow == PTX_FLOW_BARRIER) { /* what is only aligned, or has a mask, orders no memory */
         ptx_races_lanes_meet(warp, lanes);
     }
     if (i->execute) {
