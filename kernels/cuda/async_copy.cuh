@@ -47,6 +47,14 @@ template <int GROUPS> __device__ inline void await_copies()
     asm volatile("cp.async.wait_group %0;" ::"n"(GROUPS) : "memory");
 }
 
+/* The place behind `place` in a ring of the shape's stages, as bytes from its start. */
+template <class Shape> __device__ inline uint32_t next_stage(uint32_t place)
+{
+    return place + Shape::STAGE_BYTES == Shape::STAGES * Shape::STAGE_BYTES
+               ? 0
+               : place + Shape::STAGE_BYTES;
+}
+
 } // namespace kvspan
 
 #endif

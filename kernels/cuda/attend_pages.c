@@ -8,10 +8,9 @@
 #include "kernels/cuda/cuda_device.h"
 #include "kernels/cuda/cuda_operations.h"
 
-/* A call is one launch for the plan's decode units and one for its prefill units, each
- * unit_blocks blocks for every unit and kv head; a launch of nothing is left out. Where launches
- * are captured they are replayed with other plans, so that nothing in them follows from this one:
- * they have blocks for every unit of any plan. */
+/* A call is one launch, with blocks for every unit of the plan and kv head. Where launches are
+ * captured they are replayed with other plans, so that nothing in them follows from this one: they
+ * have blocks for every unit of any plan. */
 
 enum {
     ROW_ALIGNMENT = 16, /* of rows that are copied by 16 bytes */
@@ -154,19 +153,28 @@ static const kvspan_attend_instance *find_instance(const kvspan_attend_pages_arg
     return NULL;
 }
 
-static kvspan_status run_kernel(kvspan_device *device, const kvspan_attend_kernel *kernel,
-                                uint32_t unit_count, const kvspan_attend_params *params,
-                                kvspan_stream stream, kvspan_error *error)
+/* units: of the plan, or of any. */
+static kvspan_status run_kernel(kvspan_device *device, const kvspan_attend_instance *instance,
+                                uint64_t decode_units, uint64_t prefill_units,
+                                kvspan_attend_params *params, kvspan_stream stream,
+                                kvspan_error *error)
 {
+    const kvspan_attend_kernel *const kernel =
+        prefill_units > 0 ? &instance->mixed : &instance->decode;
+    const uint32_t kv_heads = params->kv_heads.value;
+    const uint64_t prefill_blocks = prefill_units * kv_heads * instance->prefill_unit_blocks;
     const kvspan_cuda_launch launch = { .kernel = kernel->function,
                                         .name = kernel->name,
-                                        .block_count = (uint64_t)unit_count *
-                                                       params->kv_heads.value * kernel->unit_blocks,
+                                        .block_count = prefill_blocks + decode_units * kv_heads,
                                         .thread_count = kernel->thread_count,
-                                        .shared_bytes = kernel->shared_bytes };
+                                        .shared_bytes = decode_units > 0 ? kernel->most_shared_bytes
+                                                                         : kernel->shared_bytes };
+    kvspan_status status;
 
-    if (unit_count == 0) {
-        return KVSPAN_OK;
+    params->prefill_blocks = (uint32_t)prefill_blocks; /* more are refused at launch */
+    status = kvspan_cuda_allow_shared(device, kernel->function, kernel->most_shared_bytes, error);
+    if (status != KVSPAN_OK) {
+        return status;
     }
     return kvspan_cuda_launch_run(device, &launch, params, stream, error);
 }
@@ -178,7 +186,6 @@ kvspan_status kvspan_cuda_attend_pages(kvspan_device *device, const kvspan_atten
     const kvspan_attend_instance *instance = find_instance(args);
     const bool is_captured = args->rows.is_captured != 0;
     kvspan_attend_params params;
-    kvspan_status status;
 
     if (args->q.heads == 0 || (args->plan.item_count == 0 && !is_captured)) {
         return KVSPAN_OK;
@@ -187,13 +194,7 @@ kvspan_status kvspan_cuda_attend_pages(kvspan_device *device, const kvspan_atten
         instance = &kvspan_attend_plain;
     }
     params = make_params(args);
-    status = run_kernel(device, &instance->decode,
-                        is_captured ? plan->decode_capacity : plan->decode_count, &params, stream,
-                        error);
-    if (status == KVSPAN_OK) {
-        status = run_kernel(device, &instance->prefill,
-                            is_captured ? plan->prefill_capacity : plan->prefill_count, &params,
-                            stream, error);
-    }
-    return status;
+    return run_kernel(device, instance, is_captured ? plan->decode_capacity : plan->decode_count,
+                      is_captured ? plan->prefill_capacity : plan->prefill_count, &params, stream,
+                      error);
 }

@@ -61,6 +61,7 @@ typedef struct kvspan_attend_params {
     uint32_t head_shift; /* q head of a kv head's first row: kv head · group_size − head_shift, */
     uint32_t q_heads;    /* … as far as it is in [0, q_heads) */
     kvspan_divisor kv_heads; /* that q's heads belong to */
+    uint32_t prefill_blocks; /* of the launch's blocks; those behind them decode */
     float scale;
     float soft_cap;
     kvspan_tree_mask trees;
@@ -72,15 +73,16 @@ typedef struct kvspan_attend_kernel {
     const char *name;
     uint32_t thread_count;
     uint32_t shared_bytes;
-    uint32_t unit_blocks; /* blocks for a unit and kv head */
+    uint32_t most_shared_bytes; /* where a launch has units of both kinds */
 } kvspan_attend_kernel;
 
 /* The kernels for planes of one type and some pair of dims. */
 typedef struct kvspan_attend_instance {
     uint32_t key_dim;
     uint32_t value_dim;
-    kvspan_attend_kernel decode;
-    kvspan_attend_kernel prefill;
+    kvspan_attend_kernel decode;  /* of decode units alone */
+    kvspan_attend_kernel mixed;   /* of prefill units, and decode units behind them */
+    uint32_t prefill_unit_blocks; /* for a unit and kv head; decode units have one */
 } kvspan_attend_instance;
 
 enum {

@@ -215,25 +215,17 @@ __device__ inline void attend_unit(const kvspan_attend_params &params,
 }
 
 __global__ void __launch_bounds__(32 * PLAIN_WARPS, 4)
-    plain_decode_kernel(const __grid_constant__ kvspan_attend_params params)
+    plain_kernel(const __grid_constant__ kvspan_attend_params params)
 {
-    const uint32_t number = divide(blockIdx.x, params.kv_heads);
-    const kvspan_attend_unit *const units = (const kvspan_attend_unit *)(params.plan + 1);
-
-    if (number < params.plan->decode_count) {
-        attend_unit(params, units[number], blockIdx.x - number * params.kv_heads.value);
-    }
-}
-
-__global__ void __launch_bounds__(32 * PLAIN_WARPS, 4)
-    plain_prefill_kernel(const __grid_constant__ kvspan_attend_params params)
-{
-    const uint32_t number = divide(blockIdx.x, params.kv_heads);
+    const bool decodes = blockIdx.x >= params.prefill_blocks;
+    const uint32_t block = blockIdx.x - (decodes ? params.prefill_blocks : 0);
+    const uint32_t number = divide(block, params.kv_heads);
+    const kvspan_attend_plan *const plan = params.plan;
     const kvspan_attend_unit *const units =
-        (const kvspan_attend_unit *)(params.plan + 1) + params.plan->decode_count;
+        (const kvspan_attend_unit *)(plan + 1) + (decodes ? 0 : plan->decode_count);
 
-    if (number < params.plan->prefill_count) {
-        attend_unit(params, units[number], blockIdx.x - number * params.kv_heads.value);
+    if (number < (decodes ? plan->decode_count : plan->prefill_count)) {
+        attend_unit(params, units[number], block - number * params.kv_heads.value);
     }
 }
 
@@ -242,8 +234,7 @@ __global__ void __launch_bounds__(32 * PLAIN_WARPS, 4)
 extern "C" const kvspan_attend_instance kvspan_attend_plain = {
     0,
     0,
-    { (const void *)kvspan::plain_decode_kernel, "attend_pages (plain decode)",
-      32 * kvspan::PLAIN_WARPS, 0, 1 },
-    { (const void *)kvspan::plain_prefill_kernel, "attend_pages (plain prefill)",
-      32 * kvspan::PLAIN_WARPS, 0, 1 }
+    { (const void *)kvspan::plain_kernel, "attend_pages (plain)", 32 * kvspan::PLAIN_WARPS, 0, 0 },
+    { (const void *)kvspan::plain_kernel, "attend_pages (plain)", 32 * kvspan::PLAIN_WARPS, 0, 0 },
+    1
 };

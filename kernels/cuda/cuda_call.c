@@ -45,6 +45,22 @@ kvspan_status kvspan_cuda_select(kvspan_device *device, kvspan_error *error)
                              error);
 }
 
+kvspan_status kvspan_cuda_allow_shared(kvspan_device *device, const void *kernel,
+                                       uint32_t shared_bytes, kvspan_error *error)
+{
+    kvspan_status status = kvspan_cuda_select(device, error);
+    cudaError_t code;
+
+    if (status != KVSPAN_OK || shared_bytes <= FREE_SHARED_BYTES) {
+        return status;
+    }
+    code = cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize,
+                                (int)shared_bytes);
+    return code == cudaSuccess
+               ? KVSPAN_OK
+               : kvspan_cuda_fail(error, KVSPAN_ERR_CUDA, code, "cudaFuncSetAttribute");
+}
+
 kvspan_status kvspan_cuda_launch_run(kvspan_device *device, const kvspan_cuda_launch *launch,
                                      const void *argument, kvspan_stream stream,
                                      kvspan_error *error)
@@ -65,13 +81,6 @@ kvspan_status kvspan_cuda_launch_run(kvspan_device *device, const kvspan_cuda_la
     status = kvspan_cuda_select(device, error);
     if (status != KVSPAN_OK) {
         return status;
-    }
-    if (launch->shared_bytes > FREE_SHARED_BYTES) {
-        code = cudaFuncSetAttribute(launch->kernel, cudaFuncAttributeMaxDynamicSharedMemorySize,
-                                    (int)launch->shared_bytes);
-        if (code != cudaSuccess) {
-            return kvspan_cuda_fail(error, KVSPAN_ERR_CUDA, code, "cudaFuncSetAttribute");
-        }
     }
     memcpy(arguments, &argument, sizeof(argument)); /* read only, though the type does not say so */
     code = cudaLaunchKernel(launch->kernel, (dim3){ (unsigned)launch->block_count, 1, 1 }, threads,

@@ -41,8 +41,13 @@ typedef struct kvspan_cuda_launch {
     const char *name;
     uint64_t block_count; /* 0: nothing to do */
     uint32_t thread_count;
-    uint32_t shared_bytes; /* dynamic */
+    uint32_t shared_bytes; /* dynamic; above 48 KiB as far as it is allowed */
 } kvspan_cuda_launch;
+
+/* Allows a kernel so much dynamic shared memory, from now on: the most of any of its launches, as a
+ * graph replays launches after others that want less. CUDA. */
+kvspan_status kvspan_cuda_allow_shared(kvspan_device *device, const void *kernel,
+                                       uint32_t shared_bytes, kvspan_error *error);
 
 /* Launches a kernel that takes one struct as its argument. CUDA. */
 kvspan_status kvspan_cuda_launch_run(kvspan_device *device, const kvspan_cuda_launch *launch,

@@ -31,13 +31,6 @@ template <class Shape> struct decode_walk {
     uint32_t values;
 };
 
-template <class Shape> __device__ inline uint32_t next_stage(uint32_t place)
-{
-    return place + Shape::STAGE_BYTES == Shape::STAGES * Shape::STAGE_BYTES
-               ? 0
-               : place + Shape::STAGE_BYTES;
-}
-
 /* Begins to copy the warp's next tile, and looks up the rows of the one after it. */
 template <class Shape>
 __device__ inline void fetch_stage(decode_walk<Shape> &walk, const kvspan_attend_params &params)
@@ -127,7 +120,7 @@ __device__ inline void fill_missing_scales(const kvspan_attend_params &params,
                                            unsigned char *shared)
 {
     for (uint32_t i = threadIdx.x; i < Shape::WARPS * Shape::STAGES * Shape::TILE_TOKENS;
-         i += blockDim.x) {
+         i += Shape::THREADS) {
         float *const scales =
             (float *)(shared + i / Shape::TILE_TOKENS * Shape::STAGE_BYTES + Shape::SCALE_OFFSET);
 
@@ -196,18 +189,26 @@ __device__ inline void decode_unit(const kvspan_attend_params &params,
     store_total<Shape>(total, params, unit, kv_head, shared);
 }
 
+/* What the block of that number, among those that decode, does. */
+template <class Shape>
+__device__ inline void decode_block(const kvspan_attend_params &params, uint32_t block,
+                                    unsigned char *shared)
+{
+    const uint32_t number = divide(block, params.kv_heads);
+    const kvspan_attend_unit *const units = (const kvspan_attend_unit *)(params.plan + 1);
+
+    if (number < params.plan->decode_count) {
+        decode_unit<Shape>(params, units[number], block - number * params.kv_heads.value, shared);
+    }
+}
+
 template <class Shape>
 __global__ void __launch_bounds__(Shape::THREADS, 2)
     decode_kernel(const __grid_constant__ kvspan_attend_params params)
 {
     extern __shared__ __align__(128) unsigned char shared[];
-    const uint32_t number = divide(blockIdx.x, params.kv_heads);
-    const kvspan_attend_unit *const units = (const kvspan_attend_unit *)(params.plan + 1);
 
-    if (number < params.plan->decode_count) {
-        decode_unit<Shape>(params, units[number], blockIdx.x - number * params.kv_heads.value,
-                           shared);
-    }
+    decode_block<Shape>(params, blockIdx.x, shared);
 }
 
 } // namespace kvspan

@@ -4,7 +4,7 @@
  *
  * A block goes over tiles of TILE_TOKENS local tokens, from the first that its first row sees to
  * the last that its last row sees, while the next are copied: of 16-bit planes to one of two tiles
- * in turn; of 8-bit planes to one of two stages, from where the block widens it into its one tile
+ * in turn; of 8-bit planes to one of three stages, from where the block widens it into its one tile
  * (widen_tile.cuh), which pays with twice as many rows. Tiles that all rows see are folded in a
  * loop of their own, without masks. If outputs are not finite, all tiles are folded again, checked.
  */
@@ -28,6 +28,7 @@ template <class PAIR, bool IS_WIDE = PAIR::HAS_SCALES> struct prefill_shape {
         TILE_BYTES = TILE_TOKENS * PAIR::TOKEN_BYTES,
         WARP_TOKENS = TILE_TOKENS / WARPS, /* that a warp copies */
         FIRST_STAGE = 0,                   /* stages are tiles */
+        STAGES = 2,
         STAGE_BYTES = TILE_BYTES,
         HAS_SHARED_QUERIES = PAIR::KEY_DIM > 192,
         /* Blocks of an SM with 228 KiB that registers allow for. */
@@ -50,6 +51,7 @@ template <class PAIR> struct prefill_shape<PAIR, true> {
     using Staged = staged_tile<PAIR, TILE_TOKENS, WARPS>;
     enum {
         FIRST_STAGE = TILE_BYTES,
+        STAGES = 3,
         STAGE_BYTES = Staged::BYTES,
         HAS_SHARED_QUERIES = 1,
         BLOCKS = 1
@@ -62,7 +64,7 @@ template <class Shape> struct prefill_memory {
     enum {
         VALUE_OFFSET = Shape::TILE_TOKENS * Shape::Tile::KEY_BYTES,
         SCALE_OFFSET = VALUE_OFFSET + Shape::TILE_TOKENS * Shape::Tile::VALUE_BYTES,
-        QUERY_OFFSET = Shape::FIRST_STAGE + 2 * Shape::STAGE_BYTES,
+        QUERY_OFFSET = Shape::FIRST_STAGE + Shape::STAGES * Shape::STAGE_BYTES,
         END = QUERY_OFFSET + (Shape::HAS_SHARED_QUERIES
                                   ? Shape::WARPS * shared_query_bytes<typename Shape::Pair>()
                                   : 0),
@@ -78,7 +80,7 @@ template <class Shape> struct prefill_walk {
     token_source source;
     token_range whole; /* tokens that every row sees */
     uint32_t token;    /* first of the tile that is folded next */
-    uint32_t stage;    /* of it, in bytes from the first */
+    uint32_t stage;    /* of it, as bytes from the first */
     bool is_pending;   /* that tile has been taken, but not folded */
     page_row next;     /* of the tile that is copied next */
 };
@@ -152,14 +154,15 @@ __device__ inline void take_tile(prefill_walk<Shape> &walk, const kvspan_attend_
     const uint32_t stage = walk.stage;
     const uint32_t stages = shared_address(shared) + Shape::FIRST_STAGE;
 
-    walk.stage = Shape::STAGE_BYTES - stage;
+    walk.stage = next_stage<Shape>(stage);
     if constexpr (Shape::IS_WIDENED) {
-        await_copies<1>();
+        await_copies<Shape::STAGES - 1>();
         __syncthreads();
         widen_share<typename Shape::Pair::Plane, typename Shape::Tile, typename Shape::Staged,
                     Shape::TILE_TOKENS, Shape::THREADS>(params, shared,
                                                         shared + Shape::FIRST_STAGE + stage);
-        fetch_share<Shape>(walk, params, walk.token + 2 * Shape::TILE_TOKENS, stages + stage);
+        fetch_share<Shape>(walk, params, walk.token + Shape::STAGES * Shape::TILE_TOKENS,
+                           stages + stage);
         __syncthreads();
     } else {
         await_copies<0>();
@@ -221,10 +224,10 @@ __device__ inline prefill_walk<Shape> begin_walk(const kvspan_attend_params &par
     walk.stage = 0;
     walk.is_pending = false;
     find_next_rows<Shape>(walk, params, walk.token);
-    fetch_share<Shape>(walk, params, walk.token, stages);
-    if (Shape::IS_WIDENED) {
-        fetch_share<Shape>(walk, params, walk.token + Shape::TILE_TOKENS,
-                           stages + Shape::STAGE_BYTES);
+#pragma unroll
+    for (uint32_t i = 0; i < (Shape::IS_WIDENED ? Shape::STAGES : 1); i++) {
+        fetch_share<Shape>(walk, params, walk.token + i * Shape::TILE_TOKENS,
+                           stages + i * Shape::STAGE_BYTES);
     }
     return walk;
 }
@@ -364,11 +367,10 @@ __device__ inline void prefill_unit(const kvspan_attend_params &params,
                       shared);
 }
 
+/* What a block does, of those that prefill. */
 template <class Shape>
-__global__ void __launch_bounds__(Shape::THREADS, Shape::BLOCKS)
-    prefill_kernel(const __grid_constant__ kvspan_attend_params params)
+__device__ inline void prefill_block(const kvspan_attend_params &params, unsigned char *shared)
 {
-    extern __shared__ __align__(128) unsigned char shared[];
     const uint32_t number = divide(find_block<Shape>(), params.kv_heads);
     const kvspan_attend_unit *const units =
         (const kvspan_attend_unit *)(params.plan + 1) + params.plan->decode_count;

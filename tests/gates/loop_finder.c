@@ -196,7 +196,7 @@ static bool is_more(const opcode_census *left, const opcode_census *right)
     if (left_mma != right_mma) {
         return left_mma > right_mma;
     }
-    if (left_wide != right_wide) {
+    if (left_mma == 0 && left_wide != right_wide) {
         return left_wide > right_wide;
     }
     return left->instructions < right->instructions;
