@@ -390,7 +390,7 @@ START_TEST(a_graph_of_an_empty_step_is_right_for_every_later_step)
     fill(&replayed);
     begin(&replayed, nothing);
     graph = capture(&node_count);
-    ck_assert_uint_eq(node_count, (size_t)LAYERS * 2); /* append, decode, prefill */
+    ck_assert_uint_eq(node_count, (size_t)LAYERS * 2); /* append, attention */
     ck_assert_int_eq(cudaGraphLaunch(graph, replayed.stream), cudaSuccess);
     end(&replayed);
     begin(&eager, nothing);
