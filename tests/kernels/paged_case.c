@@ -401,6 +401,21 @@ void paged_case_poison(const paged_case *paged, uint32_t row, uint32_t position,
     }
 }
 
+void paged_case_store_infinity(const paged_case *paged, uint32_t row, uint32_t position)
+{
+    const oracle_place place =
+        oracle_find(paged->shape.page_tokens, paged->shape.member_count, position);
+    const kvspan_plane_view plane = paged_case_view(paged, place.member, false);
+    const uint64_t page = paged->page_table[paged->row_slots[row] * paged->columns + place.column];
+    const uint16_t infinity = plane.dtype == KVSPAN_BF16 ? 0x7f80 : 0x7c00;
+
+    for (uint32_t i = 0; i < plane.heads * plane.dim; i++) {
+        memcpy(plane.data + page * plane.page_stride + i / plane.dim * plane.head_stride +
+                   place.offset * plane.token_stride + i % plane.dim * sizeof(infinity),
+               &infinity, sizeof(infinity));
+    }
+}
+
 void paged_case_poison_token(paged_case *paged, uint32_t row, uint32_t position)
 {
     paged_case_poison(paged, row, position, true);

@@ -271,6 +271,36 @@ START_TEST(nan_is_not_lost)
 }
 END_TEST
 
+/* In bf16 and f16, in each of the parts that blocks of a GPU have: whoever folds them has one. */
+START_TEST(infinity_is_not_lost_between_parts)
+{
+    static const uint32_t positions[] = { 100, 700, 1100 };
+    random_source source = random_start("infinity", 15);
+    paged_shape shape = guard_shape(_i == 0 ? 0 : 4, true);
+
+    shape.rows[0] = (paged_row){ .sequence = 1, .position = 1200, .token_count = 1 };
+    paged_case *paged = paged_case_create(&shape, &source);
+
+    paged_case_store(paged);
+    for (int i = 0; i < 3; i++) {
+        paged_case_store_infinity(paged, 0, positions[i]);
+    }
+    paged_result result = paged_case_attend(paged, 0, KVSPAN_F32);
+    const uint32_t heads = paged_case_q_heads(paged);
+
+    for (uint32_t row = 0; row < paged->token_count * heads; row++) {
+        ck_assert(isfinite(result.lse[row]));
+        for (uint32_t i = 0; i < shape.value_dim; i++) {
+            const double out = result.out[(size_t)row * shape.value_dim + i];
+
+            ck_assert_msg(row < heads ? isinf(out) && out > 0.0 : isfinite(out), "%g", out);
+        }
+    }
+    paged_result_destroy(&result);
+    paged_case_destroy(paged);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("kernels/attend_guards");
@@ -290,6 +320,7 @@ int main(void)
     tcase_add_loop_test(guards, a_member_may_see_nothing, 0, 2 * TYPE_COUNT);
     tcase_add_loop_test(guards, values_may_lie_at_any_address, 0, 6);
     tcase_add_loop_test(guards, nan_is_not_lost, 0, 2 * PAGED_TYPE_COUNT);
+    tcase_add_loop_test(guards, infinity_is_not_lost_between_parts, 0, 2);
     suite_add_tcase(suite, guards);
     return suite_run(suite);
 }
