@@ -271,6 +271,28 @@ START_TEST(nan_is_not_lost)
 }
 END_TEST
 
+/* Of planes of 8 bits; `_i` % 2: in bf16, or in f16, whose range is less. */
+START_TEST(queries_may_be_large)
+{
+    static const uint32_t byte_types[] = { 9, 10, 12, 13 };
+    const double factor = _i % 2 == 0 ? 0x1p40 : 0x1p10;
+    random_source source = random_start("large queries", 16);
+    paged_shape shape = guard_shape(byte_types[_i], true);
+
+    shape.scale /= (float)factor;
+    paged_case *paged = paged_case_create(&shape, &source);
+
+    ck_assert_int_eq(shape.tensor_dtype, _i % 2 == 0 ? KVSPAN_BF16 : KVSPAN_F16);
+    for (uint32_t i = 0; i < paged->token_count * paged_case_q_heads(paged) * shape.key_dim; i++) {
+        /* One element of a row, at even places and odd ones. */
+        paged->queries[i] *= i % shape.key_dim == i / shape.key_dim ? factor : 0.0;
+    }
+    paged_case_store(paged);
+    paged_case_check_whole(paged);
+    paged_case_destroy(paged);
+}
+END_TEST
+
 /* In bf16 and f16, in each of the parts that blocks of a GPU have: whoever folds them has one. */
 START_TEST(infinity_is_not_lost_between_parts)
 {
@@ -320,6 +342,7 @@ int main(void)
     tcase_add_loop_test(guards, a_member_may_see_nothing, 0, 2 * TYPE_COUNT);
     tcase_add_loop_test(guards, values_may_lie_at_any_address, 0, 6);
     tcase_add_loop_test(guards, nan_is_not_lost, 0, 2 * PAGED_TYPE_COUNT);
+    tcase_add_loop_test(guards, queries_may_be_large, 0, 4);
     tcase_add_loop_test(guards, infinity_is_not_lost_between_parts, 0, 2);
     suite_add_tcase(suite, guards);
     return suite_run(suite);
