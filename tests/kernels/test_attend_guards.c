@@ -237,6 +237,7 @@ START_TEST(values_may_lie_at_any_address)
     shape.key_dim = 5 + (uint32_t)_i % 2;
     shape.value_dim = 7;
     shape.page_tokens = 1;
+    shape.is_layer_first = true; /* pages of odd sizes follow each other */
     attend_and_check(&shape, shape.tensor_dtype, &source);
 }
 END_TEST
