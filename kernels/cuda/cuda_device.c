@@ -5,13 +5,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "kernels/cuda/attend_plan.h"
 #include "kernels/cuda/cuda_call.h"
 #include "kernels/cuda/cuda_memory.h"
 #include "kernels/cuda/cuda_operations.h"
 
 enum {
-    TILE_TOKENS = 16, /* with 4 q heads to a kv head they fill 64 rows */
-    LOWEST_MAJOR = 8  /* compute capability */
+    TILE_TOKENS = KVSPAN_PREFILL_ROWS, /* a unit, with one query head to a kv head */
+    LOWEST_MAJOR = 8                   /* compute capability */
 };
 
 static kvspan_status copy(kvspan_device *device, void *target, const void *source, uint64_t bytes,

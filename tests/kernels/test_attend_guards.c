@@ -154,6 +154,21 @@ START_TEST(chunks_may_come_late)
 }
 END_TEST
 
+/* The first row's window ends a tile of 64 tokens, the last row's begins in the next: that one is
+ * not whole, though it is not the first. */
+START_TEST(windows_may_begin_in_two_tiles)
+{
+    random_source source = random_start("two tiles", 17);
+    paged_shape shape = guard_shape(types[_i], true);
+
+    shape.group_size = 1;
+    shape.window = 74;
+    shape.row_count = 1;
+    shape.rows[0] = (paged_row){ .sequence = 2, .position = 200, .token_count = 128 };
+    attend_and_check(&shape, shape.tensor_dtype, &source);
+}
+END_TEST
+
 /* Long behind the first, and long before the last, so that weights so far must shrink. */
 START_TEST(a_score_may_be_far_above_those_before)
 {
@@ -337,6 +352,7 @@ int main(void)
     tcase_add_loop_test(guards, long_contexts_may_be_shared, 0, TYPE_COUNT);
     tcase_add_loop_test(guards, chunks_may_end_anywhere, 0, 2 * TYPE_COUNT);
     tcase_add_loop_test(guards, chunks_may_come_late, 0, 2 * TYPE_COUNT);
+    tcase_add_loop_test(guards, windows_may_begin_in_two_tiles, 0, TYPE_COUNT);
     tcase_add_loop_test(guards, a_score_may_be_far_above_those_before, 0, TYPE_COUNT);
     tcase_add_loop_test(guards, scores_may_be_capped_and_masked, 0, 2 * TYPE_COUNT);
     tcase_add_loop_test(guards, rows_may_be_trees_or_none, 0, 2 * TYPE_COUNT);
