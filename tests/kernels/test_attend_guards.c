@@ -223,6 +223,20 @@ START_TEST(rows_may_be_trees_or_none)
 }
 END_TEST
 
+/* Rows of it that begin behind whole tiles of it, many and few. */
+START_TEST(a_tree_may_be_large)
+{
+    random_source source = random_start("large tree", 18);
+    paged_shape shape = guard_shape(types[_i], true);
+
+    shape.group_size = 1;
+    shape.trees = PAGED_TREES;
+    shape.row_count = 1;
+    shape.rows[0] = (paged_row){ .sequence = 2, .position = 120, .token_count = 140 };
+    attend_and_check(&shape, shape.tensor_dtype, &source);
+}
+END_TEST
+
 /* Of three members the last has no token, and the first none of some rows. */
 START_TEST(a_member_may_see_nothing)
 {
@@ -356,6 +370,7 @@ int main(void)
     tcase_add_loop_test(guards, a_score_may_be_far_above_those_before, 0, TYPE_COUNT);
     tcase_add_loop_test(guards, scores_may_be_capped_and_masked, 0, 2 * TYPE_COUNT);
     tcase_add_loop_test(guards, rows_may_be_trees_or_none, 0, 2 * TYPE_COUNT);
+    tcase_add_loop_test(guards, a_tree_may_be_large, 0, TYPE_COUNT);
     tcase_add_loop_test(guards, a_member_may_see_nothing, 0, 2 * TYPE_COUNT);
     tcase_add_loop_test(guards, values_may_lie_at_any_address, 0, 6);
     tcase_add_loop_test(guards, nan_is_not_lost, 0, 2 * PAGED_TYPE_COUNT);

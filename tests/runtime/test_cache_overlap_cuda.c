@@ -17,20 +17,21 @@
  * libcudart has recorded it. */
 
 enum {
-    WIDE_TOKENS = 64,  /* a step in two passes */
+    WIDE_TOKENS = 512, /* a step in two passes */
     NARROW_TOKENS = 8, /* in one */
     STEPS = 2,
     MAX_STEPS = 40,
     KV_HEADS = 2,
     Q_HEADS = 4,
-    DIM = 16,
+    DIM = 64,
     TENSOR_BYTES = WIDE_TOKENS * Q_HEADS * DIM * 4,
     ORDER_BYTES = 1024,
     WAIT_MS = 20000
 };
 
 /* A attention, X partial results that meet, M merging them, G gathering results, P placing them. */
-static const stream_label labels[] = { { "plain_kernel", "A" }, { "ncclAllGather", "G" },
+static const stream_label labels[] = { { "mixed_kernel", "A" },
+                                       { "decode_kernel", "A" }, { "ncclAllGather", "G" },
                                        { "nccl", "X" },         { "merge_partials", "M" },
                                        { "place_heads", "P" },  { NULL, NULL } };
 
@@ -80,7 +81,7 @@ static kvspan_status open_cache(overlap_rank *rank, kvspan_comm *comm, kvspan_er
                                          .slot_count = 2,
                                          .max_sequence_tokens = WIDE_TOKENS,
                                          .max_step_tokens = WIDE_TOKENS,
-                                         .page_count = 64,
+                                         .page_count = 128,
                                          .memory_limit_bytes = 64u << 20,
                                          .mesh = rank->it->mesh,
                                          .deadline_ms = WAIT_MS };
