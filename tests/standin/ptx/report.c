@@ -28,9 +28,6 @@ void ptx_fault(ptx_warp *warp, const ptx_instruction *i, uint32_t lane, const ch
     char place[PTX_TEXT_BYTES / 4];
     va_list arguments;
 
-    if (run->has_failed) {
-        return;
-    }
     va_start(arguments, format);
     (void)vsnprintf(what, sizeof what, format, arguments);
     va_end(arguments);

@@ -22,6 +22,8 @@ START_TEST(places_are_named)
 }
 END_TEST
 
+#define LONG_NAME "a_name_of_fifty_characters_and_with_a_number_to_it"
+
 START_TEST(sources_are_named)
 {
     static const struct {
@@ -34,10 +36,12 @@ START_TEST(sources_are_named)
         { ".file 1 \"broken.cu\"\n.loc 1 77 3", "PTX line 13 (broken.cu:77), block" },
         { ".file 1 \"broken.cu\"\n.loc 2 77 3", "PTX line 13 (:77), block" },
         { ".file 3 \"broken.cu\"\n.loc 2 77 3", "PTX line 13 (:77), block" },
+        { ".file 1 \"" LONG_NAME LONG_NAME LONG_NAME LONG_NAME "\"\n.loc 1 77 3",
+          LONG_NAME LONG_NAME ":77), block" },
     };
 
     for (size_t k = 0; k < sizeof rows / sizeof *rows; ++k) {
-        char body[256];
+        char body[512];
 
         (void)snprintf(body, sizeof body, "%s\nld.global.u32 %%r1, [%%out+2];", rows[k].place);
         bench_fails(body, 1, rows[k].text);
@@ -175,6 +179,9 @@ START_TEST(warps_come_to_barriers_as_a_whole)
                 "deadlock: warp 1 waits at barrier 1 (64 of 96 threads), "
                 "warp 2 waits at barrier 1 (64 of 96 threads) at PTX line 11, block (0, 0, 0), "
                 "thread (32, 0, 0)");
+    /* As many warps as have room. */
+    bench_fails("setp.lt.u32 %p1, %r0, 32; @%p1 bra END; bar.sync 1, 1024; END:", 1024,
+                "warp 9 waits at barrier 1 (992 of 1024 threads) at PTX line 11, block");
 }
 END_TEST
 
