@@ -120,6 +120,7 @@ START_TEST(instructions_have_places)
         { ".loc\t3 8 5\n" WAIT FILES ".file\t3 no quotes", "wait@3:8\n" },
         { ".loc\t3 8 5\n" WAIT FILES ".file\t3 \"no end", "wait@3:8\n" },
         { ".loc\t3 8 5\n" WAIT ".file\t3 \"/\"\n", "wait@:8\n" },
+        { ".loc\t3 8 5\n" WAIT ".file\t3 \"\"\n", "wait@:8\n" },
         { ".loc\t3 8 5\n" WAIT ".file\t3 \"/a\"\n", "wait@a:8\n" },
         { FILES AT_18 ".loc\t12 0 0\n" WAIT ".loc 12 19 0\n" WAIT,
           "wait@column.cuh:18\nwait@plain.cu:19\n" },
