@@ -28,7 +28,9 @@ START_TEST(kernels_are_found_with_their_shape)
                   ".maxntid 8, 4, 2 .minnctapersm 2\n{ .shared .align 4 .b8 S[20];\n"
                   ".shared .align 16 .b8 T[4]; st.shared.u32 [S], 1; st.shared.u32 [T], 1; ret; }\n"
                   ".weak .entry second()\n.reqntid 64\n{ ret; }\n"
-                  ".entry third() { call.uni helper; ret; }\n");
+                  ".entry third() { .reg .b32 %r; call.uni helper; mov.u32 %r, 0;\n"
+                  "T: .branchtargets A, B; brx.idx %r, T; A: brx.idx %r, U;\n"
+                  "U: .branchtargets B, B; B: ret; }\n");
 
     ck_assert_uint_eq(ptx_module_kernel_count(module), 3);
     const ptx_kernel *first = ptx_module_kernel(module, "first");
