@@ -339,7 +339,8 @@ START_TEST(comments_are_skipped)
     }
     ptx_module_free(module_of("// no end of line"));
     ptx_module_free(module_of("/* no end"));
-    ptx_module_free(module_of(".file 70000 \"x\"\n.file 65535 \"y\"\n.file 1 \"no end\n.file 2\n"));
+    ptx_module_free(module_of(
+        ".file 0 \"w\"\n.file 70000 \"x\"\n.file 65535 \"y\"\n.file 1 \"no end\n.file 2\n"));
 }
 END_TEST
 
