@@ -132,7 +132,7 @@ uint32_t ptx_kernel_shared_layout(const ptx_module *module, const ptx_function *
     for (uint32_t i = 0; i < module->symbol_count; ++i) {
         const ptx_symbol *symbol = &module->symbols[i];
 
-        if (used[i] && symbol->is_dynamic && static_bytes) {
+        if (used[i] && symbol->is_dynamic) {
             bytes = aligned(bytes, symbol->alignment);
         }
     }

@@ -247,7 +247,28 @@ static unsigned long line_of(const char *mutant)
     return colon == NULL ? 0 : strtoul(colon + 1, NULL, 10);
 }
 
-/* Goes through the instructions that have a kind. Names are long in the making. */
+/* Lists the instruction's mutant, if there is one, or takes the instruction out, if its mutant is
+ * wanted: whether it did. */
+static bool instruction_visit(const char *text, char *line, const struct place *place,
+                              const char *mutant, FILE *to)
+{
+    const char *const kind = kind_of(line);
+    char name[NAME_BYTES];
+
+    if (kind == NULL) {
+        return false;
+    }
+    name_make(text, kind, place, name);
+    if (mutant == NULL) {
+        (void)fprintf(to, "%s\n", name);
+    } else if (is_named(mutant, kind, name)) {
+        remove_one(line, kind, mutant);
+        return true;
+    }
+    return false;
+}
+
+/* Goes through the instructions. Names are long in the making: only where the line is wanted. */
 static uint32_t each_mutant(char *text, const char *mutant, FILE *to)
 {
     const unsigned long wanted_line = mutant == NULL ? 0 : line_of(mutant);
@@ -256,28 +277,13 @@ static uint32_t each_mutant(char *text, const char *mutant, FILE *to)
 
     for (char *line = text; *line != '\0';) {
         char *const begin = line + strspn(line, " \t");
-        const char *kind;
 
         line = (char *)line_end(begin);
         line += *line == '\n';
         if (begins(begin, ".loc")) {
             place_read(begin, &place);
-            continue;
-        }
-        if (mutant != NULL && place.line != wanted_line) {
-            continue;
-        }
-        kind = kind_of(begin);
-        if (kind != NULL) {
-            char name[NAME_BYTES];
-
-            name_make(text, kind, &place, name);
-            if (to != NULL) {
-                (void)fprintf(to, "%s\n", name);
-            } else if (mutant != NULL && is_named(mutant, kind, name)) {
-                remove_one(begin, kind, mutant);
-                ++count;
-            }
+        } else if (mutant == NULL || place.line == wanted_line) {
+            count += instruction_visit(text, begin, &place, mutant, to);
         }
     }
     return count;

@@ -8,7 +8,7 @@ void ptx_place_print(const ptx_module *module, const ptx_instruction *i, char *t
 {
     const int length = snprintf(text, text_bytes, "PTX line %u", i->line);
 
-    if (i->source.line && length > 0 && (size_t)length < text_bytes) {
+    if (i->source.line) {
         const char *file = i->source.file < module->file_count ? module->files[i->source.file] : "";
         const char *slash = file ? strrchr(file, '/') : NULL;
 
@@ -28,9 +28,6 @@ void ptx_fault(ptx_warp *warp, const ptx_instruction *i, uint32_t lane, const ch
     char place[PTX_TEXT_BYTES / 4];
     va_list arguments;
 
-    if (run->has_failed) {
-        return;
-    }
     va_start(arguments, format);
     (void)vsnprintf(what, sizeof what, format, arguments);
     va_end(arguments);

@@ -196,6 +196,40 @@ START_TEST(dynamic_shared_memory_lies_behind_the_static_one)
 }
 END_TEST
 
+/* All that is dynamic begins at one address: the first that every use of it can bear, which is at
+ * least one of 16 bytes. */
+START_TEST(shared_memory_is_aligned)
+{
+    static const char declarations[] = ".extern .shared .align 128 .b8 A128[];\n"
+                                       ".extern .shared .align 4 .b8 A4[];\n"
+                                       ".extern .shared .align 64 .b8 A64[];\n"
+                                       ".func other()\n{ .reg .b32 %r; mov.u32 %r, A128; ret; }\n";
+    static const bench_row rows[] = {
+        { ".shared .align 4 .b8 S[20]; st.shared.u32 [S], 1; mov.u32 %r9, A4;", 'r', { 0 }, 32 },
+        { ".shared .align 4 .b8 S[48]; st.shared.u32 [S], 1; mov.u32 %r9, A4;", 'r', { 0 }, 48 },
+        { ".shared .align 64 .b8 S[20]; st.shared.u32 [S], 1; mov.u32 %r9, A4;", 'r', { 0 }, 32 },
+        { ".shared .align 4 .b8 S[20]; st.shared.u32 [S], 1; mov.u32 %r9, A64;", 'r', { 0 }, 64 },
+        { ".shared .align 4 .b8 S[20]; st.shared.u32 [S], 1; mov.u32 %r9, A128;", 'r', { 0 }, 128 },
+        { ".shared .align 4 .b8 S[20]; st.shared.u32 [S], 1; mov.u32 %r8, A64; mov.u32 %r9, A4;",
+          'r',
+          { 0 },
+          64 },
+        { ".shared .align 4 .b8 S[20]; st.shared.u32 [S], 1; mov.u32 %r9, A4; call.uni other;",
+          'r',
+          { 0 },
+          128 },
+        { "mov.u32 %r9, A64;", 'r', { 0 }, 0 },
+        { ".shared .align 1 .b8 S[1]; .shared .align 4 .b8 T[4]; st.shared.u8 [S], %r0;"
+          "mov.u32 %r9, T;",
+          'r',
+          { 0 },
+          4 },
+    };
+
+    bench_check_rows_with(declarations, rows, sizeof rows / sizeof *rows);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("ptx blocks");
@@ -209,6 +243,7 @@ int main(void)
     tcase_add_test(tcase, copies_of_a_block_end_with_it);
     tcase_add_test(tcase, early_copies_read_early);
     tcase_add_test(tcase, dynamic_shared_memory_lies_behind_the_static_one);
+    tcase_add_test(tcase, shared_memory_is_aligned);
     suite_add_tcase(suite, tcase);
     return suite_run(suite);
 }

@@ -22,6 +22,57 @@ START_TEST(places_are_named)
 }
 END_TEST
 
+#define LONG_NAME "a_name_of_fifty_characters_and_with_a_number_to_it"
+
+START_TEST(sources_are_named)
+{
+    static const struct {
+        const char *place;
+        const char *text;
+    } rows[] = {
+        { "", "PTX line 12, block" },
+        { ".loc 1 77 3", "PTX line 12 (:77), block" }, /* no file has a name */
+        { ".file 1 \"/some/where/broken.cu\"\n.loc 1 77 3", "PTX line 13 (broken.cu:77), block" },
+        { ".file 1 \"broken.cu\"\n.loc 1 77 3", "PTX line 13 (broken.cu:77), block" },
+        { ".file 1 \"broken.cu\"\n.loc 2 77 3", "PTX line 13 (:77), block" },
+        { ".file 3 \"broken.cu\"\n.loc 2 77 3", "PTX line 13 (:77), block" },
+        { ".file 1 \"" LONG_NAME LONG_NAME LONG_NAME LONG_NAME "\"\n.loc 1 77 3",
+          LONG_NAME LONG_NAME ":77), block" },
+    };
+
+    for (size_t k = 0; k < sizeof rows / sizeof *rows; ++k) {
+        char body[512];
+
+        (void)snprintf(body, sizeof body, "%s\nld.global.u32 %%r1, [%%out+2];", rows[k].place);
+        bench_fails(body, 1, rows[k].text);
+    }
+}
+END_TEST
+
+START_TEST(blocks_and_threads_are_named)
+{
+    char why[PTX_TEXT_BYTES];
+    ptx_module *module = ptx_module_parse(
+        ".shared .align 4 .b8 S[8];\n.entry k() { .reg .b32 %r<9>; .reg .pred %p;\n"
+        "mov.u32 %r1, %ctaid.x; mov.u32 %r2, %ctaid.y; mov.u32 %r3, %ctaid.z;\n"
+        "mad.lo.u32 %r1, %r1, 10, %r2; mad.lo.u32 %r1, %r1, 10, %r3;\n"
+        "mov.u32 %r2, %tid.x; mad.lo.u32 %r1, %r1, 10, %r2;\n"
+        "mov.u32 %r2, %tid.y; mad.lo.u32 %r1, %r1, 10, %r2;\n"
+        "mov.u32 %r2, %tid.z; mad.lo.u32 %r1, %r1, 10, %r2;\n"
+        "setp.eq.u32 %p, %r1, 123456; @%p ld.shared.u32 %r2, [S+2]; ret; }\n",
+        why);
+    const ptx_launch launch = { .module = module,
+                                .kernel = ptx_module_kernel(module, "k"),
+                                .grid = { 2, 3, 4 },
+                                .block = { 5, 6, 7 } };
+    ptx_report report;
+
+    ck_assert(!ptx_launch_run(&launch, &report));
+    ck_assert_ptr_nonnull(strstr(report.text, "PTX line 8, block (1, 2, 3), thread (4, 5, 6)"));
+    ptx_module_free(module);
+}
+END_TEST
+
 /* %d2: the lane's word of the output; %d3: as far in front of it. */
 #define LANE_WORDS "mul.wide.u32 %d1, %r0, 4; add.u64 %d2, %out, %d1; sub.u64 %d3, %out, %d1;\n"
 
@@ -128,6 +179,9 @@ START_TEST(warps_come_to_barriers_as_a_whole)
                 "deadlock: warp 1 waits at barrier 1 (64 of 96 threads), "
                 "warp 2 waits at barrier 1 (64 of 96 threads) at PTX line 11, block (0, 0, 0), "
                 "thread (32, 0, 0)");
+    /* As many warps as have room. */
+    bench_fails("setp.lt.u32 %p1, %r0, 32; @%p1 bra END; bar.sync 1, 1024; END:", 1024,
+                "warp 9 waits at barrier 1 (992 of 1024 threads) at PTX line 11, block");
 }
 END_TEST
 
@@ -346,6 +400,8 @@ int main(void)
     TCase *tcase = tcase_create("all");
 
     tcase_add_test(tcase, places_are_named);
+    tcase_add_test(tcase, sources_are_named);
+    tcase_add_test(tcase, blocks_and_threads_are_named);
     tcase_add_test(tcase, accesses_stay_within_bounds);
     tcase_add_test(tcase, accesses_are_aligned);
     tcase_add_test(tcase, what_is_unknown_is_reported_when_launched);

@@ -167,6 +167,25 @@ START_TEST(races_between_blocks_need_atomics_and_fences)
 }
 END_TEST
 
+/* The second block to come reads what the first one wrote between its flags: not before both. */
+START_TEST(blocks_learn_more_of_each_other)
+{
+#define FLAGS(LOADS)                                                                   \
+    "setp.ne.u32 %p1, %r0, 0; @%p1 bra END; atom.global.add.u32 %r1, [%out], 1;\n"     \
+    "setp.eq.u32 %p2, %r1, 1; setp.gt.u32 %p3, %r1, 1; @%p3 bra END; @%p2 bra READ;\n" \
+    "st.release.gpu.global.u32 [%out+8], 1; st.global.u32 [%out+16], 1;\n"             \
+    "st.release.gpu.global.u32 [%out+12], 1; bra END;\n"                               \
+    "READ: " LOADS " ld.global.u32 %r3, [%out+16]; END:"
+    static const char first[] = FLAGS("ld.acquire.gpu.global.u32 %r2, [%out+8];");
+    static const char both[] = FLAGS("ld.acquire.gpu.global.u32 %r2, [%out+8];\n"
+                                     "ld.acquire.gpu.global.u32 %r2, [%out+12];");
+#undef FLAGS
+
+    check_blocks(both, 64, true);
+    check_blocks(first, 64, false);
+}
+END_TEST
+
 enum {
     PAGES = 256,
     PAGE_BYTES = 4096
@@ -294,6 +313,7 @@ int main(void)
     tcase_add_test(tcase, races_between_warps_need_a_barrier);
     tcase_add_test(tcase, races_between_lanes_need_a_meeting);
     tcase_add_test(tcase, races_between_blocks_need_atomics_and_fences);
+    tcase_add_test(tcase, blocks_learn_more_of_each_other);
     tcase_add_test(tcase, barriers_pass_on_what_is_known_of_blocks_once);
     tcase_add_test(tcase, arrivals_end_with_their_block);
     tcase_add_test(tcase, races_are_found_on_many_pages);
