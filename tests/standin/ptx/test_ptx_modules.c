@@ -379,6 +379,12 @@ START_TEST(modules_that_cannot_be_read_say_why)
         { ".entry k() { L: .branchtargets A B; }", "expected ';', not 'B'" },
         { ".entry k() { .reg .b32 %r; mov.u32 %r, 1z; }", "'1z' is no literal here" },
         { ".entry k() { .reg .b32 %r; brx.idx %r; }", "expected ',', not ';'" },
+        { ".func ( banana", "expected '.param', not 'banana'" },
+        { ".visible .global .u32", "expected ';', not ''" },
+        { ".global::.u32 x;", "unexpected '.global::'" },
+        { "/ banana", "unexpected '/'" },
+        { ".global .align 0 .b8 x;", "an alignment of 0" },
+        { ".shared .align 3 .b8 x;", "an alignment of 3" },
     };
 
     for (size_t k = 0; k < sizeof broken / sizeof *broken; ++k) {
@@ -394,8 +400,13 @@ END_TEST
 START_TEST(comments_are_skipped)
 {
     static const char *const texts[] = {
-        "/*/ banana */\n\nbanana", "/**/\n/* * / ** */\n banana", "// banana\n//\nbanana",
-        "/*\n\n*/ banana",         "/*\n*a\n***/banana",          ".pragma \"\n\"; \";\nbanana",
+        "/*/ banana */\n\nbanana",
+        "/**/\n/* * / ** */\n banana",
+        "// banana\n//\nbanana",
+        "/*\n\n*/ banana",
+        "/*\n*a\n***/banana",
+        ".pragma \"\n\"; \";\nbanana",
+        ".pragma \"x\";// banana\n\nbanana",
     };
 
     for (size_t k = 0; k < sizeof texts / sizeof *texts; ++k) {
@@ -406,7 +417,7 @@ START_TEST(comments_are_skipped)
     }
     ptx_module_free(module_of("// no end of line"));
     ptx_module_free(module_of("/* no end"));
-    ptx_module_free(module_of(".file 70000 \"x\"\n.file 65535 \"y\"\n.file 1 \"no end\n.file 2\n"));
+    ptx_module_free(module_of(".file 2\n.file 1 \"no end"));
 }
 END_TEST
 

@@ -40,6 +40,9 @@ bool ptx_parser_declaration(ptx_parser *parser, ptx_declaration *d)
         }
         ++parser->at;
     }
+    if (d->alignment == 0 || d->alignment & (d->alignment - 1)) {
+        return ptx_parser_fail(parser, "an alignment of %u", d->alignment);
+    }
     d->name = ptx_parser_token(parser)->text;
     d->length = ptx_parser_token(parser)->length;
     ++parser->at;
@@ -133,7 +136,7 @@ static bool initial_parse(ptx_parser *parser, const ptx_declaration *d, ptx_symb
     return !parser->has_failed;
 }
 
-bool ptx_parser_variables(ptx_parser *parser, bool is_extern)
+bool ptx_parser_variables(ptx_parser *parser)
 {
     const ptx_space space = ptx_parser_eat(parser, ".shared")  ? PTX_SHARED
                             : ptx_parser_eat(parser, ".const") ? PTX_CONSTANT
@@ -154,21 +157,20 @@ bool ptx_parser_variables(ptx_parser *parser, bool is_extern)
         .space = space,
         .bytes = d.bytes,
         .alignment = d.alignment,
-        .is_dynamic = space == PTX_SHARED && (d.is_open || is_extern),
+        .is_dynamic = space == PTX_SHARED && d.is_open,
         .initial = ptx_allocate(d.bytes, 1),
     };
     if (space != PTX_SHARED) {
         *PTX_APPEND(parser->module->variables, parser->module->variable_count) =
             parser->module->symbol_count - 1;
     }
-    if (parser->function) {
-        *PTX_APPEND(parser->names, parser->name_count) = (ptx_local_name){
-            .name = d.name,
-            .length = d.length,
-            .space = space,
-            .offset = parser->module->symbol_count - 1,
-        };
-    }
+    /* Functions begin without names: in front of one it is forgotten again. */
+    *PTX_APPEND(parser->names, parser->name_count) = (ptx_local_name){
+        .name = d.name,
+        .length = d.length,
+        .space = space,
+        .offset = parser->module->symbol_count - 1,
+    };
     if (ptx_parser_eat(parser, "=") && !initial_parse(parser, &d, symbol)) {
         return false;
     }

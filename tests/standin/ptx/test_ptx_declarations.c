@@ -1,0 +1,180 @@
+/* What a module declares: functions and their parameters, shared memory; and how texts are split.
+ */
+#include "standin/ptx/ptx_bench.h"
+
+#include <string.h>
+
+static ptx_module *module_of(const char *text)
+{
+    char why[PTX_TEXT_BYTES];
+    ptx_module *module = ptx_module_parse(text, why);
+
+    ck_assert_msg(module != NULL, "%s", why);
+    return module;
+}
+
+/* One thread of kernel k, which has no parameter, or the address of `words` as its last. */
+static bool is_run(const ptx_module *module, const void *const *parameters, ptx_report *report)
+{
+    const ptx_launch launch = { .module = module,
+                                .kernel = ptx_module_kernel(module, "k"),
+                                .grid = { 1, 1, 1 },
+                                .block = { 1, 1, 1 },
+                                .parameters = parameters };
+
+    return ptx_launch_run(&launch, report);
+}
+
+START_TEST(parameters_are_aligned)
+{
+    ptx_module *module = module_of(
+        ".entry k(.param .u8 a, .param .u8 b, .param .u32 c, .param .u8 d, .param .u64 out)\n"
+        "{ .reg .b32 %r<5>; .reg .b64 %d<3>; ld.param.u64 %d1, [out];\n"
+        "ld.param.u8 %r1, [a]; st.global.u32 [%d1], %r1; ld.param.u8 %r1, [b];\n"
+        "st.global.u32 [%d1+4], %r1; ld.param.u32 %r1, [c]; st.global.u32 [%d1+8], %r1;\n"
+        "ld.param.u8 %r1, [d]; st.global.u32 [%d1+12], %r1; mov.u64 %d2, 0;\n"
+        "ld.param.u8 %r1, [%d2+1]; st.global.u32 [%d1+16], %r1; ld.param.u32 %r1, [%d2+4];\n"
+        "st.global.u32 [%d1+20], %r1; ld.param.u8 %r1, [%d2+8]; st.global.u32 [%d1+24], %r1;\n"
+        "ld.param.u64 %d2, [%d2+16]; sub.u64 %d2, %d2, %d1; st.global.u32 [%d1+28], %d2; }");
+    static const uint32_t expected[8] = { 1, 2, 0x30000003, 4, 2, 0x30000003, 4, 0 };
+    const uint8_t bytes[] = { 1, 2, 4 };
+    const uint32_t word = 0x30000003;
+    uint32_t words[8] = { 9, 9, 9, 9, 9, 9, 9, 9 };
+    const uint64_t address = (uint64_t)(uintptr_t)words;
+    const void *const parameters[] = { &bytes[0], &bytes[1], &word, &bytes[2], &address };
+    ptx_report report;
+
+    ck_assert_msg(is_run(module, parameters, &report), "%s", report.text);
+    ck_assert_mem_eq(words, expected, sizeof words);
+    ptx_module_free(module);
+}
+END_TEST
+
+START_TEST(definitions_replace_declarations)
+{
+    /* The frames of f and of two of them are 9 and 18 thousand bytes: the stack of calls has 16. */
+    ptx_module *module = module_of(
+        ".func (.param .b32 s) f(.param .b32 a, .param .align 16 .b8 b[9000]);\n"
+        ".func (.param .b32 s) g(.param .b32 a);\n"
+        ".entry k(.param .u64 other, .param .u32 another);\n"
+        ".func (.param .b32 s) f(.param .b32 a, .param .align 16 .b8 b[9000])\n"
+        "{ .reg .b32 %r<3>; ld.param.b32 %r1, [a]; ld.param.b32 %r2, [b+8996];\n"
+        "add.u32 %r1, %r1, %r2; st.param.b32 [s], %r1; ret; }\n"
+        ".func g() { ret; }\n"
+        ".entry k(.param .u64 out)\n"
+        "{ .reg .b32 %r<3>; .reg .b64 %d<3>; .param .b32 p; .param .align 16 .b8 q[9000];\n"
+        ".param .b32 s; st.param.b32 [p], 7; st.param.b32 [q+8996], 5;\n"
+        "call.uni (s), f, (p, q); call.uni g; ld.param.b32 %r1, [s];\n"
+        "mov.u64 %d1, 0; ld.param.u64 %d2, [%d1]; st.global.u32 [%d2], %r1; ret; }\n");
+    uint32_t word = 0;
+    const uint64_t address = (uint64_t)(uintptr_t)&word;
+    const void *const parameters[] = { &address };
+    ptx_report report;
+
+    ck_assert_uint_eq(ptx_kernel_parameter_count(ptx_module_kernel(module, "k")), 1);
+    ck_assert_msg(is_run(module, parameters, &report), "%s", report.text);
+    ck_assert_uint_eq(word, 12);
+    ptx_module_free(module);
+}
+END_TEST
+
+START_TEST(kernels_need_no_registers)
+{
+    ptx_module *module = module_of(
+        ".func f() { .shared .align 4 .b8 S[4]; atom.shared.add.u32 _, [S], 1; ret; }\n"
+        ".entry k() { .shared .align 4 .b8 S[4]; atom.shared.add.u32 _, [S], 1; call f; ret; }");
+    ptx_report report;
+
+    ck_assert_msg(is_run(module, NULL, &report), "%s", report.text);
+    ptx_module_free(module);
+}
+END_TEST
+
+/* As the assembler has it: memory of a known length is there, extern or not. */
+START_TEST(shared_memory_is_dynamic_where_its_length_is_open)
+{
+    ptx_module *module =
+        module_of(".extern .shared .align 8 .u32 S;\n"
+                  ".extern .shared .align 16 .b8 open[];\n"
+                  ".entry k() { .shared .align 4 .b8 T[12]; st.shared.u32 [S], 1;\n"
+                  "st.shared.u32 [T+8], 2; ret; }\n"
+                  ".entry other() { st.shared.u32 [open], 1; ret; }\n");
+    const ptx_launch launch = { .module = module,
+                                .kernel = ptx_module_kernel(module, "other"),
+                                .grid = { 1, 1, 1 },
+                                .block = { 1, 1, 1 } };
+    ptx_report report;
+
+    ck_assert_uint_eq(ptx_kernel_static_shared_bytes(ptx_module_kernel(module, "k")), 16);
+    ck_assert_uint_eq(ptx_kernel_static_shared_bytes(launch.kernel), 0);
+    ck_assert_msg(is_run(module, NULL, &report), "%s", report.text);
+    ck_assert(!ptx_launch_run(&launch, &report));
+    ck_assert_ptr_nonnull(strstr(report.text, "other: 4 bytes at 0 of shared memory, which has 0"));
+    ptx_module_free(module);
+}
+END_TEST
+
+START_TEST(directives_may_say_more)
+{
+    ptx_module *module =
+        module_of(".common .global .u32 common;\n.alias f, g;\n"
+                  ".func g(.param .b32 a)\n.noreturn\n{ trap; }\n"
+                  ".entry k() { .reg .b32 %r; bra OVER; bra OVER;\n"
+                  "OVER :mov.u32 %r, 1; { .param .b32 p; st.param.b32 [p], %r; call.uni g, (p); }\n"
+                  "} .section .debug_str { .b8 1, 2 }");
+    ptx_report report;
+
+    ck_assert_str_eq(ptx_module_variable_name(module, 0), "common");
+    ck_assert(!is_run(module, NULL, &report));
+    ck_assert_ptr_nonnull(strstr(report.text, "k: trap at PTX line 5, block"));
+    ptx_module_free(module);
+}
+END_TEST
+
+START_TEST(long_texts_are_cut)
+{
+    enum {
+        LENGTH = 2 * PTX_TEXT_BYTES
+    };
+    char text[LENGTH + 64];
+    struct {
+        char text[PTX_TEXT_BYTES];
+        char behind[64];
+    } why;
+    ptx_report report;
+
+    memset(&why, 'y', sizeof why);
+    memset(text, 'x', LENGTH);
+    text[LENGTH] = '\0';
+    ck_assert_ptr_null(ptx_module_parse(text, why.text));
+    ck_assert_ptr_nonnull(memchr(why.text, '\0', sizeof why.text));
+    ck_assert_uint_eq(strlen(why.text), PTX_TEXT_BYTES - 1);
+    for (size_t k = 0; k < sizeof why.behind; ++k) {
+        ck_assert_int_eq(why.behind[k], 'y');
+    }
+    ck_assert_int_eq(strncmp(why.text, "PTX line 1: unexpected 'xxx", 27), 0);
+
+    memcpy(text, ".entry k() { bra ", 17);
+    memcpy(text + LENGTH, "; }", 4);
+    ptx_module *module = module_of(text);
+
+    ck_assert(!is_run(module, NULL, &report));
+    ck_assert_int_eq(strncmp(report.text, "k: PTX line 1: no label 'xxx", 28), 0);
+    ptx_module_free(module);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("ptx declarations");
+    TCase *tcase = tcase_create("all");
+
+    tcase_add_test(tcase, parameters_are_aligned);
+    tcase_add_test(tcase, definitions_replace_declarations);
+    tcase_add_test(tcase, kernels_need_no_registers);
+    tcase_add_test(tcase, shared_memory_is_dynamic_where_its_length_is_open);
+    tcase_add_test(tcase, directives_may_say_more);
+    tcase_add_test(tcase, long_texts_are_cut);
+    suite_add_tcase(suite, tcase);
+    return suite_run(suite);
+}
