@@ -2,6 +2,7 @@
  */
 #include "standin/ptx/ptx_bench.h"
 
+#include <stdio.h>
 #include <string.h>
 
 static ptx_module *module_of(const char *text)
@@ -24,6 +25,48 @@ static bool is_run(const ptx_module *module, const void *const *parameters, ptx_
 
     return ptx_launch_run(&launch, report);
 }
+
+START_TEST(variables_have_a_size)
+{
+    static const struct {
+        const char *text;
+        size_t bytes;
+    } rows[] = {
+        { ".global .b8 x;", 1 },
+        { ".global .b16 x;", 2 },
+        { ".global .bf16 x;", 2 },
+        { ".global .tf32 x;", 4 },
+        { ".global .b128 x;", 16 },
+        { ".global .v2 .u32 x;", 8 },
+        { ".global .v4 .u32 x;", 16 },
+        { ".global .v8 .b16 x;", 16 },
+        { ".global .v2 .u8 x[3];", 6 },
+        { ".const .u16 x[2][3][4];", 48 },
+        { ".global .align 8 .u8 x;", 1 },
+        { ".global .attribute(.managed) .u64 x;", 8 },
+        { ".global .attribute(.unified(1, 2)) .u16 x;", 2 },
+    };
+    static const char *const spaces[] = { "", ".global", ".const", ".local", ".shared" };
+
+    for (size_t k = 0; k < sizeof rows / sizeof *rows; ++k) {
+        ptx_module *module = module_of(rows[k].text);
+
+        ck_assert_msg(ptx_module_variable_bytes(module, 0) == rows[k].bytes, "%s", rows[k].text);
+        ck_assert_str_eq(ptx_module_variable_name(module, 0), "x");
+        ptx_module_free(module);
+    }
+    for (size_t k = 0; k < sizeof spaces / sizeof *spaces; ++k) { /* where a parameter points to */
+        char text[64];
+
+        (void)snprintf(text, sizeof text, ".entry k(.param .u64 .ptr %s .align 16 p) {}",
+                       spaces[k]);
+        ptx_module *module = module_of(text);
+
+        ck_assert_uint_eq(ptx_kernel_parameter_bytes(ptx_module_kernel(module, "k"), 0), 8);
+        ptx_module_free(module);
+    }
+}
+END_TEST
 
 START_TEST(parameters_are_aligned)
 {
@@ -169,6 +212,7 @@ int main(void)
     Suite *suite = suite_create("ptx declarations");
     TCase *tcase = tcase_create("all");
 
+    tcase_add_test(tcase, variables_have_a_size);
     tcase_add_test(tcase, parameters_are_aligned);
     tcase_add_test(tcase, definitions_replace_declarations);
     tcase_add_test(tcase, kernels_need_no_registers);

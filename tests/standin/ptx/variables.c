@@ -24,7 +24,8 @@ bool ptx_parser_declaration(ptx_parser *parser, ptx_declaration *d)
             continue;
         }
         if (ptx_parser_eat(parser, ".ptr") || ptx_parser_eat(parser, ".global") ||
-            ptx_parser_eat(parser, ".const") || ptx_parser_eat(parser, ".shared")) {
+            ptx_parser_eat(parser, ".const") || ptx_parser_eat(parser, ".local") ||
+            ptx_parser_eat(parser, ".shared")) {
             continue; /* what a pointer points to */
         }
         const uint32_t vector = vector_elements(parser);
@@ -146,7 +147,11 @@ bool ptx_parser_variables(ptx_parser *parser)
     if (space == PTX_GLOBAL) {
         ptx_parser_need(parser, ".global");
     }
-    ptx_parser_eat(parser, ".attribute");
+    if (ptx_parser_eat(parser, ".attribute")) { /* (.managed), (.unified(1, 2)) */
+        ptx_parser_skip_to(parser, ")");
+        while (ptx_parser_eat(parser, ")")) {
+        }
+    }
     if (!ptx_parser_declaration(parser, &d)) {
         return false;
     }
