@@ -90,7 +90,7 @@ typedef struct ptx_declaration {
 /* [.align n] .type name [n]… with vectors, from the first token behind the space. */
 bool ptx_parser_declaration(ptx_parser *parser, ptx_declaration *declaration_out);
 /* .global, .const or .shared variables, up to and with the semicolon. */
-bool ptx_parser_variables(ptx_parser *parser);
+void ptx_parser_variables(ptx_parser *parser);
 bool ptx_parser_body(ptx_parser *parser);
 
 const ptx_local_name *ptx_parser_local_name(const ptx_parser *parser, const ptx_token *token);

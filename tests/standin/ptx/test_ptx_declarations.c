@@ -44,6 +44,8 @@ START_TEST(variables_have_a_size)
         { ".const .u16 x[2][3][4];", 48 },
         { ".global .align 8 .u8 x;", 1 },
         { ".global .attribute(.managed) .u64 x;", 8 },
+        { ".extern .global .b8 x[];", 0 },
+        { ".global .b8 x[67108864];", 67108864 },
         { ".global .attribute(.unified(1, 2)) .u16 x;", 2 },
     };
     static const char *const spaces[] = { "", ".global", ".const", ".local", ".shared" };
@@ -65,6 +67,77 @@ START_TEST(variables_have_a_size)
         ck_assert_uint_eq(ptx_kernel_parameter_bytes(ptx_module_kernel(module, "k"), 0), 8);
         ptx_module_free(module);
     }
+}
+END_TEST
+
+START_TEST(literals_have_a_form)
+{
+    static const struct {
+        const char *text;
+        uint64_t bits;
+    } rows[] = {
+        { ".u64 x = 9;", 9 },
+        { ".u64 x = 0;", 0 },
+        { ".u64 x = 0x1F;", 31 },
+        { ".u64 x = 017;", 15 },
+        { ".u64 x = 0b101;", 5 },
+        { ".u64 x = 0B11U;", 3 },
+        { ".u64 x = 7u;", 7 },
+        { ".s64 x = -2;", 0xfffffffffffffffe },
+        { ".u64 x = 18446744073709551615U;", 0xffffffffffffffff },
+        { ".f32 x = 1.5;", 0x3fc00000 },
+        { ".f32 x = -1.5;", 0xbfc00000 },
+        { ".f32 x = 0f3fC00000;", 0x3fc00000 },
+        { ".f32 x = 0F3fc00000;", 0x3fc00000 },
+        { ".f32 x = -0fbfc00000;", 0x3fc00000 },
+        { ".f64 x = 1.5;", 0x3ff8000000000000 },
+        { ".f64 x = -1.5;", 0xbff8000000000000 },
+        { ".f64 x = 0d3ff8000000000000;", 0x3ff8000000000000 },
+        { ".f64 x = 0D3ff8000000000000;", 0x3ff8000000000000 },
+        { ".f64 x = -0dbff8000000000000;", 0x3ff8000000000000 },
+        { ".f64 x = 0.12500000000000000000000000000000000000000000000000000000000000000000;",
+          0x3fc0000000000000 },
+    };
+
+    for (size_t k = 0; k < sizeof rows / sizeof *rows; ++k) {
+        char text[128];
+        uint64_t bits = 0;
+
+        (void)snprintf(text, sizeof text, ".global %s", rows[k].text);
+        ptx_module *module = module_of(text);
+
+        ptx_module_variable_init(module, 0, &bits);
+        ck_assert_msg(bits == rows[k].bits, "%s is %llx", rows[k].text, (unsigned long long)bits);
+        ptx_module_free(module);
+    }
+}
+END_TEST
+
+START_TEST(variables_hold_addresses_of_functions)
+{
+    ptx_module *module =
+        module_of(".func (.param .b32 r) f() { st.param.b32 [r], 5; ret; }\n"
+                  ".func (.param .b32 r) g() { st.param.b32 [r], 6; ret; }\n"
+                  ".global .u64 table[2] = {f, generic(g)};\n"
+                  ".entry k(.param .u64 out) { .reg .b64 %d<4>; .reg .b32 %r; .param .b32 r;\n"
+                  "ld.param.u64 %d1, [out];\n"
+                  "p: .callprototype (.param .b32 _) _ ();\n"
+                  "ld.global.u64 %d2, [table]; call (r), %d2, (), p;\n"
+                  "ld.param.b32 %r, [r]; st.global.u32 [%d1], %r;\n"
+                  "ld.global.u64 %d2, [table+8]; call (r), %d2, (), p;\n"
+                  "ld.param.b32 %r, [r]; st.global.u32 [%d1+4], %r; ret; }");
+    static const uint32_t expected[2] = { 5, 6 };
+    uint32_t words[2] = { 0 };
+    uint64_t table[2];
+    const uint64_t address = (uint64_t)(uintptr_t)words;
+    const void *const parameters[] = { &address };
+    ptx_report report;
+
+    ptx_module_variable_bind(module, 0, table);
+    ptx_module_variable_init(module, 0, table);
+    ck_assert_msg(is_run(module, parameters, &report), "%s", report.text);
+    ck_assert_mem_eq(words, expected, sizeof words);
+    ptx_module_free(module);
 }
 END_TEST
 
@@ -141,7 +214,9 @@ START_TEST(shared_memory_is_dynamic_where_its_length_is_open)
                   ".extern .shared .align 16 .b8 open[];\n"
                   ".entry k() { .shared .align 4 .b8 T[12]; st.shared.u32 [S], 1;\n"
                   "st.shared.u32 [T+8], 2; ret; }\n"
-                  ".entry other() { st.shared.u32 [open], 1; ret; }\n");
+                  ".entry other() { st.shared.u32 [open], 1; ret; }\n"
+                  ".entry third() { .shared .b8 first; .shared .v4 .u32 T;\n"
+                  "st.shared.u8 [first], 1; st.shared.u32 [T], 1; ret; }\n");
     const ptx_launch launch = { .module = module,
                                 .kernel = ptx_module_kernel(module, "other"),
                                 .grid = { 1, 1, 1 },
@@ -149,6 +224,7 @@ START_TEST(shared_memory_is_dynamic_where_its_length_is_open)
     ptx_report report;
 
     ck_assert_uint_eq(ptx_kernel_static_shared_bytes(ptx_module_kernel(module, "k")), 16);
+    ck_assert_uint_eq(ptx_kernel_static_shared_bytes(ptx_module_kernel(module, "third")), 32);
     ck_assert_uint_eq(ptx_kernel_static_shared_bytes(launch.kernel), 0);
     ck_assert_msg(is_run(module, NULL, &report), "%s", report.text);
     ck_assert(!ptx_launch_run(&launch, &report));
@@ -213,6 +289,8 @@ int main(void)
     TCase *tcase = tcase_create("all");
 
     tcase_add_test(tcase, variables_have_a_size);
+    tcase_add_test(tcase, literals_have_a_form);
+    tcase_add_test(tcase, variables_hold_addresses_of_functions);
     tcase_add_test(tcase, parameters_are_aligned);
     tcase_add_test(tcase, definitions_replace_declarations);
     tcase_add_test(tcase, kernels_need_no_registers);
