@@ -85,6 +85,10 @@ static void parameters_parse(ptx_parser *parser, ptx_function *function, bool is
         if (!ptx_parser_need(parser, ".param") || !ptx_parser_declaration(parser, &d)) {
             return;
         }
+        if (is_result && function->result.name) {
+            ptx_parser_fail(parser, "%s has two results", function->name);
+            return;
+        }
         ptx_parameter *parameter =
             is_result ? &function->result
                       : PTX_APPEND(function->parameters, function->parameter_count);

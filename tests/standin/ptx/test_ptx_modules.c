@@ -392,6 +392,7 @@ START_TEST(modules_that_cannot_be_read_say_why)
         { ".global .u32 x = 5UU;", "'5UU' is no literal here" },
         { ".global .u32 x = /;", "'/' is no number" },
         { ".global .u32 x = :;", "':' is no number" },
+        { ".func (.param .b32 a, .param .b32 b) f();", "f has two results" },
         { ".func ( banana", "expected '.param', not 'banana'" },
         { ".visible .global .u32", "expected ';', not ''" },
         { ".global::.u32 x;", "unexpected '.global::'" },
