@@ -113,6 +113,19 @@ START_TEST(literals_have_a_form)
 }
 END_TEST
 
+START_TEST(literals_are_as_they_are_written)
+{
+    static const bench_row rows[] = {
+        { "mov.f32 %r9, -1.5;", 'r', { 0 }, 0xbfc00000 },
+        { "mov.f64 %d9, -1.5;", 'd', { 0 }, 0xbff8000000000000 },
+        { "cvt.rn.f32.s32 %r9, -5;", 'r', { 0 }, 0xc0a00000 },
+        { "cvt.rn.f64.s32 %d9, -5;", 'd', { 0 }, 0xc014000000000000 },
+    };
+
+    BENCH_CHECK_ROWS(rows);
+}
+END_TEST
+
 START_TEST(variables_hold_addresses_of_functions)
 {
     ptx_module *module =
@@ -290,6 +303,7 @@ int main(void)
 
     tcase_add_test(tcase, variables_have_a_size);
     tcase_add_test(tcase, literals_have_a_form);
+    tcase_add_test(tcase, literals_are_as_they_are_written);
     tcase_add_test(tcase, variables_hold_addresses_of_functions);
     tcase_add_test(tcase, parameters_are_aligned);
     tcase_add_test(tcase, definitions_replace_declarations);
