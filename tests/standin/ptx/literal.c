@@ -4,18 +4,15 @@
 
 #include <ctype.h>
 
-static bool fraction_bits(ptx_parser *parser, const ptx_token *token, ptx_type type,
-                          uint64_t *bits_out)
+static uint64_t fraction_bits(ptx_parser *parser, const ptx_token *token, ptx_type type)
 {
     char *end;
     const double value = strtod(token->text, &end);
 
     if (end != token->text + token->length) {
-        return ptx_parser_fail(parser, "'%.*s' is no literal here", (int)token->length,
-                               token->text);
+        ptx_parser_fail(parser, "'%.*s' is no literal here", (int)token->length, token->text);
     }
-    *bits_out = type == PTX_F64 ? ptx_bits_of_double(value) : ptx_bits_of_float((float)value);
-    return true;
+    return type == PTX_F64 ? ptx_bits_of_double(value) : ptx_bits_of_float((float)value);
 }
 
 static uint64_t negated(uint64_t bits, ptx_type type)
@@ -49,10 +46,8 @@ bool ptx_parser_literal(ptx_parser *parser, ptx_type type, uint64_t *bits_out)
         end += *end == 'U' || *end == 'u';
         type = end == token_end ? PTX_NO_TYPE : type;
     }
-    if (end != token_end && !fraction_bits(parser, token, type, &bits)) {
-        return false;
-    }
+    bits = end == token_end ? bits : fraction_bits(parser, token, type);
     ++parser->at;
     *bits_out = is_negative ? negated(bits, type) : bits;
-    return true;
+    return !parser->has_failed;
 }

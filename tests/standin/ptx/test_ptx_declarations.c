@@ -229,11 +229,14 @@ START_TEST(shared_memory_is_dynamic_where_its_length_is_open)
                   "st.shared.u32 [T+8], 2; ret; }\n"
                   ".entry other() { st.shared.u32 [open], 1; ret; }\n"
                   ".entry third() { .shared .b8 first; .shared .v4 .u32 T;\n"
-                  "st.shared.u8 [first], 1; st.shared.u32 [T], 1; ret; }\n");
-    const ptx_launch launch = { .module = module,
-                                .kernel = ptx_module_kernel(module, "other"),
-                                .grid = { 1, 1, 1 },
-                                .block = { 1, 1, 1 } };
+                  "st.shared.u8 [first], 1; st.shared.u32 [T], 1; ret; }\n"
+                  ".entry fourth() { .reg .b32 %r; .reg .pred %p; .shared .b32 apart;\n"
+                  "st.shared.u32 [apart], 1; st.shared.u32 [open], 2; ld.shared.u32 %r, [apart];\n"
+                  "setp.ne.u32 %p, %r, 1; @%p trap; ret; }\n");
+    ptx_launch launch = { .module = module,
+                          .kernel = ptx_module_kernel(module, "other"),
+                          .grid = { 1, 1, 1 },
+                          .block = { 1, 1, 1 } };
     ptx_report report;
 
     ck_assert_uint_eq(ptx_kernel_static_shared_bytes(ptx_module_kernel(module, "k")), 16);
@@ -242,6 +245,9 @@ START_TEST(shared_memory_is_dynamic_where_its_length_is_open)
     ck_assert_msg(is_run(module, NULL, &report), "%s", report.text);
     ck_assert(!ptx_launch_run(&launch, &report));
     ck_assert_ptr_nonnull(strstr(report.text, "other: 4 bytes at 0 of shared memory, which has 0"));
+    launch.kernel = ptx_module_kernel(module, "fourth");
+    launch.dynamic_shared_bytes = 4;
+    ck_assert_msg(ptx_launch_run(&launch, &report), "%s", report.text);
     ptx_module_free(module);
 }
 END_TEST
