@@ -212,9 +212,13 @@ START_TEST(kernels_need_no_registers)
     ptx_module *module = module_of(
         ".func f() { .shared .align 4 .b8 S[4]; atom.shared.add.u32 _, [S], 1; ret; }\n"
         ".entry k() { .shared .align 4 .b8 S[4]; atom.shared.add.u32 _, [S], 1; call f; ret; }");
+    const ptx_launch launch = { .module = module,
+                                .kernel = ptx_module_kernel(module, "k"),
+                                .grid = { 1, 1, 1 },
+                                .block = { 32, 1, 1 } };
     ptx_report report;
 
-    ck_assert_msg(is_run(module, NULL, &report), "%s", report.text);
+    ck_assert_msg(ptx_launch_run(&launch, &report), "%s", report.text);
     ptx_module_free(module);
 }
 END_TEST
