@@ -272,7 +272,7 @@ static void line_parse(ptx_parser *parser)
         frame_variable_parse(parser);
     } else if (ptx_token_is(token, ".shared") || ptx_token_is(token, ".global") ||
                ptx_token_is(token, ".const")) {
-        ptx_parser_variables(parser, false);
+        ptx_parser_variables(parser);
     } else if (ptx_parser_eat(parser, ".pragma")) {
         ptx_parser_skip_to(parser, ";");
     } else if (ptx_token_is(token + 1, ":")) {

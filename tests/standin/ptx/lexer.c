@@ -8,7 +8,7 @@ typedef struct lexer {
     const char *at;
     uint32_t line;
     ptx_source_place source;
-    ptx_tokens *tokens;
+    ptx_tokens tokens;
     ptx_module *module;
 } lexer;
 
@@ -107,7 +107,7 @@ static void token_take(lexer *l)
     } else {
         ++l->at;
     }
-    *PTX_APPEND(l->tokens->tokens, l->tokens->count) = (ptx_token){
+    *PTX_APPEND(l->tokens.tokens, l->tokens.count) = (ptx_token){
         .text = begin,
         .length = (uint32_t)(l->at - begin),
         .line = l->line,
@@ -115,11 +115,10 @@ static void token_take(lexer *l)
     };
 }
 
-void ptx_tokens_init(ptx_tokens *tokens, const char *ptx, ptx_module *module)
+ptx_tokens ptx_tokens_of(const char *ptx, ptx_module *module)
 {
-    lexer l = { .at = ptx, .line = 1, .tokens = tokens, .module = module };
+    lexer l = { .at = ptx, .line = 1, .module = module };
 
-    *tokens = (ptx_tokens){ 0 };
     while (*l.at) {
         if (*l.at == '\n') {
             ++l.line;
@@ -138,7 +137,8 @@ void ptx_tokens_init(ptx_tokens *tokens, const char *ptx, ptx_module *module)
             token_take(&l);
         }
     }
-    *PTX_APPEND(tokens->tokens, tokens->count) = (ptx_token){ .text = l.at, .line = l.line };
+    *PTX_APPEND(l.tokens.tokens, l.tokens.count) = (ptx_token){ .text = l.at, .line = l.line };
+    return l.tokens;
 }
 
 void ptx_tokens_fini(ptx_tokens *tokens)

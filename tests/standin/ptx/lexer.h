@@ -19,8 +19,8 @@ typedef struct ptx_tokens {
 } ptx_tokens;
 
 /* Words include dots, `%`, `$` and `::`; every other character is a token. Comments and .loc are
- * left out, .file names go into the module. */
-void ptx_tokens_init(ptx_tokens *tokens, const char *ptx, ptx_module *module);
+ * left out, .file names go into the module. Freed with ptx_tokens_fini(). */
+ptx_tokens ptx_tokens_of(const char *ptx, ptx_module *module);
 void ptx_tokens_fini(ptx_tokens *tokens);
 
 bool ptx_token_is(const ptx_token *token, const char *text);

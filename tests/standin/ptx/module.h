@@ -139,7 +139,7 @@ typedef struct ptx_symbol {
     ptx_space space; /* GLOBAL, CONSTANT or SHARED */
     size_t bytes;
     uint32_t alignment;
-    bool is_dynamic; /* extern shared */
+    bool is_dynamic; /* shared, of open length */
     uint8_t *initial;
     ptx_relocation *relocations;
     uint32_t relocation_count;

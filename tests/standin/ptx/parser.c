@@ -16,7 +16,6 @@ bool ptx_parser_fail(ptx_parser *parser, const char *format, ...)
                         arguments);
         va_end(arguments);
         parser->has_failed = true;
-        parser->at = parser->tokens.count - 1; /* nothing follows */
     }
     return false;
 }
@@ -75,16 +74,20 @@ int64_t ptx_parser_integer(ptx_parser *parser)
     return (int64_t)bits;
 }
 
-static bool parameters_parse(ptx_parser *parser, ptx_function *function, bool is_result)
+static void parameters_parse(ptx_parser *parser, ptx_function *function, bool is_result)
 {
     ptx_declaration d;
 
     while (!ptx_parser_eat(parser, ")")) {
-        if (ptx_parser_eat(parser, ".reg")) {
-            return ptx_parser_fail(parser, "parameters in registers are not supported");
+        if (ptx_parser_eat(parser, ".reg")) { /* and not what is needed next */
+            ptx_parser_fail(parser, "parameters in registers are not supported");
         }
         if (!ptx_parser_need(parser, ".param") || !ptx_parser_declaration(parser, &d)) {
-            return false;
+            return;
+        }
+        if (is_result && function->result.name) {
+            ptx_parser_fail(parser, "%s has two results", function->name);
+            return;
         }
         ptx_parameter *parameter =
             is_result ? &function->result
@@ -109,7 +112,6 @@ static bool parameters_parse(ptx_parser *parser, ptx_function *function, bool is
         };
         ptx_parser_eat(parser, ",");
     }
-    return !parser->has_failed;
 }
 
 /* .maxntid and its like, up to the body or the semicolon. */
@@ -162,7 +164,7 @@ static void signature_forget(ptx_function *function)
     function->parameters = NULL;
 }
 
-static bool function_parse(ptx_parser *parser, bool is_entry)
+static void function_parse(ptx_parser *parser, bool is_entry)
 {
     const uint32_t result_at = parser->at;
 
@@ -174,35 +176,26 @@ static bool function_parse(ptx_parser *parser, bool is_entry)
     const uint32_t behind_name = parser->at + 1;
 
     if (function->has_body) {
-        return ptx_parser_fail(parser, "%s is defined twice", function->name);
+        ptx_parser_fail(parser, "%s is defined twice", function->name);
+        return;
     }
     signature_forget(function);
     parser->function = function;
     parser->range_count = parser->name_count = parser->label_count = parser->use_count = 0;
-    parser->scope_count = parser->scope = 0;
     parser->next_register = PTX_FIRST_REGISTER;
     parser->at = result_at;
-    if (ptx_parser_eat(parser, "(") && !parameters_parse(parser, function, true)) {
-        return false;
+    if (ptx_parser_eat(parser, "(")) {
+        parameters_parse(parser, function, true);
     }
     parser->at = behind_name;
-    if (ptx_parser_eat(parser, "(") && !parameters_parse(parser, function, false)) {
-        return false;
+    if (ptx_parser_eat(parser, "(")) {
+        parameters_parse(parser, function, false);
     }
     attributes_parse(parser, function);
     if (!ptx_parser_eat(parser, ";")) {
         function->has_body = true;
         ptx_parser_body(parser);
     }
-    parser->function = NULL;
-    return !parser->has_failed;
-}
-
-static void section_skip(ptx_parser *parser)
-{
-    ptx_parser_skip_to(parser, "{");
-    ptx_parser_skip_to(parser, "}");
-    ptx_parser_eat(parser, "}");
 }
 
 static void line_skip(ptx_parser *parser)
@@ -217,7 +210,6 @@ static void line_skip(ptx_parser *parser)
 static void directive_parse(ptx_parser *parser)
 {
     const ptx_token *token = ptx_parser_token(parser);
-    bool is_extern = false;
 
     if (ptx_token_is(token, ".version") || ptx_token_is(token, ".target") ||
         ptx_token_is(token, ".address_size")) {
@@ -225,7 +217,8 @@ static void directive_parse(ptx_parser *parser)
         return;
     }
     if (ptx_parser_eat(parser, ".section")) {
-        section_skip(parser);
+        ptx_parser_skip_to(parser, "}");
+        ptx_parser_eat(parser, "}");
         return;
     }
     if (ptx_parser_eat(parser, ".pragma") || ptx_parser_eat(parser, ".alias")) {
@@ -233,23 +226,17 @@ static void directive_parse(ptx_parser *parser)
         ptx_parser_eat(parser, ";");
         return;
     }
-    for (;; ++parser->at) {
-        token = ptx_parser_token(parser);
-        is_extern |= ptx_token_is(token, ".extern");
-        if (!ptx_token_is(token, ".visible") && !ptx_token_is(token, ".weak") &&
-            !ptx_token_is(token, ".extern") && !ptx_token_is(token, ".common")) {
-            break;
-        }
+    while (ptx_parser_eat(parser, ".visible") || ptx_parser_eat(parser, ".weak") ||
+           ptx_parser_eat(parser, ".extern") || ptx_parser_eat(parser, ".common")) {
     }
+    token = ptx_parser_token(parser);
     if (ptx_parser_eat(parser, ".entry")) {
         function_parse(parser, true);
     } else if (ptx_parser_eat(parser, ".func")) {
-        while (ptx_parser_eat(parser, ".noreturn") || ptx_parser_eat(parser, ".noinline")) {
-        }
         function_parse(parser, false);
     } else if (ptx_token_is(token, ".global") || ptx_token_is(token, ".const") ||
                ptx_token_is(token, ".shared")) {
-        ptx_parser_variables(parser, is_extern);
+        ptx_parser_variables(parser);
     } else {
         ptx_parser_fail(parser, "unexpected '%.*s'", (int)token->length, token->text);
     }
@@ -261,7 +248,7 @@ ptx_module *ptx_module_parse(const char *ptx, char text_out[PTX_TEXT_BYTES])
     ptx_parser parser = { .module = module, .text_out = text_out };
 
     text_out[0] = '\0';
-    ptx_tokens_init(&parser.tokens, ptx, module);
+    parser.tokens = ptx_tokens_of(ptx, module);
     while (ptx_parser_token(&parser)->length && !parser.has_failed) {
         directive_parse(&parser);
     }

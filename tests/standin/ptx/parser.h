@@ -47,7 +47,7 @@ typedef struct ptx_parser {
     bool has_failed;
     char *text_out;
 
-    ptx_function *function; /* whose body is parsed */
+    ptx_function *function; /* that is parsed, or was the last */
     ptx_register_range *ranges;
     uint32_t range_count;
     ptx_local_name *names;
@@ -56,7 +56,7 @@ typedef struct ptx_parser {
     uint32_t label_count;
     ptx_label_use *uses;
     uint32_t use_count;
-    uint32_t *scope_parents; /* by number of the scope */
+    uint32_t *scope_parents; /* by number of the scope in the module */
     uint32_t scope_count;
     uint32_t scope;
     uint32_t next_register;
@@ -90,7 +90,7 @@ typedef struct ptx_declaration {
 /* [.align n] .type name [n]… with vectors, from the first token behind the space. */
 bool ptx_parser_declaration(ptx_parser *parser, ptx_declaration *declaration_out);
 /* .global, .const or .shared variables, up to and with the semicolon. */
-bool ptx_parser_variables(ptx_parser *parser, bool is_extern);
+void ptx_parser_variables(ptx_parser *parser);
 bool ptx_parser_body(ptx_parser *parser);
 
 const ptx_local_name *ptx_parser_local_name(const ptx_parser *parser, const ptx_token *token);

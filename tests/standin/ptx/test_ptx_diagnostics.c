@@ -49,6 +49,43 @@ START_TEST(sources_are_named)
 }
 END_TEST
 
+START_TEST(places_are_those_of_loc)
+{
+    static const struct {
+        const char *text;
+        const char *place;
+    } rows[] = {
+        { "", "trap at PTX line 11, block" },
+        { ".file 1 \"/dir/a.cu\"\n.loc 1 5 0\n", "trap at PTX line 13 (a.cu:5), block" },
+        { ".loc 1 5 0\n", "(:5)" }, /* nvcc says .file at the end */
+        { ".loc 1 5 0\n.file 1 \"a.cu\"\n", "(a.cu:5)" },
+        { ".file 1 \"a.cu\"\n.file 1 \"b.cu\"\n.loc 1 5 0\n", "(b.cu:5)" },
+        { ".file 1 \"no end\n.loc 1 5 0\n", "(no end:5)" },
+        { ".pragma\n.file 1 \"no end\n\"x\";\n.loc 1 5 0\n", "(no end:5)" },
+        { ".file 1 \"\"\n.loc 1 5 0\n", "(:5)" },
+        { ".file \"a.cu\"\n.loc 0 5 0\n", "(:5)" },
+        { ".file 4294967297 \"a.cu\"\n.loc 1 5 0\n", "(:5)" },
+        { ".file 65535 \"a.cu\"\n.loc 65535 5 0\n", "(a.cu:5)" },
+        { ".file 65536 \"a.cu\"\n.loc 65536 5 0\n", "(:5)" }, /* too many */
+        { ".loc 1 5 0\n.loc 1 x\n", "(:5)" },
+        { ".loc 1 5 0\n.loc x 6\n", "(:5)" },
+        { ".loc 1 4294967295 0\n", "(:4294967295)" },
+        { ".loc 1 5 0\n.loc 1 4294967296 0\n", "(:5)" },
+    };
+
+    for (size_t k = 0; k < sizeof rows / sizeof *rows; ++k) {
+        char body[256];
+        ptx_report report;
+        const bench_kernel kernel = { .body = body };
+
+        (void)snprintf(body, sizeof body, "%strap;", rows[k].text);
+        ck_assert(!bench_run(&kernel, &report));
+        ck_assert_msg(strstr(report.text, rows[k].place) != NULL, "%s: %s", rows[k].text,
+                      report.text);
+    }
+}
+END_TEST
+
 START_TEST(blocks_and_threads_are_named)
 {
     char why[PTX_TEXT_BYTES];
@@ -94,6 +131,7 @@ START_TEST(accesses_stay_within_bounds)
                "cp.async.ca.shared.global [S], [%in+256], 4, %r1; cp.async.wait_all;",
                1);
     bench_fails(".local .align 4 .b8 L[16]; ld.local.u32 %r1, [L+1024];", 1, "local memory");
+    bench_fails(".local .align 16 .b8 L[16]; ld.local.u32 %r1, [L+-4];", 1, "local memory");
     bench_fails("mov.u64 %d1, 0x2000000000001000; ld.u32 %r1, [%d1];", 1, "local memory");
     bench_runs(".local .align 4 .b8 L[16]; st.local.u32 [L+12], 1;", 1);
     /* One lane of many, in whatever order they stand. */
@@ -402,6 +440,7 @@ int main(void)
     tcase_add_test(tcase, places_are_named);
     tcase_add_test(tcase, sources_are_named);
     tcase_add_test(tcase, blocks_and_threads_are_named);
+    tcase_add_test(tcase, places_are_those_of_loc);
     tcase_add_test(tcase, accesses_stay_within_bounds);
     tcase_add_test(tcase, accesses_are_aligned);
     tcase_add_test(tcase, what_is_unknown_is_reported_when_launched);

@@ -312,6 +312,26 @@ START_TEST(modules_that_cannot_be_read_say_why)
         { ".entry k() { L: .branchtargets A B; }", "expected ';', not 'B'" },
         { ".entry k() { .reg .b32 %r; mov.u32 %r, 1z; }", "'1z' is no literal here" },
         { ".entry k() { .reg .b32 %r; brx.idx %r; }", "expected ',', not ';'" },
+        { ".global .u64 x = banana;", "'banana' is no number" },
+        { ".global .u32 x;\n.global .u32 y = x;", "PTX line 2: 'x' is no number" },
+        { ".global .b8 x[-1];", "a variable of 18446744073709551615 bytes" },
+        { ".global .b8 x[67108865];", "a variable of 67108865 bytes" },
+        { ".global .f32 x = 0f123;", "'0f123' is no literal here" },
+        { ".global .f32 x = 0f3f80000z;", "'0f3f80000z' is no literal here" },
+        { ".global .f64 x = 0d123;", "'0d123' is no literal here" },
+        { ".global .f32 x = 1f00000000;", "'1f00000000' is no literal here" },
+        { ".global .f64 x = 1d0000000000000000;", "'1d0000000000000000' is no literal here" },
+        { ".global .u32 x = 0b102;", "'0b102' is no literal here" },
+        { ".global .u32 x = 5UU;", "'5UU' is no literal here" },
+        { ".global .u32 x = /;", "'/' is no number" },
+        { ".global .u32 x = :;", "':' is no number" },
+        { ".func (.param .b32 a, .param .b32 b) f();", "f has two results" },
+        { ".func ( banana", "expected '.param', not 'banana'" },
+        { ".visible .global .u32", "expected ';', not ''" },
+        { ".global::.u32 x;", "unexpected '.global::'" },
+        { "/ banana", "unexpected '/'" },
+        { ".global .align 0 .b8 x;", "an alignment of 0" },
+        { ".shared .align 3 .b8 x;", "an alignment of 3" },
     };
 
     for (size_t k = 0; k < sizeof broken / sizeof *broken; ++k) {
@@ -327,8 +347,13 @@ END_TEST
 START_TEST(comments_are_skipped)
 {
     static const char *const texts[] = {
-        "/*/ banana */\n\nbanana", "/**/\n/* * / ** */\n banana", "// banana\n//\nbanana",
-        "/*\n\n*/ banana",         "/*\n*a\n***/banana",          ".pragma \"\n\"; \";\nbanana",
+        "/*/ banana */\n\nbanana",
+        "/**/\n/* * / ** */\n banana",
+        "// banana\n//\nbanana",
+        "/*\n\n*/ banana",
+        "/*\n*a\n***/banana",
+        ".pragma \"\n\"; \";\nbanana",
+        ".pragma \"x\";// banana\n\nbanana",
     };
 
     for (size_t k = 0; k < sizeof texts / sizeof *texts; ++k) {
@@ -341,6 +366,7 @@ START_TEST(comments_are_skipped)
     ptx_module_free(module_of("/* no end"));
     ptx_module_free(module_of(
         ".file 0 \"w\"\n.file 70000 \"x\"\n.file 65535 \"y\"\n.file 1 \"no end\n.file 2\n"));
+    ptx_module_free(module_of(".file 2\n.file 1 \"no end"));
 }
 END_TEST
 

@@ -354,6 +354,7 @@ START_TEST(statements_have_a_form)
         { "call.uni nobody;", "call of unknown function 'nobody'" },
         { "call.uni (%r1), k, (%r2);", "passes what is no .param of the function" },
         { "add.s32 %r1, %r2, %r3 %r4;", "operands are left over" },
+        { "tcgen05.cp.cta_group::1 %r1;", "tcgen05.cp.cta_group::1: unknown instruction" },
         { "mov.u32 %r1, _x;", "unknown operand '_x'" },
         { "add.s32.a.b.c.d.e.f.g.h.i.j.k.l.m.n.o.p.q.r.s.t %r1, %r2, %r3;", "too many modifiers" },
         { "add.s32 %r1, %r2, %r3, %r4, %r5, %r6, %r7, %r8, %r9, %r10, %r11;", "too many operands" },

@@ -2,6 +2,10 @@
 #include "standin/ptx/array.h"
 #include "standin/ptx/parser.h"
 
+enum {
+    MOST_BYTES = 1 << 26
+};
+
 static uint32_t vector_elements(ptx_parser *parser)
 {
     return ptx_parser_eat(parser, ".v2")   ? 2
@@ -16,7 +20,7 @@ bool ptx_parser_declaration(ptx_parser *parser, ptx_declaration *d)
     char word[64];
 
     *d = (ptx_declaration){ .alignment = 1 };
-    while (ptx_parser_token(parser)->text[0] == '.' && ptx_parser_token(parser)->length) {
+    while (ptx_parser_token(parser)->text[0] == '.') {
         const ptx_token *token = ptx_parser_token(parser);
 
         if (ptx_parser_eat(parser, ".align")) {
@@ -24,7 +28,8 @@ bool ptx_parser_declaration(ptx_parser *parser, ptx_declaration *d)
             continue;
         }
         if (ptx_parser_eat(parser, ".ptr") || ptx_parser_eat(parser, ".global") ||
-            ptx_parser_eat(parser, ".const") || ptx_parser_eat(parser, ".shared")) {
+            ptx_parser_eat(parser, ".const") || ptx_parser_eat(parser, ".local") ||
+            ptx_parser_eat(parser, ".shared")) {
             continue; /* what a pointer points to */
         }
         const uint32_t vector = vector_elements(parser);
@@ -36,15 +41,18 @@ bool ptx_parser_declaration(ptx_parser *parser, ptx_declaration *d)
         (void)snprintf(word, sizeof word, "%.*s", (int)token->length - 1, token->text + 1);
         d->type = ptx_type_named(word);
         if (d->type == PTX_NO_TYPE) {
-            return ptx_parser_fail(parser, "unknown type '.%s'", word);
+            ptx_parser_fail(parser, "unknown type '%.*s'", (int)token->length, token->text);
         }
         ++parser->at;
+    }
+    if (d->alignment == 0 || d->alignment & (d->alignment - 1)) {
+        ptx_parser_fail(parser, "an alignment of %u", d->alignment);
     }
     d->name = ptx_parser_token(parser)->text;
     d->length = ptx_parser_token(parser)->length;
     ++parser->at;
     d->bytes = (uint64_t)elements * ptx_type_bytes(d->type);
-    if (d->alignment < d->bytes && d->bytes <= 16) {
+    if (d->alignment < d->bytes) {
         d->alignment = (uint32_t)d->bytes;
     }
     while (ptx_parser_eat(parser, "[")) {
@@ -57,10 +65,10 @@ bool ptx_parser_declaration(ptx_parser *parser, ptx_declaration *d)
         ptx_parser_need(parser, "]");
     }
     if (d->type == PTX_NO_TYPE) {
-        return ptx_parser_fail(parser, "'%.*s' has no type", (int)d->length, d->name);
+        ptx_parser_fail(parser, "'%.*s' has no type", (int)d->length, d->name);
     }
-    if (d->bytes > 1ull << 32) {
-        return ptx_parser_fail(parser, "a variable of %llu bytes", (unsigned long long)d->bytes);
+    if (d->bytes > MOST_BYTES) {
+        ptx_parser_fail(parser, "a variable of %llu bytes", (unsigned long long)d->bytes);
     }
     return !parser->has_failed;
 }
@@ -78,7 +86,7 @@ uint32_t ptx_parser_symbol(const ptx_parser *parser, const ptx_token *token)
 }
 
 /* One element of an initial value. */
-static bool element_parse(ptx_parser *parser, const ptx_declaration *d, ptx_symbol *symbol,
+static void element_parse(ptx_parser *parser, const ptx_declaration *d, ptx_symbol *symbol,
                           size_t offset)
 {
     const ptx_token *token = ptx_parser_token(parser);
@@ -86,7 +94,8 @@ static bool element_parse(ptx_parser *parser, const ptx_declaration *d, ptx_symb
     uint64_t bits = 0;
 
     if (offset + element_bytes > symbol->bytes) {
-        return ptx_parser_fail(parser, "too many initial values");
+        ptx_parser_fail(parser, "too many initial values");
+        return;
     }
     const bool is_generic = ptx_parser_eat(parser, "generic");
 
@@ -106,14 +115,16 @@ static bool element_parse(ptx_parser *parser, const ptx_declaration *d, ptx_symb
         *relocation = (ptx_relocation){ .offset = offset, .symbol = target };
         ++parser->at;
         bits = ptx_parser_eat(parser, "+") ? (uint64_t)ptx_parser_integer(parser) : 0;
-    } else if (!ptx_parser_literal(parser, d->type, &bits)) {
-        return false;
+    } else {
+        ptx_parser_literal(parser, d->type, &bits);
     }
     memcpy(symbol->initial + offset, &bits, element_bytes);
-    return !is_generic || ptx_parser_need(parser, ")");
+    if (is_generic) {
+        ptx_parser_need(parser, ")");
+    }
 }
 
-static bool initial_parse(ptx_parser *parser, const ptx_declaration *d, ptx_symbol *symbol)
+static void initial_parse(ptx_parser *parser, const ptx_declaration *d, ptx_symbol *symbol)
 {
     size_t offset = 0;
     uint32_t depth = 0;
@@ -124,28 +135,27 @@ static bool initial_parse(ptx_parser *parser, const ptx_declaration *d, ptx_symb
         } else if (ptx_parser_eat(parser, "}")) {
             --depth;
         } else if (!ptx_parser_eat(parser, ",")) {
-            if (!element_parse(parser, d, symbol, offset)) {
-                return false;
-            }
+            element_parse(parser, d, symbol, offset);
             offset += ptx_type_bytes(d->type);
         }
     } while (depth && !parser->has_failed);
-    return !parser->has_failed;
 }
 
-bool ptx_parser_variables(ptx_parser *parser, bool is_extern)
+void ptx_parser_variables(ptx_parser *parser)
 {
     const ptx_space space = ptx_parser_eat(parser, ".shared")  ? PTX_SHARED
                             : ptx_parser_eat(parser, ".const") ? PTX_CONSTANT
                                                                : PTX_GLOBAL;
     ptx_declaration d;
 
-    if (space == PTX_GLOBAL) {
-        ptx_parser_need(parser, ".global");
+    ptx_parser_eat(parser, ".global");
+    if (ptx_parser_eat(parser, ".attribute")) { /* (.managed), (.unified(1, 2)) */
+        ptx_parser_skip_to(parser, ")");
+        while (ptx_parser_eat(parser, ")")) {
+        }
     }
-    ptx_parser_eat(parser, ".attribute");
     if (!ptx_parser_declaration(parser, &d)) {
-        return false;
+        return;
     }
     ptx_symbol *symbol = PTX_APPEND(parser->module->symbols, parser->module->symbol_count);
 
@@ -154,23 +164,22 @@ bool ptx_parser_variables(ptx_parser *parser, bool is_extern)
         .space = space,
         .bytes = d.bytes,
         .alignment = d.alignment,
-        .is_dynamic = space == PTX_SHARED && (d.is_open || is_extern),
+        .is_dynamic = space == PTX_SHARED && d.is_open,
         .initial = ptx_allocate(d.bytes, 1),
     };
     if (space != PTX_SHARED) {
         *PTX_APPEND(parser->module->variables, parser->module->variable_count) =
             parser->module->symbol_count - 1;
     }
-    if (parser->function) {
-        *PTX_APPEND(parser->names, parser->name_count) = (ptx_local_name){
-            .name = d.name,
-            .length = d.length,
-            .space = space,
-            .offset = parser->module->symbol_count - 1,
-        };
+    /* Functions begin without names: in front of one it is forgotten again. */
+    *PTX_APPEND(parser->names, parser->name_count) = (ptx_local_name){
+        .name = d.name,
+        .length = d.length,
+        .space = space,
+        .offset = parser->module->symbol_count - 1,
+    };
+    if (ptx_parser_eat(parser, "=")) {
+        initial_parse(parser, &d, symbol);
     }
-    if (ptx_parser_eat(parser, "=") && !initial_parse(parser, &d, symbol)) {
-        return false;
-    }
-    return ptx_parser_need(parser, ";");
+    ptx_parser_need(parser, ";");
 }
