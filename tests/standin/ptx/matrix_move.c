@@ -49,9 +49,6 @@ static void execute_ldmatrix(ptx_warp *warp, const ptx_instruction *i, uint32_t 
         return;
     }
     rows_find(warp, i, PTX_ACCESS_READ, rows);
-    if (warp->block->run->has_failed) {
-        return;
-    }
     for (uint32_t matrix = 0; matrix < i->variant; ++matrix) {
         uint64_t *d = ptx_destination(warp, i, matrix);
 
@@ -74,9 +71,6 @@ static void execute_stmatrix(ptx_warp *warp, const ptx_instruction *i, uint32_t 
         return;
     }
     rows_find(warp, i, PTX_ACCESS_WRITE, rows);
-    if (warp->block->run->has_failed) {
-        return;
-    }
     for (uint32_t matrix = 0; matrix < i->variant; ++matrix) {
         const uint64_t *a = ptx_source(warp, i, 1 + matrix);
 
