@@ -157,6 +157,7 @@ static const shape shapes[] = {
     { "m16n8k8.row.col.f32.tf32.tf32.f32", 8, 32, 4, false, tf32_bits },
     { "m16n8k4.row.col.f32.tf32.tf32.f32", 4, 32, 4, false, tf32_bits },
     { "m16n8k32.row.col.f32.e4m3.e4m3.f32", 32, 8, 4, false, e4m3_bits },
+    { "m16n8k16.row.col.f32.e4m3.e4m3.f32", 16, 8, 4, false, e4m3_bits },
     { "m16n8k32.row.col.f32.e5m2.e5m2.f32", 32, 8, 4, false, e5m2_bits },
     { "m16n8k32.row.col.s32.s8.s8.s32", 32, 8, 4, true, s8_bits },
     { "m16n8k16.row.col.s32.s8.s8.s32", 16, 8, 4, true, s8_bits },
@@ -214,6 +215,7 @@ START_TEST(elements_of_eight_bits_have_their_value)
         { "f32.e4m3.e4m3.f32", 0x7f, 0x38, 0x7fffffff },
         { "f32.e4m3.e4m3.f32", 0xff, 0x38, 0x7fffffff },
         { "f32.e5m2.e4m3.f32", 0x7b, 0x38, 0x47600000 },
+        { "kind::f8f6f4.f32.e5m2.e4m3.f32", 0x7b, 0x38, 0x47600000 },
         { "f32.e5m2.e5m2.f32", 1, 0x3c, 0x37800000 },
         { "f32.e5m2.e5m2.f32", 0xfc, 0x3c, 0xff800000 },
         { "s32.u8.s8.s32", 0xff, 0xff, 0xffffff01 },
@@ -276,7 +278,10 @@ START_TEST(sums_are_rounded_clamped_or_wrapped)
         char body[1024];
         _Alignas(16) uint32_t out[LANES][4];
         uint32_t expected[LANES][4];
-        bench_kernel kernel = { .body = body, .block = LANES, .out = out, .out_bytes = sizeof out };
+        const bench_kernel kernel = {
+            .body = body, .block = LANES, .out = out, .out_bytes = sizeof out
+        };
+        ptx_report report;
 
         for (uint32_t e = 0; e < 4 * LANES; ++e) {
             expected[e / 4][e % 4] = sums[k].expected;
@@ -288,8 +293,32 @@ START_TEST(sums_are_rounded_clamped_or_wrapped)
                        "st.global.v4.u32 [%%d1], {%%r4, %%r5, %%r6, %%r7};",
                        sums[k].a, sums[k].b, sums[k].c, sums[k].expected, sums[k].instruction);
         bench_check_schedules(&kernel, expected);
-        kernel.block = LANES / 2;
-        bench_check_fails(&kernel, "executed by lanes 0000ffff, not by a whole warp");
+        ck_assert(bench_run(&kernel, &report));
+        ck_assert_uint_eq(report.counts.matrix_products, 1);
+    }
+}
+END_TEST
+
+START_TEST(products_need_a_whole_warp)
+{
+    static const char *const instructions[] = {
+        "mma.sync.aligned.m16n8k8.row.col." HALVES,
+        "mma.sync.aligned.m16n8k16.row.col.s32.s8.s8.s32" INTEGERS,
+    };
+
+    for (size_t k = 0; k < sizeof instructions / sizeof *instructions; ++k) {
+        char body[512];
+
+        (void)snprintf(body, sizeof body, "mov.u32 %%r1, 0; mov.u32 %%r2, 0; mov.u32 %%r3, 0; %s",
+                       instructions[k]);
+        bench_runs(body, LANES);
+        bench_fails(body, LANES / 2, "executed by lanes 0000ffff, not by a whole warp");
+        (void)snprintf(body, sizeof body,
+                       "mov.u32 %%r1, 0; mov.u32 %%r2, 0; mov.u32 %%r3, 0;\n"
+                       "setp.lt.u32 %%p1, %%r0, 16; @%%p1 bra FAR;\n"
+                       "%s bra END; FAR: bar.warp.sync -1; END:",
+                       instructions[k]);
+        bench_fails(body, LANES, "an instruction of the whole warp in divergent code");
     }
 }
 END_TEST
@@ -430,6 +459,7 @@ int main(void)
                         sizeof shapes / sizeof *shapes);
     tcase_add_test(tcase, elements_of_eight_bits_have_their_value);
     tcase_add_test(tcase, sums_are_rounded_clamped_or_wrapped);
+    tcase_add_test(tcase, products_need_a_whole_warp);
     tcase_add_test(tcase, matrices_are_loaded_by_rows_or_columns);
     tcase_add_test(tcase, matrices_are_stored_as_they_are_loaded);
     tcase_add_test(tcase, addresses_of_no_row_are_not_looked_at);
