@@ -116,7 +116,7 @@ static void execute_f32(ptx_warp *warp, const ptx_instruction *i, uint32_t lanes
 
     PTX_EACH_LANE(lane, lanes)
     {
-        float v[3];
+        float v[3] = { 0 };
 
         floats_read(v, warp, i, lane);
         float value = flushed(result_f32(i, v), i->flags & PTX_FLAG_FLUSH);
@@ -152,7 +152,7 @@ static void execute_f64(ptx_warp *warp, const ptx_instruction *i, uint32_t lanes
 
     PTX_EACH_LANE(lane, lanes)
     {
-        double v[3];
+        double v[3] = { 0 };
 
         for (uint32_t k = 0; k < i->source_count; ++k) {
             v[k] = ptx_double_of(ptx_source(warp, i, k)[lane]);
