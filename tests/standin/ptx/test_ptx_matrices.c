@@ -434,12 +434,14 @@ START_TEST(addresses_of_no_row_are_not_looked_at)
         bench_check_schedules(&kernel, out);
         kernel.block = 16;
         bench_check_fails(&kernel, "not by a whole warp");
-        (void)snprintf(body, sizeof body,
-                       ".shared .align 16 .b8 S[528]; mov.u32 %%r1, S; shl.b32 %%r2, %%r0, 4;\n"
-                       "add.u32 %%r3, %%r1, %%r2; add.u32 %%r3, %%r3, 8; %s",
-                       instructions[k]);
         kernel.block = LANES;
-        bench_check_fails(&kernel, "misaligned");
+        for (uint32_t offset = 1; offset < 16; offset *= 2) {
+            (void)snprintf(body, sizeof body,
+                           ".shared .align 16 .b8 S[528]; mov.u32 %%r1, S; shl.b32 %%r2, %%r0, 4;\n"
+                           "add.u32 %%r3, %%r1, %%r2; add.u32 %%r3, %%r3, %u; %s",
+                           offset, instructions[k]);
+            bench_check_fails(&kernel, "misaligned");
+        }
         (void)snprintf(body, sizeof body,
                        ".shared .align 16 .b8 S[512]; mov.u32 %%r1, S; shl.b32 %%r2, %%r0, 4;\n"
                        "add.u32 %%r3, %%r1, %%r2; setp.lt.u32 %%p1, %%r0, 16; @%%p1 bra FAR;\n"
