@@ -115,7 +115,7 @@ static double float_value(uint64_t bits, ptx_type type, bool flushes)
     switch (type) {
     case PTX_F64: return ptx_double_of(bits);
     case PTX_F32: value = ptx_float_of(bits); break;
-    default: value = ptx_small_value(bits & 0xffff, type); break;
+    default: value = ptx_small_value((uint32_t)bits, type); break;
     }
     const double smallest = type == PTX_F16 ? 0x1p-14 : 0x1p-126;
 
@@ -153,7 +153,7 @@ static void execute_setp(ptx_warp *warp, const ptx_instruction *i, uint32_t lane
     const uint64_t *b = ptx_source(warp, i, 1);
     const uint64_t *c = ptx_source(warp, i, 2); /* the sink where there is none */
     uint64_t *d = ptx_destination(warp, i, 0);
-    uint64_t *second = i->destination_count > 1 ? ptx_destination(warp, i, 1) : NULL;
+    uint64_t *second = ptx_destination(warp, i, 1); /* and here */
     const ptx_type type = (ptx_type)i->type;
 
     PTX_EACH_LANE(lane, lanes)
@@ -162,9 +162,7 @@ static void execute_setp(ptx_warp *warp, const ptx_instruction *i, uint32_t lane
         const bool result = compared(i, a[lane], b[lane], type);
 
         d[lane] = combined(i, result, third);
-        if (second) {
-            second[lane] = combined(i, !result, third);
-        }
+        second[lane] = combined(i, !result, third);
     }
 }
 
@@ -233,17 +231,15 @@ bool ptx_build_setp(ptx_statement *statement)
         return ptx_refuse(statement, "not with this comparison and type");
     }
     i->execute = is_pair ? execute_setp_pair : execute_setp;
-    if (!ptx_operands_simple(statement, i->rounding == ALONE ? 2 : 3)) {
-        return false;
-    }
-    if (is_pair && i->destination_count != 2) {
-        return ptx_refuse(statement, "pairs need two results");
-    }
-    if (!is_pair && i->destination_count == 1 && i->rounding == ALONE &&
+    const bool is_good =
+        ptx_operands_simple(statement, i->rounding == ALONE ? 2 : 3) &&
+        (!is_pair || i->destination_count == 2 || ptx_refuse(statement, "pairs need two results"));
+
+    if (i->destination_count == 1 && i->rounding == ALONE &&
         quick_comparison(type, (comparison)i->variant)) {
         i->execute = quick_comparison(type, (comparison)i->variant);
     }
-    return true;
+    return is_good;
 }
 
 static uint64_t truth(bool is_true, ptx_type type)

@@ -66,12 +66,11 @@ static float flushed(float value, bool flushes)
 }
 
 /* Sources as ftz leaves them. */
-static void floats_read(float values[3], const ptx_instruction *i, const uint64_t *const sources[3],
+static void floats_read(float values[3], const ptx_warp *warp, const ptx_instruction *i,
                         uint32_t lane)
 {
-    memset(values, 0, 3 * sizeof(values[0]));
     for (uint32_t k = 0; k < i->source_count; ++k) {
-        values[k] = flushed(ptx_float_of(sources[k][lane]), i->flags & PTX_FLAG_FLUSH);
+        values[k] = flushed(ptx_float_of(ptx_source(warp, i, k)[lane]), i->flags & PTX_FLAG_FLUSH);
     }
 }
 
@@ -113,17 +112,13 @@ static float result_f32(const ptx_instruction *i, const float v[3])
 
 static void execute_f32(ptx_warp *warp, const ptx_instruction *i, uint32_t lanes)
 {
-    const uint64_t *sources[3] = { ptx_source(warp, i, 0) };
     uint64_t *d = ptx_destination(warp, i, 0);
 
-    for (uint32_t k = 1; k < i->source_count; ++k) {
-        sources[k] = ptx_source(warp, i, k);
-    }
     PTX_EACH_LANE(lane, lanes)
     {
-        float v[3];
+        float v[3] = { 0 };
 
-        floats_read(v, i, sources, lane);
+        floats_read(v, warp, i, lane);
         float value = flushed(result_f32(i, v), i->flags & PTX_FLAG_FLUSH);
 
         if (i->flags & PTX_FLAG_SATURATE) {
@@ -186,7 +181,7 @@ static ptx_execute quick_f32(const ptx_instruction *i)
     static const ptx_execute quick[OPERATIONS] = {
         [ADD] = execute_add_f32, [SUB] = execute_sub_f32, [MUL] = execute_mul_f32,
         [FMA] = execute_fma_f32, [MAX] = execute_max_f32, [ABS] = execute_abs_f32,
-        [NEG] = execute_neg_f32,
+        [NEG] = execute_neg_f32, [EX2] = execute_ex2_f32,
     };
 
     return i->flags || i->rounding ? NULL : quick[i->variant];
@@ -215,7 +210,6 @@ bool ptx_build_floating(ptx_statement *statement, ptx_type type)
     if (!operation_find(statement->words[0], &o)) {
         return ptx_refuse(statement, "not with this type");
     }
-    i->type = (uint8_t)type;
     i->variant = (uint8_t)o;
     ptx_take_rounding(statement);
     ptx_take_float_flags(statement);
@@ -233,9 +227,6 @@ bool ptx_build_floating(ptx_statement *statement, ptx_type type)
     i->execute = type == PTX_F64 ? execute_f64 : execute_f32;
     if (type == PTX_F32 && quick_f32(i)) {
         i->execute = quick_f32(i);
-    }
-    if (o == EX2 && type == PTX_F32 && !(i->flags & PTX_FLAG_FLUSH)) {
-        i->execute = execute_ex2_f32;
     }
     return ptx_operands_simple(statement, operations[o].source_count);
 }

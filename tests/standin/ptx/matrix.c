@@ -135,13 +135,13 @@ static void sums_scatter(const ptx_warp *warp, const ptx_instruction *i, fragmen
     }
 }
 
-static bool whole_warp_check(ptx_warp *warp, const ptx_instruction *i, uint32_t lanes)
+/* After a fault nobody looks at results any more. */
+static void whole_warp_check(ptx_warp *warp, const ptx_instruction *i, uint32_t lanes)
 {
     if (lanes != PTX_ALL_LANES) {
         ptx_fault(warp, i, ptx_lowest_lane(lanes), "executed by lanes %08x, not by a whole warp",
                   lanes);
     }
-    return lanes == PTX_ALL_LANES;
 }
 
 static void execute_mma(ptx_warp *warp, const ptx_instruction *i, uint32_t lanes)
@@ -149,9 +149,7 @@ static void execute_mma(ptx_warp *warp, const ptx_instruction *i, uint32_t lanes
     const uint32_t depth = a_registers(i) / 2 * 4 * (32 / element_bits((ptx_type)i->type));
     fragments f;
 
-    if (!whole_warp_check(warp, i, lanes)) {
-        return;
-    }
+    whole_warp_check(warp, i, lanes);
     floats_gather(warp, i, &f);
     sums_gather(warp, i, &f);
     for (uint32_t row = 0; row < ROWS; ++row) {
@@ -214,9 +212,7 @@ static void execute_integer_mma(ptx_warp *warp, const ptx_instruction *i, uint32
     integer_fragments f;
     uint64_t sums[4][PTX_LANES];
 
-    if (!whole_warp_check(warp, i, lanes)) {
-        return;
-    }
+    whole_warp_check(warp, i, lanes);
     integers_gather(warp, i, &f);
     for (uint32_t lane = 0; lane < PTX_LANES; ++lane) {
         for (uint32_t e = 0; e < 4; ++e) {

@@ -10,13 +10,13 @@ enum {
     MOST_MATRICES = 4
 };
 
-static bool whole_warp_check(ptx_warp *warp, const ptx_instruction *i, uint32_t lanes)
+/* After a fault nobody looks at results any more. */
+static void whole_warp_check(ptx_warp *warp, const ptx_instruction *i, uint32_t lanes)
 {
     if (lanes != PTX_ALL_LANES) {
         ptx_fault(warp, i, ptx_lowest_lane(lanes), "executed by lanes %08x, not by a whole warp",
                   lanes);
     }
-    return lanes == PTX_ALL_LANES;
 }
 
 /* Eight rows at a time, as a request each. */
@@ -45,13 +45,8 @@ static void execute_ldmatrix(ptx_warp *warp, const ptx_instruction *i, uint32_t 
 {
     uint8_t *rows[PTX_LANES];
 
-    if (!whole_warp_check(warp, i, lanes)) {
-        return;
-    }
+    whole_warp_check(warp, i, lanes);
     rows_find(warp, i, PTX_ACCESS_READ, rows);
-    if (warp->block->run->has_failed) {
-        return;
-    }
     for (uint32_t matrix = 0; matrix < i->variant; ++matrix) {
         uint64_t *d = ptx_destination(warp, i, matrix);
 
@@ -70,13 +65,8 @@ static void execute_stmatrix(ptx_warp *warp, const ptx_instruction *i, uint32_t 
 {
     uint8_t *rows[PTX_LANES];
 
-    if (!whole_warp_check(warp, i, lanes)) {
-        return;
-    }
+    whole_warp_check(warp, i, lanes);
     rows_find(warp, i, PTX_ACCESS_WRITE, rows);
-    if (warp->block->run->has_failed) {
-        return;
-    }
     for (uint32_t matrix = 0; matrix < i->variant; ++matrix) {
         const uint64_t *a = ptx_source(warp, i, 1 + matrix);
 

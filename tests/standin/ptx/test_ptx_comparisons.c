@@ -99,6 +99,7 @@ START_TEST(bits_are_equal_or_not)
         { "setp.eq.b32 %p9, %r0, %r1;", 'p', { 5, 6 }, 0 },
         { "setp.ne.b32 %p9, %r0, %r1;", 'p', { 5, 6 }, 1 },
         { "setp.eq.b64 %p9, %d0, %d1;", 'p', { 1ull << 40, 0 }, 0 },
+        { "setp.eq.and.s32 %p9, %r0, %r1, %p2;", 'p', { 5, 5, 0 }, 0 },
     };
     BENCH_CHECK_ROWS(rows);
 }
@@ -145,6 +146,7 @@ START_TEST(subnormal_numbers_are_flushed_when_asked)
         { "slct.ftz.u32.f32 %r9, %r0, %r1, %r2;", 'r', { 7, 8, 0x80000001 }, 7 },
         { "slct.u32.f32 %r9, %r0, %r1, %r2;", 'r', { 7, 8, 0x80000001 }, 8 },
         { "slct.b64.s32 %d9, %d0, %d1, %r2;", 'd', { 1ull << 40, 8, 1 }, 1ull << 40 },
+        { "slct.b64.s32 %d9, %d0, %d1, %r2;", 'd', { 1ull << 40, 8, 0 }, 1ull << 40 },
         { "slct.b64.s32 %d9, %d0, %d1, %r2;", 'd', { 1ull << 40, 8, M1 }, 8 },
     };
     BENCH_CHECK_ROWS(rows);
@@ -158,12 +160,16 @@ START_TEST(pairs_have_two_outcomes)
         { "setp.gt.f16x2 %p9|%p8, %r0, %r1;", 'p', { 0x38003c00, 0x3c003800 }, 1 },
         { "setp.gt.bf16x2 %p9|%p8, %r0, %r1;", 'p', { 0xbf803f80, 0x3f80bf80 }, 1 },
         { "setp.gt.bf16x2 %p8|%p9, %r0, %r1;", 'p', { 0xbf803f80, 0x3f80bf80 }, 0 },
+        /* Infinity of one format is NaN of the other. */
+        { "setp.nan.f16x2 %p8|%p9, %r0, %r1;", 'p', { 0x7e000000, 0 }, 1 },
+        { "setp.nan.bf16x2 %p8|%p9, %r0, %r1;", 'p', { 0x7f800000, 0 }, 0 },
         { "setp.gt.and.f16x2 %p9|%p8, %r0, %r1, %p2;", 'p', { 0x3c003c00, 0x38003800, 0 }, 0 },
         { "setp.gt.and.f16x2 %p8|%p9, %r0, %r1, %p2;", 'p', { 0x3c003c00, 0x38003800, 1 }, 1 },
         { "setp.gt.and.f16x2 %p8|%p9, %r0, %r1, !%p2;", 'p', { 0x3c003c00, 0x38003800, 1 }, 0 },
         { "set.gt.f16x2.f16x2 %r9, %r0, %r1;", 'r', { 0x38003c00, 0x3c003800 }, 0x00003c00 },
         { "set.gt.bf16x2.bf16x2 %r9, %r0, %r1;", 'r', { 0x3f80bf80, 0xbf803f80 }, 0x3f800000 },
         { "set.gt.u32.f16x2 %r9, %r0, %r1;", 'r', { 0x3c003800, 0x38003c00 }, 0xffff0000 },
+        { "set.gt.u32.f16x2 %r9, %r0, %r1;", 'r', { 0x38003c00, 0x3c003800 }, 0x0000ffff },
         { "set.gt.and.f16x2.f16x2 %r9, %r0, %r1, %p2;", 'r', { 0x3c003c00, 0x38003800, 0 }, 0 },
         { "set.gt.or.f16x2.f16x2 %r9, %r0, %r1, %p2;",
           'r',
@@ -173,6 +179,7 @@ START_TEST(pairs_have_two_outcomes)
         { "set.lt.bf16.bf16 %h9, %h0, %h1;", 'h', { 0xbf80, 0x3f80 }, 0x3f80 },
         { "set.lt.u32.f64 %r9, %d0, %d1;", 'r', { 0, 0x3ff0000000000000 }, 0xffffffff },
         { "set.lt.f32.u32 %r9, %r0, %r1;", 'r', { 5, 5 }, 0 },
+        { "set.lt.f32.u32 %r9, %r0, %r1;", 'r', { 4, 5 }, 0x3f800000 },
         { "set.eq.f16.f16 %h9, %h0, %h1;", 'h', { 0x3800, 0x3c00 }, 0 },
         { "set.eq.bf16.bf16 %h9, %h0, %h1;", 'h', { 0xbf80, 0x3f80 }, 0 },
         { "set.eq.u32.s32 %r9, %r0, %r1;", 'r', { 5, 6 }, 0 },

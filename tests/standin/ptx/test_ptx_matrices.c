@@ -27,6 +27,12 @@ static uint32_t f32_bits(int value)
     return bits;
 }
 
+/* With ones in the lower bits, which do not count. */
+static uint32_t tf32_bits(int value)
+{
+    return f32_bits(value) | 0x1fff;
+}
+
 /* Exact for what these tests use: integers below the precision. */
 static uint32_t float_bits(int value, int mantissa_bits, int bias, int sign_bit)
 {
@@ -148,9 +154,10 @@ static const shape shapes[] = {
     { "m16n8k8.row.col.f32.f16.f16.f32", 8, 16, 4, false, f16_bits },
     { "m16n8k8.row.col.f32.bf16.bf16.f32", 8, 16, 4, false, bf16_bits },
     { "m16n8k8.row.col.f16.f16.f16.f16", 8, 16, 2, false, f16_bits },
-    { "m16n8k8.row.col.f32.tf32.tf32.f32", 8, 32, 4, false, f32_bits },
-    { "m16n8k4.row.col.f32.tf32.tf32.f32", 4, 32, 4, false, f32_bits },
+    { "m16n8k8.row.col.f32.tf32.tf32.f32", 8, 32, 4, false, tf32_bits },
+    { "m16n8k4.row.col.f32.tf32.tf32.f32", 4, 32, 4, false, tf32_bits },
     { "m16n8k32.row.col.f32.e4m3.e4m3.f32", 32, 8, 4, false, e4m3_bits },
+    { "m16n8k16.row.col.f32.e4m3.e4m3.f32", 16, 8, 4, false, e4m3_bits },
     { "m16n8k32.row.col.f32.e5m2.e5m2.f32", 32, 8, 4, false, e5m2_bits },
     { "m16n8k32.row.col.s32.s8.s8.s32", 32, 8, 4, true, s8_bits },
     { "m16n8k16.row.col.s32.s8.s8.s32", 16, 8, 4, true, s8_bits },
@@ -205,7 +212,10 @@ START_TEST(elements_of_eight_bits_have_their_value)
         { "f32.e4m3.e4m3.f32", 0x39, 0x38, 0x3f900000 },
         { "f32.e4m3.e4m3.f32", 0xb9, 0x38, 0xbf900000 },
         { "f32.e4m3.e4m3.f32", 0x80, 0x38, 0 },
+        { "f32.e4m3.e4m3.f32", 0x7f, 0x38, 0x7fffffff },
+        { "f32.e4m3.e4m3.f32", 0xff, 0x38, 0x7fffffff },
         { "f32.e5m2.e4m3.f32", 0x7b, 0x38, 0x47600000 },
+        { "kind::f8f6f4.f32.e5m2.e4m3.f32", 0x7b, 0x38, 0x47600000 },
         { "f32.e5m2.e5m2.f32", 1, 0x3c, 0x37800000 },
         { "f32.e5m2.e5m2.f32", 0xfc, 0x3c, 0xff800000 },
         { "s32.u8.s8.s32", 0xff, 0xff, 0xffffff01 },
@@ -229,9 +239,86 @@ START_TEST(elements_of_eight_bits_have_their_value)
                        "@%%p1 ld.global.v2.u32 {%%r1, %%r2}, [%%in]; mov.u32 %%r3, 0;\n"
                        "mma.sync.aligned.m16n8k32.row.col.%s {%%r4, %%r5, %%r6, %%r7},\n"
                        "{%%r1, %%r3, %%r3, %%r3}, {%%r2, %%r3}, {%%r3, %%r3, %%r3, %%r3};\n"
+                       "testp.notanumber.f32 %%p2, %%r4; @%%p2 mov.u32 %%r4, %s;\n"
                        "@%%p1 st.global.u32 [%%out], %%r4;",
-                       products[k].types);
+                       products[k].types, /* any NaN will do */
+                       products[k].types[0] == 'f' ? "0x7fffffff" : "%r4");
         bench_check_schedules(&kernel, &products[k].expected);
+    }
+}
+END_TEST
+
+#define HALVES   "f16.f16.f16.f16 {%r4, %r5}, {%r1, %r1}, {%r2}, {%r3, %r3};"
+#define INTEGERS " {%r4, %r5, %r6, %r7}, {%r1, %r1}, {%r2}, {%r3, %r3, %r3, %r3};"
+
+/* Every register of A, B and C is the same, and every one of D. */
+START_TEST(sums_are_rounded_clamped_or_wrapped)
+{
+    static const struct {
+        const char *instruction;
+        uint32_t a, b, c;
+        uint32_t expected;
+    } sums[] = {
+        /* 8 · 256 + 3 lies between 2050 and 2052. */
+        { "m16n8k8.row.col." HALVES, 0x5c005c00, 0x3c003c00, 0x42004200, 0x68026802 },
+        { "m16n8k8.row.col." HALVES, 0x5c005c00, 0x5c005c00, 0, 0x7c007c00 },
+        { "m16n8k16.row.col.s32.s8.s8.s32" INTEGERS, 0x01010101, 0x01010101, 5, 21 },
+        { "m16n8k16.row.col.s32.s8.s8.s32" INTEGERS, 0x01010101, 0x01010101, 0x7fffffff,
+          0x8000000f },
+        { "m16n8k16.row.col.s32.s8.s8.s32" INTEGERS, 0x01010101, 0xffffffff, 0x80000000,
+          0x7ffffff0 },
+        { "m16n8k16.row.col.satfinite.s32.s8.s8.s32" INTEGERS, 0x01010101, 0x01010101, 5, 21 },
+        { "m16n8k16.row.col.satfinite.s32.s8.s8.s32" INTEGERS, 0x01010101, 0x01010101, 0x7fffffff,
+          0x7fffffff },
+        { "m16n8k16.row.col.satfinite.s32.s8.s8.s32" INTEGERS, 0x01010101, 0xffffffff, 0x80000000,
+          0x80000000 },
+    };
+
+    for (size_t k = 0; k < sizeof sums / sizeof *sums; ++k) {
+        char body[1024];
+        _Alignas(16) uint32_t out[LANES][4];
+        uint32_t expected[LANES][4];
+        const bench_kernel kernel = {
+            .body = body, .block = LANES, .out = out, .out_bytes = sizeof out
+        };
+        ptx_report report;
+
+        for (uint32_t e = 0; e < 4 * LANES; ++e) {
+            expected[e / 4][e % 4] = sums[k].expected;
+        }
+        (void)snprintf(body, sizeof body,
+                       "mov.u32 %%r1, %u; mov.u32 %%r2, %u; mov.u32 %%r3, %u; mov.u32 %%r6, %u;\n"
+                       "mov.u32 %%r7, %%r6; mma.sync.aligned.%s\n"
+                       "mul.wide.u32 %%d1, %%r0, 16; add.u64 %%d1, %%d1, %%out;\n"
+                       "st.global.v4.u32 [%%d1], {%%r4, %%r5, %%r6, %%r7};",
+                       sums[k].a, sums[k].b, sums[k].c, sums[k].expected, sums[k].instruction);
+        bench_check_schedules(&kernel, expected);
+        ck_assert(bench_run(&kernel, &report));
+        ck_assert_uint_eq(report.counts.matrix_products, 1);
+    }
+}
+END_TEST
+
+START_TEST(products_need_a_whole_warp)
+{
+    static const char *const instructions[] = {
+        "mma.sync.aligned.m16n8k8.row.col." HALVES,
+        "mma.sync.aligned.m16n8k16.row.col.s32.s8.s8.s32" INTEGERS,
+    };
+
+    for (size_t k = 0; k < sizeof instructions / sizeof *instructions; ++k) {
+        char body[512];
+
+        (void)snprintf(body, sizeof body, "mov.u32 %%r1, 0; mov.u32 %%r2, 0; mov.u32 %%r3, 0; %s",
+                       instructions[k]);
+        bench_runs(body, LANES);
+        bench_fails(body, LANES / 2, "executed by lanes 0000ffff, not by a whole warp");
+        (void)snprintf(body, sizeof body,
+                       "mov.u32 %%r1, 0; mov.u32 %%r2, 0; mov.u32 %%r3, 0;\n"
+                       "setp.lt.u32 %%p1, %%r0, 16; @%%p1 bra FAR;\n"
+                       "%s bra END; FAR: bar.warp.sync -1; END:",
+                       instructions[k]);
+        bench_fails(body, LANES, "an instruction of the whole warp in divergent code");
     }
 }
 END_TEST
@@ -347,12 +434,14 @@ START_TEST(addresses_of_no_row_are_not_looked_at)
         bench_check_schedules(&kernel, out);
         kernel.block = 16;
         bench_check_fails(&kernel, "not by a whole warp");
-        (void)snprintf(body, sizeof body,
-                       ".shared .align 16 .b8 S[528]; mov.u32 %%r1, S; shl.b32 %%r2, %%r0, 4;\n"
-                       "add.u32 %%r3, %%r1, %%r2; add.u32 %%r3, %%r3, 8; %s",
-                       instructions[k]);
         kernel.block = LANES;
-        bench_check_fails(&kernel, "misaligned");
+        for (uint32_t offset = 1; offset < 16; offset *= 2) {
+            (void)snprintf(body, sizeof body,
+                           ".shared .align 16 .b8 S[528]; mov.u32 %%r1, S; shl.b32 %%r2, %%r0, 4;\n"
+                           "add.u32 %%r3, %%r1, %%r2; add.u32 %%r3, %%r3, %u; %s",
+                           offset, instructions[k]);
+            bench_check_fails(&kernel, "misaligned");
+        }
         (void)snprintf(body, sizeof body,
                        ".shared .align 16 .b8 S[512]; mov.u32 %%r1, S; shl.b32 %%r2, %%r0, 4;\n"
                        "add.u32 %%r3, %%r1, %%r2; setp.lt.u32 %%p1, %%r0, 16; @%%p1 bra FAR;\n"
@@ -371,6 +460,8 @@ int main(void)
     tcase_add_loop_test(tcase, products_of_matrices_use_the_fragments_of_the_isa, 0,
                         sizeof shapes / sizeof *shapes);
     tcase_add_test(tcase, elements_of_eight_bits_have_their_value);
+    tcase_add_test(tcase, sums_are_rounded_clamped_or_wrapped);
+    tcase_add_test(tcase, products_need_a_whole_warp);
     tcase_add_test(tcase, matrices_are_loaded_by_rows_or_columns);
     tcase_add_test(tcase, matrices_are_stored_as_they_are_loaded);
     tcase_add_test(tcase, addresses_of_no_row_are_not_looked_at);
