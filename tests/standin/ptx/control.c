@@ -25,7 +25,7 @@ bool ptx_build_brx(ptx_statement *statement)
         return ptx_refuse(statement, "needs .idx and a register");
     }
     i->flow = PTX_FLOW_BRANCH_INDEXED;
-    i->sources[i->source_count++] = index;
+    i->sources[0] = index;
     ++parser->at;
     ptx_parser_need(parser, ",");
     ptx_parser_label_use(parser, ptx_parser_token(parser), NULL);
@@ -73,7 +73,7 @@ static bool callee_parse(ptx_statement *statement, ptx_call *call)
         return ptx_parser_refuse(parser, token->line, "call of unknown function '%.*s'",
                                  (int)token->length, token->text);
     }
-    statement->instruction.sources[statement->instruction.source_count++] = reg;
+    statement->instruction.sources[0] = reg;
     function->calls_by_address = true;
     return true;
 }

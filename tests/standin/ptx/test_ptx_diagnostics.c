@@ -208,6 +208,20 @@ START_TEST(calls_pass_what_is_declared)
     check_call("TABLE: .branchtargets A, A; mov.u32 %r1, 2; brx.idx %r1, TABLE; A:",
                "branch 2 of a table of 2");
     check_call("TABLE: .branchtargets A, A; mov.u32 %r1, 1; brx.idx %r1, TABLE; trap; A:", NULL);
+    check_call("OTHER: .branchtargets A, A; TABLE: .branchtargets A, B; mov.u32 %r1, 1;\n"
+               "brx.idx.uni %r1, TABLE; A: trap; B:",
+               NULL);
+#define P8  "p, p, p, p, p, p, p, p, "
+#define P64 P8 P8 P8 P8 P8 P8 P8 P8
+    check_call("{ .param .b32 p; call.uni depth_of, (" P64 "); }",
+               "depth_of is called with 64 arguments instead of 1");
+    check_call("{ .param .b32 p; call.uni depth_of, (" P64 "p); }",
+               "passes what is no .param of the function");
+#undef P8
+#undef P64
+    check_call("call.uni depth_of, (in);", "passes what is no .param of the function");
+    check_call("{ .param .b32 p; .param .b32 r; call.uni (r, r), depth_of, (p); }",
+               "passes what is no .param of the function");
 }
 END_TEST
 

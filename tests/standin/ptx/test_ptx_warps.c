@@ -361,6 +361,11 @@ static uint32_t square_or_twice(uint32_t lane)
     return lane % 2 ? 2 * lane : lane * lane;
 }
 
+static uint32_t twice(uint32_t lane)
+{
+    return 2 * lane;
+}
+
 static uint32_t square_of_upper(uint32_t lane)
 {
     return lane >= 16 ? lane * lane : 1;
@@ -402,6 +407,10 @@ START_TEST(functions_are_called)
                 "proto: .callprototype (.param .b32 _) _ (.param .b32 _);\n"
                 "call (r0), %d3, (p0), proto; ld.param.b32 %r9, [r0+0]; }",
                 square_or_twice);
+    check_calls("mov.u64 %d3, twice; { .param .b32 p0; st.param.b32 [p0+0], %r0; .param .b32 r0;\n"
+                "proto: .callprototype (.param .b32 _) _ (.param .b32 _);\n"
+                "call (r0), %d3, (p0), proto; ld.param.b32 %r9, [r0+0]; }",
+                twice);
     check_calls("{ .param .b32 p0; st.param.b32 [p0+0], %r0; .param .align 8 .b8 p1[8];\n"
                 "st.param.v2.b32 [p1+0], {3, 4}; .param .align 8 .b8 r0[16];\n"
                 "call.uni (r0), pair, (p0, p1); ld.param.v2.b32 {%r1, %r2}, [r0+0]; }\n"
