@@ -329,6 +329,7 @@ START_TEST(lanes_that_spin_do_not_starve_others)
     check_spin("ld.volatile.global.u32 %r1, [%out];");
     check_spin("ld.acquire.gpu.global.u32 %r1, [%out];");
     check_spin("atom.global.cas.b32 %r1, [%out], 7, 7;");
+    check_spin("nanosleep.u32 20; atom.global.or.b32 %r1, [%out], 0;");
     bench_runs("and.b32 %r2, %r0, 31; setp.ne.u32 %p3, %r2, 0; @%p3 bra END;\n"
                "setp.eq.u32 %p1, %r0, 32; @%p1 bra WRITE;\n"
                "SPIN: atom.global.exch.b32 %r1, [%out], 0; setp.ne.u32 %p2, %r1, 7;\n"
