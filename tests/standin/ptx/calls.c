@@ -21,7 +21,7 @@ static uint32_t frame_find(ptx_warp *warp, const ptx_frame *wanted)
         const ptx_frame *frame = &warp->frames[i];
 
         if (frame->function == wanted->function && frame->parent == wanted->parent &&
-            frame->return_pc == wanted->return_pc && frame->call == wanted->call) {
+            frame->call == wanted->call) {
             return i;
         }
     }
@@ -31,14 +31,10 @@ static uint32_t frame_find(ptx_warp *warp, const ptx_frame *wanted)
 
 static void registers_reserve(ptx_warp *warp, uint32_t count)
 {
-    if (count <= warp->register_capacity) {
-        return;
+    if (count > warp->register_capacity) {
+        warp->registers = ptx_resized(warp->registers, count, PTX_LANES * sizeof(uint64_t));
+        warp->register_capacity = count;
     }
-    warp->registers = realloc(warp->registers, (size_t)count * PTX_LANES * sizeof(uint64_t));
-    if (!warp->registers) {
-        abort();
-    }
-    warp->register_capacity = count;
 }
 
 static bool frame_enter(ptx_warp *warp, const ptx_instruction *i, const ptx_call *call,

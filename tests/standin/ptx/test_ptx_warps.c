@@ -312,6 +312,9 @@ static const char functions[] =
     ".func (.param .b32 result) square(.param .b32 x)\n{\n"
     ".reg .b32 %a<3>; ld.param.u32 %a1, [x]; mul.lo.u32 %a2, %a1, %a1;\n"
     "st.param.b32 [result+0], %a2; ret;\n}\n"
+    ".func (.param .b32 result) met(.param .b32 x)\n{\n"
+    ".reg .b32 %a<40>; ld.param.u32 %a39, [x]; bar.warp.sync -1; activemask.b32 %a1;\n"
+    "xor.b32 %a1, %a1, %a39; st.param.b32 [result], %a1; ret;\n}\n"
     ".func (.param .b32 result) twice(.param .b32 x)\n{\n"
     ".reg .b32 %a<3>; ld.param.u32 %a1, [x]; add.u32 %a2, %a1, %a1;\n"
     "st.param.b32 [result+0], %a2; ret;\n}\n"
@@ -361,6 +364,11 @@ static uint32_t square_or_twice(uint32_t lane)
     return lane % 2 ? 2 * lane : lane * lane;
 }
 
+static uint32_t all_but_lane(uint32_t lane)
+{
+    return ~lane;
+}
+
 static uint32_t twice(uint32_t lane)
 {
     return 2 * lane;
@@ -396,6 +404,15 @@ START_TEST(functions_are_called)
                 "call.uni (r0), long_way, (p0); ld.param.b32 %r1, [r0+0]; }\n"
                 "OVER: activemask.b32 %r9;",
                 everybody);
+    /* Those that come to the same call one after the other meet in what is called; what they do
+     * before leaves the registers of the others alone. */
+    check_calls("{ .param .b32 p; .param .b32 r; call.uni (r), met, (p); }\n"
+                "setp.ge.u32 %p1, %r0, 16; @%p1 bra LATER;\n"
+                "CALL: { .param .b32 p; st.param.b32 [p], %r0; .param .b32 r;\n"
+                "call.uni (r), met, (p); ld.param.b32 %r9, [r]; } bra END;\n"
+                "LATER: { .param .b32 p; .param .b32 r; call.uni (r), square, (p); } bra CALL;\n"
+                "END:",
+                all_but_lane);
     check_calls("mov.u32 %r9, 1; setp.ge.u32 %p1, %r0, 16; @!%p1 bra OVER;\n"
                 "{ .param .b32 p0; st.param.b32 [p0+0], %r0; .param .b32 r0;\n"
                 "call.uni (r0), square, (p0); ld.param.b32 %r9, [r0+0]; }\n"
