@@ -37,7 +37,7 @@ static void registers_reserve(ptx_warp *warp, uint32_t count)
     }
 }
 
-static bool frame_enter(ptx_warp *warp, const ptx_instruction *i, const ptx_call *call,
+static void frame_enter(ptx_warp *warp, const ptx_instruction *i, const ptx_call *call,
                         const ptx_function *callee, uint32_t lanes)
 {
     const ptx_group *group = ptx_warp_group(warp);
@@ -55,12 +55,12 @@ static bool frame_enter(ptx_warp *warp, const ptx_instruction *i, const ptx_call
     if (wanted.depth > DEEPEST ||
         wanted.local_base + callee->local_bytes > warp->block->local_bytes) {
         ptx_fault(warp, i, ptx_lowest_lane(lanes), "calls are too deep");
-        return false;
+        return;
     }
     if (call->argument_count != callee->parameter_count) {
         ptx_fault(warp, i, ptx_lowest_lane(lanes), "%s is called with %u arguments instead of %u",
                   callee->name, call->argument_count, callee->parameter_count);
-        return false;
+        return;
     }
     for (uint32_t k = 0; k < call->argument_count; ++k) {
         const ptx_parameter *parameter = &callee->parameters[k];
@@ -68,7 +68,7 @@ static bool frame_enter(ptx_warp *warp, const ptx_instruction *i, const ptx_call
         if (parameter->bytes != call->argument_bytes[k]) {
             ptx_fault(warp, i, ptx_lowest_lane(lanes), "argument %u of %s has %u bytes, not %u", k,
                       callee->name, call->argument_bytes[k], parameter->bytes);
-            return false;
+            return;
         }
         PTX_EACH_LANE(lane, lanes)
         {
@@ -87,7 +87,6 @@ static bool frame_enter(ptx_warp *warp, const ptx_instruction *i, const ptx_call
     }
     entering->frame = frame;
     entering->pc = 0;
-    return true;
 }
 
 static void callee_enter(ptx_warp *warp, const ptx_instruction *i, const ptx_function *callee,

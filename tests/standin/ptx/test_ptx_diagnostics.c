@@ -163,6 +163,10 @@ START_TEST(member_masks_name_who_comes)
 END_TEST
 
 static const char functions[] =
+    ".func large()\n{ .local .align 16 .b8 L[16384]; st.local.u32 [L], 0; ret; }\n"
+    ".func last(.param .align 16 .b8 x[64])\n{ ret; }\n"
+    ".func too_large()\n{ .local .align 16 .b8 L[16320]; .param .align 16 .b8 p[64];\n"
+    "call.uni last, (p); ret; }\n"
     ".func (.param .b32 result) depth_of(.param .b32 n)\n{\n"
     ".reg .b32 %a<4>; .reg .pred %q; ld.param.u32 %a1, [n]; mov.u32 %a2, 0;\n"
     "setp.eq.u32 %q, %a1, 0; @%q bra BASE; sub.u32 %a1, %a1, 1;\n"
@@ -200,6 +204,12 @@ START_TEST(calls_pass_what_is_declared)
     check_call("{ .param .b32 p; .param .b32 q; .param .b32 r; call.uni (r), depth_of, (p, q); }",
                "depth_of is called with 2 arguments instead of 1");
     check_call("{ .param .b32 p; st.param.b32 [p], 2; call.uni depth_of, (p); }", NULL);
+    /* 16 KiB for what is called, behind the kernel's own memory. */
+    check_call(".local .align 16 .b8 K[16]; call.uni large;", NULL);
+    check_call(".local .align 16 .b8 K[17]; st.local.u8 [K+16], 7; call.uni large;\n"
+               "ld.local.u8 %r1, [K+16]; setp.ne.u32 %p1, %r1, 7; @%p1 trap;",
+               NULL);
+    check_call("call.uni too_large;", "calls are too deep");
     check_call("mov.u64 %d1, 5; l: .callprototype _ _ (); call %d1, (), l;",
                "call of 0x5, which is no function");
     check_call("mov.u64 %d1, depth_of; add.u64 %d1, %d1, 7; l: .callprototype _ _ ();\n"
