@@ -396,6 +396,12 @@ static uint32_t sign_around_16(uint32_t lane)
     return lane < 16 ? 0xffffffff : 1;
 }
 
+#define CALL_LATER                                                   \
+    "setp.ge.u32 %p1, %r0, 16; @%p1 bra LATER;\n"                    \
+    "CALL: { .param .b32 p; st.param.b32 [p], %r0; .param .b32 r;\n" \
+    "call.uni (r), met, (p); ld.param.b32 %r9, [r]; } bra END;\n"    \
+    "LATER: { .param .b32 p; .param .b32 r; call.uni (r), square, (p); } bra CALL; END:"
+
 START_TEST(functions_are_called)
 {
     /* Those that are called meet the others, which stand before the end of what is called. */
@@ -404,14 +410,15 @@ START_TEST(functions_are_called)
                 "call.uni (r0), long_way, (p0); ld.param.b32 %r1, [r0+0]; }\n"
                 "OVER: activemask.b32 %r9;",
                 everybody);
-    /* Those that come to the same call one after the other meet in what is called; what they do
-     * before leaves the registers of the others alone. */
-    check_calls("{ .param .b32 p; .param .b32 r; call.uni (r), met, (p); }\n"
-                "setp.ge.u32 %p1, %r0, 16; @%p1 bra LATER;\n"
-                "CALL: { .param .b32 p; st.param.b32 [p], %r0; .param .b32 r;\n"
-                "call.uni (r), met, (p); ld.param.b32 %r9, [r]; } bra END;\n"
-                "LATER: { .param .b32 p; .param .b32 r; call.uni (r), square, (p); } bra CALL;\n"
-                "END:",
+    check_calls("mov.u32 %r9, 1; setp.ge.u32 %p1, %r0, 16;\n"
+                "{ .param .b32 p0; st.param.b32 [p0+0], %r0; .param .b32 r0;\n"
+                "@%p1 call.uni (r0), square, (p0); @%p1 ld.param.b32 %r9, [r0+0]; }\n"
+                "bar.warp.sync -1;",
+                square_of_upper);
+    /* Those that come to the same call one after the other meet in what is called, which is the
+     * first call or a later one; what they do before leaves the registers of the others alone. */
+    check_calls(CALL_LATER, all_but_lane);
+    check_calls("{ .param .b32 p; .param .b32 r; call.uni (r), twice, (p); }\n" CALL_LATER,
                 all_but_lane);
     check_calls("mov.u32 %r9, 1; setp.ge.u32 %p1, %r0, 16; @!%p1 bra OVER;\n"
                 "{ .param .b32 p0; st.param.b32 [p0+0], %r0; .param .b32 r0;\n"
