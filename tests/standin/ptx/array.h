@@ -20,18 +20,23 @@ static inline void *ptx_allocate(size_t count, size_t bytes)
     return memory;
 }
 
+static inline void *ptx_resized(void *memory, size_t count, size_t bytes)
+{
+    memory = realloc(memory, count * bytes);
+    if (!memory) {
+        fprintf(stderr, "ptx: out of memory\n");
+        abort();
+    }
+    return memory;
+}
+
 /* Room for count + 1 entries: grows at powers of two. */
 static inline void *ptx_grown(void *memory, size_t count, size_t bytes)
 {
     if (count && (count & (count - 1))) {
         return memory;
     }
-    memory = realloc(memory, (count ? 2 * count : 1) * bytes);
-    if (!memory) {
-        fprintf(stderr, "ptx: out of memory\n");
-        abort();
-    }
-    return memory;
+    return ptx_resized(memory, count ? 2 * count : 1, bytes);
 }
 
 /* Appends one zeroed entry; evaluates to a pointer to it. */

@@ -90,6 +90,9 @@ ptx_instruction *ptx_parser_instruction_new(ptx_parser *parser, const ptx_token 
 
 static void registers_parse(ptx_parser *parser)
 {
+    enum {
+        MOST = 1 << 20
+    };
     const bool is_predicate = ptx_token_is(ptx_parser_token(parser), ".pred");
 
     ++parser->at;
@@ -103,12 +106,16 @@ static void registers_parse(ptx_parser *parser)
             count = (uint32_t)ptx_parser_integer(parser);
             ptx_parser_need(parser, ">");
         }
+        if (count > MOST) {
+            ptx_parser_fail(parser, "more than %d registers", MOST);
+            return;
+        }
         *range = (ptx_register_range){ .name = token->text,
                                        .length = token->length,
                                        .count = count,
                                        .first = parser->next_register,
                                        .is_predicate = is_predicate };
-        for (uint32_t i = 0; i < (count ? count : 1) && i < 1u << 20; ++i) {
+        for (uint32_t i = 0; i < (count ? count : 1); ++i) {
             ptx_parser_register_new(parser);
         }
     } while (ptx_parser_eat(parser, ","));

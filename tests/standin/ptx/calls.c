@@ -21,7 +21,7 @@ static uint32_t frame_find(ptx_warp *warp, const ptx_frame *wanted)
         const ptx_frame *frame = &warp->frames[i];
 
         if (frame->function == wanted->function && frame->parent == wanted->parent &&
-            frame->return_pc == wanted->return_pc && frame->call == wanted->call) {
+            frame->call == wanted->call) {
             return i;
         }
     }
@@ -31,17 +31,13 @@ static uint32_t frame_find(ptx_warp *warp, const ptx_frame *wanted)
 
 static void registers_reserve(ptx_warp *warp, uint32_t count)
 {
-    if (count <= warp->register_capacity) {
-        return;
+    if (count > warp->register_capacity) {
+        warp->registers = ptx_resized(warp->registers, count, PTX_LANES * sizeof(uint64_t));
+        warp->register_capacity = count;
     }
-    warp->registers = realloc(warp->registers, (size_t)count * PTX_LANES * sizeof(uint64_t));
-    if (!warp->registers) {
-        abort();
-    }
-    warp->register_capacity = count;
 }
 
-static bool frame_enter(ptx_warp *warp, const ptx_instruction *i, const ptx_call *call,
+static void frame_enter(ptx_warp *warp, const ptx_instruction *i, const ptx_call *call,
                         const ptx_function *callee, uint32_t lanes)
 {
     const ptx_group *group = ptx_warp_group(warp);
@@ -59,12 +55,12 @@ static bool frame_enter(ptx_warp *warp, const ptx_instruction *i, const ptx_call
     if (wanted.depth > DEEPEST ||
         wanted.local_base + callee->local_bytes > warp->block->local_bytes) {
         ptx_fault(warp, i, ptx_lowest_lane(lanes), "calls are too deep");
-        return false;
+        return;
     }
     if (call->argument_count != callee->parameter_count) {
         ptx_fault(warp, i, ptx_lowest_lane(lanes), "%s is called with %u arguments instead of %u",
                   callee->name, call->argument_count, callee->parameter_count);
-        return false;
+        return;
     }
     for (uint32_t k = 0; k < call->argument_count; ++k) {
         const ptx_parameter *parameter = &callee->parameters[k];
@@ -72,7 +68,7 @@ static bool frame_enter(ptx_warp *warp, const ptx_instruction *i, const ptx_call
         if (parameter->bytes != call->argument_bytes[k]) {
             ptx_fault(warp, i, ptx_lowest_lane(lanes), "argument %u of %s has %u bytes, not %u", k,
                       callee->name, call->argument_bytes[k], parameter->bytes);
-            return false;
+            return;
         }
         PTX_EACH_LANE(lane, lanes)
         {
@@ -91,7 +87,6 @@ static bool frame_enter(ptx_warp *warp, const ptx_instruction *i, const ptx_call
     }
     entering->frame = frame;
     entering->pc = 0;
-    return true;
 }
 
 static void callee_enter(ptx_warp *warp, const ptx_instruction *i, const ptx_function *callee,

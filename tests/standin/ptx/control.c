@@ -25,7 +25,7 @@ bool ptx_build_brx(ptx_statement *statement)
         return ptx_refuse(statement, "needs .idx and a register");
     }
     i->flow = PTX_FLOW_BRANCH_INDEXED;
-    i->sources[i->source_count++] = index;
+    i->sources[0] = index;
     ++parser->at;
     ptx_parser_need(parser, ",");
     ptx_parser_label_use(parser, ptx_parser_token(parser), NULL);
@@ -73,7 +73,7 @@ static bool callee_parse(ptx_statement *statement, ptx_call *call)
         return ptx_parser_refuse(parser, token->line, "call of unknown function '%.*s'",
                                  (int)token->length, token->text);
     }
-    statement->instruction.sources[statement->instruction.source_count++] = reg;
+    statement->instruction.sources[0] = reg;
     function->calls_by_address = true;
     return true;
 }
@@ -143,27 +143,13 @@ static void execute_sleep(ptx_warp *warp, const ptx_instruction *i, uint32_t lan
     warp->yields = true;
 }
 
-static void execute_policy(ptx_warp *warp, const ptx_instruction *i, uint32_t lanes)
-{
-    uint64_t *d = ptx_destination(warp, i, 0);
-
-    PTX_EACH_LANE(lane, lanes)
-    {
-        d[lane] = 0;
-    }
-}
-
-/* Hints, and what only hardware has. All their modifiers are taken. */
+/* Hints, and what only hardware has. All their modifiers are taken. Nobody looks at a policy. */
 bool ptx_build_nothing(ptx_statement *statement)
 {
     const char *name = statement->words[0];
 
-    statement->taken = ~0u;
+    statement->taken = UINT32_MAX;
     statement->instruction.execute =
         strcmp(name, "nanosleep") == 0 ? execute_sleep : execute_nothing;
-    if (strcmp(name, "createpolicy") == 0) {
-        statement->instruction.execute = execute_policy;
-        return ptx_operand_destinations(statement, 0);
-    }
-    return true;
+    return strcmp(name, "createpolicy") != 0 || ptx_operand_destinations(statement, 0);
 }

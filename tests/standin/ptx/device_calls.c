@@ -1,8 +1,6 @@
 #include "standin/ptx/device_calls.h"
 
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
+#include "standin/ptx/array.h"
 
 static uint64_t argument_u64(const uint8_t *argument)
 {
@@ -65,8 +63,7 @@ static void device_printf(const char *format, const uint8_t *arguments)
     size_t offset = 0;
 
     while (*format) {
-        char specification[32] = "%";
-        size_t length = 1;
+        const char *begin = format;
         bool is_long = false;
 
         if (*format != '%') {
@@ -77,20 +74,19 @@ static void device_printf(const char *format, const uint8_t *arguments)
             putchar(*format++);
             continue;
         }
-        while (*format && strchr("-+ #0123456789.lhz", *format) &&
-               length < sizeof specification - 2) {
+        for (; *format && strchr("-+ #0123456789.lhz", *format); ++format) {
             is_long |= *format == 'l' || *format == 'z';
-            specification[length++] = *format++;
         }
         if (!*format) {
             return;
         }
-        specification[length] = *format;
-        const size_t bytes = strchr("diuoxXc", *format) && !is_long ? 4 : 8;
+        const char conversion = *format++;
+        const size_t bytes = strchr("diuoxXc", conversion) && !is_long ? 4 : 8;
+        char *specification = ptx_text_copy(begin, (size_t)(format - begin));
 
         offset = (offset + bytes - 1) / bytes * bytes;
-        offset += conversion_print(specification, *format, arguments + offset, is_long);
-        ++format;
+        offset += conversion_print(specification, conversion, arguments + offset, is_long);
+        free(specification);
     }
 }
 

@@ -110,7 +110,7 @@ static void execute_from_space(ptx_warp *warp, const ptx_instruction *i, uint32_
     const uint64_t *a = ptx_source(warp, i, 0);
     uint64_t *d = ptx_destination(warp, i, 0);
 
-    /* Offsets within a window may come from 32-bit registers. A parameter's is in it already. */
+    /* Offsets within a window may come from 32-bit registers. */
     PTX_EACH_LANE(lane, lanes)
     {
         d[lane] = window ? window + (uint32_t)a[lane] : a[lane];

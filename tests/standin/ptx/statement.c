@@ -2,9 +2,6 @@
 
 #include "standin/ptx/frame_address.h"
 
-#include <fenv.h>
-#include <stdio.h>
-
 bool ptx_take(ptx_statement *statement, const char *modifier)
 {
     for (uint32_t i = 1; i < statement->word_count; ++i) {
@@ -64,14 +61,12 @@ ptx_space ptx_take_space(ptx_statement *statement)
     return PTX_GENERIC;
 }
 
-bool ptx_take_rounding(ptx_statement *statement)
+void ptx_take_rounding(ptx_statement *statement)
 {
-    static const char *const names[] = { "rn", "rz", "rm", "rp", NULL };
-    static const uint8_t modes[] = { 0, 1, 2, 3 };
-    const int index = ptx_take_one_of(statement, names);
+    static const char *const modes[] = { "rn", "rz", "rm", "rp", NULL };
+    const int mode = ptx_take_one_of(statement, modes);
 
-    statement->instruction.rounding = modes[index < 0 ? 0 : index];
-    return index >= 0;
+    statement->instruction.rounding = (uint8_t)(mode < 0 ? 0 : mode);
 }
 
 void ptx_take_float_flags(ptx_statement *statement)
@@ -112,13 +107,10 @@ void ptx_take_cache_hints(ptx_statement *statement)
 
 bool ptx_refuse(ptx_statement *statement, const char *why)
 {
-    char text[PTX_TEXT_BYTES / 2] = "";
+    const ptx_token *token = statement->token;
 
-    for (uint32_t i = 0, at = 0; i < statement->word_count && at < sizeof text; ++i) {
-        at += (uint32_t)snprintf(text + at, sizeof text - at, "%s%s", i ? "." : "",
-                                 statement->words[i]);
-    }
-    return ptx_parser_refuse(statement->parser, statement->token->line, "%s: %s", text, why);
+    return ptx_parser_refuse(statement->parser, token->line, "%.*s: %s", (int)token->length,
+                             token->text, why);
 }
 
 bool ptx_operand_sources(ptx_statement *statement, uint32_t operand)
@@ -126,7 +118,7 @@ bool ptx_operand_sources(ptx_statement *statement, uint32_t operand)
     const ptx_operand *o = &statement->operands[operand];
     ptx_instruction *i = &statement->instruction;
 
-    if (operand >= statement->operand_count || o->kind == PTX_OPERAND_ADDRESS ||
+    if (operand >= statement->operand_count || o->is_address ||
         i->source_count + o->count > PTX_MAX_SOURCES) {
         return ptx_refuse(statement, "operands are missing or of the wrong form");
     }
@@ -142,7 +134,7 @@ bool ptx_operand_destinations(ptx_statement *statement, uint32_t operand)
     const ptx_operand *o = &statement->operands[operand];
     ptx_instruction *i = &statement->instruction;
 
-    if (operand >= statement->operand_count || o->kind == PTX_OPERAND_ADDRESS ||
+    if (operand >= statement->operand_count || o->is_address ||
         i->destination_count + o->count > PTX_MAX_DESTINATIONS) {
         return ptx_refuse(statement, "operands are missing or of the wrong form");
     }
@@ -173,7 +165,7 @@ bool ptx_operand_address(ptx_statement *statement, uint32_t operand)
     const ptx_operand *o = &statement->operands[operand];
     ptx_instruction *i = &statement->instruction;
 
-    if (operand >= statement->operand_count || o->kind != PTX_OPERAND_ADDRESS) {
+    if (!o->is_address) {
         return ptx_refuse(statement, "an address is missing");
     }
     i->sources[i->source_count++] = o->values[0];
@@ -189,7 +181,7 @@ bool ptx_operand_literal(ptx_statement *statement, uint32_t operand, uint64_t *l
 {
     const ptx_operand *o = &statement->operands[operand];
 
-    if (operand >= statement->operand_count || !o->is_literal) {
+    if (!o->is_literal) {
         return ptx_refuse(statement, "an operand has to be a number");
     }
     *literal_out = o->literal;
@@ -266,27 +258,20 @@ static bool special_find(const ptx_token *token, ptx_special *special_out)
     return false;
 }
 
-/* A name that stands for memory. `is_address`: within brackets, where a name of the frame or of a
- * parameter says the space too. */
-static bool memory_name_parse(ptx_statement *statement, ptx_operand *o, bool is_address)
+/* A name that stands for memory. */
+static bool memory_name_parse(ptx_statement *statement, ptx_operand *o)
 {
     ptx_parser *parser = statement->parser;
     const ptx_token *token = ptx_parser_token(parser);
     const ptx_local_name *name = ptx_parser_local_name(parser, token);
 
     if (name && (name->space == PTX_LOCAL || name->space == PTX_PARAMETER)) {
-        const uint64_t base = is_address || name->space == PTX_LOCAL ? 0 : PTX_PARAMETER_BASE;
-        const ptx_value offset = ptx_module_constant(parser->module, base + name->offset);
+        const ptx_value offset = ptx_module_constant(parser->module, name->offset);
 
+        o->space = name->space;
+        o->values[o->count++] =
+            name->space == PTX_LOCAL ? ptx_frame_address(parser, token, offset) : offset;
         ++parser->at;
-        if (is_address && name->space == PTX_PARAMETER) {
-            o->space = PTX_PARAMETER;
-            o->values[o->count++] = offset;
-        } else {
-            o->space = name->space == PTX_LOCAL ? PTX_LOCAL : PTX_GENERIC;
-            o->values[o->count++] =
-                name->space == PTX_LOCAL ? ptx_frame_address(parser, token, offset) : offset;
-        }
         return true;
     }
     const ptx_function *function = ptx_module_function(parser->module, token->text, token->length);
@@ -306,12 +291,11 @@ static bool memory_name_parse(ptx_statement *statement, ptx_operand *o, bool is_
     return true;
 }
 
-static bool value_parse(ptx_statement *statement, ptx_operand *o, bool is_address)
+static bool value_parse(ptx_statement *statement, ptx_operand *o)
 {
     ptx_parser *parser = statement->parser;
     const ptx_token *token = ptx_parser_token(parser);
-    bool is_predicate = false;
-    const uint32_t reg = ptx_parser_register(parser, token, &is_predicate);
+    const uint32_t reg = ptx_parser_register(parser, token, &o->is_predicate);
     ptx_special special;
 
     if (o->count == PTX_MAX_SOURCES) {
@@ -322,18 +306,14 @@ static bool value_parse(ptx_statement *statement, ptx_operand *o, bool is_addres
         return true;
     }
     if (reg != UINT32_MAX) {
-        o->is_predicate = is_predicate;
         o->values[o->count++] = reg;
         ++parser->at;
         return true;
     }
     if (ptx_token_is(token, "-") || (token->text[0] >= '0' && token->text[0] <= '9')) {
-        if (!ptx_parser_literal(parser, literal_type(statement), &o->literal)) {
-            return false;
-        }
-        o->is_literal = true;
+        o->is_literal = ptx_parser_literal(parser, literal_type(statement), &o->literal);
         o->values[o->count++] = ptx_module_constant(parser->module, o->literal);
-        return true;
+        return o->is_literal;
     }
     if (special_find(token, &special)) {
         o->values[o->count++] = ptx_value_in(PTX_BANK_SPECIALS, special);
@@ -344,7 +324,7 @@ static bool value_parse(ptx_statement *statement, ptx_operand *o, bool is_addres
         o->values[o->count++] = ptx_module_constant(parser->module, PTX_LANES);
         return true;
     }
-    return memory_name_parse(statement, o, is_address);
+    return memory_name_parse(statement, o);
 }
 
 static bool operand_parse(ptx_statement *statement)
@@ -356,19 +336,17 @@ static bool operand_parse(ptx_statement *statement)
     }
     ptx_operand *o = &statement->operands[statement->operand_count++];
 
-    *o = (ptx_operand){ .kind = PTX_OPERAND_VALUE };
     if (ptx_parser_eat(parser, "{")) {
-        o->kind = PTX_OPERAND_VECTOR;
         do {
-            if (!value_parse(statement, o, false)) {
+            if (!value_parse(statement, o)) {
                 return false;
             }
         } while (ptx_parser_eat(parser, ","));
         return ptx_parser_need(parser, "}");
     }
     if (ptx_parser_eat(parser, "[")) {
-        o->kind = PTX_OPERAND_ADDRESS;
-        if (!value_parse(statement, o, true)) {
+        o->is_address = true;
+        if (!value_parse(statement, o)) {
             return false;
         }
         if (ptx_parser_eat(parser, "+") || ptx_token_is(ptx_parser_token(parser), "-")) {
@@ -377,8 +355,7 @@ static bool operand_parse(ptx_statement *statement)
         return ptx_parser_need(parser, "]");
     }
     o->is_negated = ptx_parser_eat(parser, "!");
-    return value_parse(statement, o, false) &&
-           (!ptx_parser_eat(parser, "|") || value_parse(statement, o, false));
+    return value_parse(statement, o) && (!ptx_parser_eat(parser, "|") || value_parse(statement, o));
 }
 
 static bool words_split(ptx_statement *statement)
@@ -436,7 +413,9 @@ static bool statement_build(ptx_statement *statement)
     if (!guard_parse(statement)) {
         return false;
     }
-    statement->token = ptx_parser_token(parser);
+    const ptx_token *token = ptx_parser_token(parser);
+
+    statement->token = token;
     ++parser->at;
     if (!words_split(statement)) {
         return false;
@@ -458,10 +437,8 @@ static bool statement_build(ptx_statement *statement)
     }
     for (uint32_t i = 1; i < statement->word_count; ++i) {
         if (!(statement->taken >> i & 1)) {
-            char why[2 * PTX_WORD_BYTES];
-
-            (void)snprintf(why, sizeof why, "modifier '.%s' is not supported", statement->words[i]);
-            return ptx_refuse(statement, why);
+            return ptx_parser_refuse(parser, token->line, "%.*s: modifier '.%s' is not supported",
+                                     (int)token->length, token->text, statement->words[i]);
         }
     }
     return ptx_token_is(ptx_parser_token(parser), ";") ||

@@ -17,22 +17,16 @@ enum {
     PTX_MAX_OPERANDS = 10
 };
 
-typedef enum ptx_operand_kind {
-    PTX_OPERAND_VALUE,
-    PTX_OPERAND_VECTOR,
-    PTX_OPERAND_ADDRESS
-} ptx_operand_kind;
-
 typedef struct ptx_operand {
-    ptx_operand_kind kind;
     ptx_value values[PTX_MAX_SOURCES]; /* of a vector; else the first, and the one after `|` */
     uint32_t count;
+    bool is_address; /* within brackets */
     bool is_negated; /* after `!` */
     bool is_literal;
     bool is_predicate;
     uint64_t literal;
     int64_t offset;  /* of an address */
-    ptx_space space; /* of an address that names memory; GENERIC: it does not */
+    ptx_space space; /* of a name of the frame or of a parameter; else GENERIC */
 } ptx_operand;
 
 typedef struct ptx_statement {
@@ -40,8 +34,8 @@ typedef struct ptx_statement {
     const ptx_token *token;
     char words[PTX_MAX_WORDS][PTX_WORD_BYTES]; /* the name and its modifiers */
     uint32_t word_count;
-    uint32_t taken; /* which words */
-    ptx_operand operands[PTX_MAX_OPERANDS];
+    uint32_t taken;                         /* which words */
+    ptx_operand operands[PTX_MAX_OPERANDS]; /* zeros behind the last */
     uint32_t operand_count;
     ptx_instruction instruction;
 } ptx_statement;
@@ -57,8 +51,8 @@ int ptx_take_one_of(ptx_statement *statement, const char *const *modifiers);
 ptx_type ptx_take_type(ptx_statement *statement);
 /* State space, GENERIC if there is none. */
 ptx_space ptx_take_space(ptx_statement *statement);
-/* .rn .rz .rm .rp as of <fenv.h>, to nearest if there is none. */
-bool ptx_take_rounding(ptx_statement *statement);
+/* .rn .rz .rm .rp, .rn if there is none. */
+void ptx_take_rounding(ptx_statement *statement);
 void ptx_take_float_flags(ptx_statement *statement); /* .ftz .sat */
 /* Modifiers that say where data may be cached: they change nothing here. */
 void ptx_take_cache_hints(ptx_statement *statement);

@@ -74,6 +74,8 @@ static void printed_read(const char *format, const char *body, char text[256])
     ck_assert_msg(is_good, "%s", report.text);
 }
 
+#define THIRTY_MINUSES "------------------------------"
+
 START_TEST(device_code_prints)
 {
     static const struct {
@@ -99,6 +101,7 @@ START_TEST(device_code_prints)
           "1<no>" },
         { "%p", "st.local.u64 [%SPL], 0x1234;", "0x1234" },
         { "50%", "", "50" },
+        { "%" THIRTY_MINUSES "5d|", "st.local.u32 [%SPL], 7;", "7    |" },
     };
 
     for (size_t k = 0; k < sizeof prints / sizeof *prints; ++k) {

@@ -255,6 +255,10 @@ START_TEST(member_masks_name_who_comes)
 END_TEST
 
 static const char functions[] =
+    ".func large()\n{ .local .align 16 .b8 L[16384]; st.local.u32 [L], 0; ret; }\n"
+    ".func last(.param .align 16 .b8 x[64])\n{ ret; }\n"
+    ".func too_large()\n{ .local .align 16 .b8 L[16320]; .param .align 16 .b8 p[64];\n"
+    "call.uni last, (p); ret; }\n"
     ".func (.param .b32 result) depth_of(.param .b32 n)\n{\n"
     ".reg .b32 %a<4>; .reg .pred %q; ld.param.u32 %a1, [n]; mov.u32 %a2, 0;\n"
     "setp.eq.u32 %q, %a1, 0; @%q bra BASE; sub.u32 %a1, %a1, 1;\n"
@@ -292,6 +296,12 @@ START_TEST(calls_pass_what_is_declared)
     check_call("{ .param .b32 p; .param .b32 q; .param .b32 r; call.uni (r), depth_of, (p, q); }",
                "depth_of is called with 2 arguments instead of 1");
     check_call("{ .param .b32 p; st.param.b32 [p], 2; call.uni depth_of, (p); }", NULL);
+    /* 16 KiB for what is called, behind the kernel's own memory. */
+    check_call(".local .align 16 .b8 K[16]; call.uni large;", NULL);
+    check_call(".local .align 16 .b8 K[17]; st.local.u8 [K+16], 7; call.uni large;\n"
+               "ld.local.u8 %r1, [K+16]; setp.ne.u32 %p1, %r1, 7; @%p1 trap;",
+               NULL);
+    check_call("call.uni too_large;", "calls are too deep");
     check_call("mov.u64 %d1, 5; l: .callprototype _ _ (); call %d1, (), l;",
                "call of 0x5, which is no function");
     check_call("mov.u64 %d1, depth_of; add.u64 %d1, %d1, 7; l: .callprototype _ _ ();\n"
@@ -300,6 +310,20 @@ START_TEST(calls_pass_what_is_declared)
     check_call("TABLE: .branchtargets A, A; mov.u32 %r1, 2; brx.idx %r1, TABLE; A:",
                "branch 2 of a table of 2");
     check_call("TABLE: .branchtargets A, A; mov.u32 %r1, 1; brx.idx %r1, TABLE; trap; A:", NULL);
+    check_call("OTHER: .branchtargets A, A; TABLE: .branchtargets A, B; mov.u32 %r1, 1;\n"
+               "brx.idx.uni %r1, TABLE; A: trap; B:",
+               NULL);
+#define P8  "p, p, p, p, p, p, p, p, "
+#define P64 P8 P8 P8 P8 P8 P8 P8 P8
+    check_call("{ .param .b32 p; call.uni depth_of, (" P64 "); }",
+               "depth_of is called with 64 arguments instead of 1");
+    check_call("{ .param .b32 p; call.uni depth_of, (" P64 "p); }",
+               "passes what is no .param of the function");
+#undef P8
+#undef P64
+    check_call("call.uni depth_of, (in);", "passes what is no .param of the function");
+    check_call("{ .param .b32 p; .param .b32 r; call.uni (r, r), depth_of, (p); }",
+               "passes what is no .param of the function");
 }
 END_TEST
 
@@ -407,6 +431,7 @@ START_TEST(lanes_that_spin_do_not_starve_others)
     check_spin("ld.volatile.global.u32 %r1, [%out];");
     check_spin("ld.acquire.gpu.global.u32 %r1, [%out];");
     check_spin("atom.global.cas.b32 %r1, [%out], 7, 7;");
+    check_spin("nanosleep.u32 20; atom.global.or.b32 %r1, [%out], 0;");
     bench_runs("and.b32 %r2, %r0, 31; setp.ne.u32 %p3, %r2, 0; @%p3 bra END;\n"
                "setp.eq.u32 %p1, %r0, 32; @%p1 bra WRITE;\n"
                "SPIN: atom.global.exch.b32 %r1, [%out], 0; setp.ne.u32 %p2, %r1, 7;\n"

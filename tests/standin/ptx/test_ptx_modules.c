@@ -291,6 +291,7 @@ START_TEST(modules_that_cannot_be_read_say_why)
         { "banana", "PTX line 1: unexpected 'banana'" },
         { ".global .align 4 .u32 x[2] = {1, 2, 3};", "too many initial values" },
         { ".visible .entry k() { .reg .b32 %r<; ret; }", "';' is no number" },
+        { ".entry k() { .reg .b32 %r<1048577>; }", "more than 1048576 registers" },
         { ".global x;", "'x' has no type" },
         { ".global .align 8 x[4];", "'x' has no type" },
         { ".global .u32 x[2000000000];", "a variable of 8000000000 bytes" },
@@ -362,6 +363,7 @@ START_TEST(comments_are_skipped)
         ck_assert_ptr_null(ptx_module_parse(texts[k], text));
         ck_assert_str_eq(text, "PTX line 3: unexpected 'banana'");
     }
+    ptx_module_free(module_of(".entry k() { .reg .b32 %r<1048576>; }"));
     ptx_module_free(module_of("// no end of line"));
     ptx_module_free(module_of("/* no end"));
     ptx_module_free(module_of(

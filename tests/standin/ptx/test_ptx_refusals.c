@@ -338,6 +338,8 @@ START_TEST(fragments_fit_their_shape)
 }
 END_TEST
 
+#define FORTY_SEVEN "abcdefghijabcdefghijabcdefghijabcdefghijabcdefg"
+
 START_TEST(statements_have_a_form)
 {
     static const bench_refusal rows[] = {
@@ -348,15 +350,24 @@ START_TEST(statements_have_a_form)
         { "mov.u32 5, %r2;", "a result has to be a register" },
         { "mov.u32 [%in], %r2;", "operands are missing or of the wrong form" },
         { "mov.u32 %r1, [%in];", "operands are missing or of the wrong form" },
+        { "mov.b64 %d1, {%r1, %r2, %r3, %r4, %r5, %r6, %r7, %r8, %r1, %r2, %r3, %r4, %r5, %r6, %r7, %r8};",
+          "parts are too narrow" },
+        { "ld.global.u32 %r1, [%unknown];", "unknown operand '%unknown'" },
+        { "createpolicy.fractional.L2::evict_last.b64;",
+          "operands are missing or of the wrong form" },
         { "bra NOWHERE;", "no label 'NOWHERE'" },
         { "brx %r1, TABLE;", "needs .idx and a register" },
         { "brx.idx 5, TABLE;", "needs .idx and a register" },
         { "call.uni nobody;", "call of unknown function 'nobody'" },
+        { "call.uni nobody, 5;", "call of unknown function 'nobody'" },
         { "call.uni (%r1), k, (%r2);", "passes what is no .param of the function" },
         { "add.s32 %r1, %r2, %r3 %r4;", "operands are left over" },
         { "tcgen05.cp.cta_group::1 %r1;", "tcgen05.cp.cta_group::1: unknown instruction" },
         { "mov.u32 %r1, _x;", "unknown operand '_x'" },
         { "add.s32.a.b.c.d.e.f.g.h.i.j.k.l.m.n.o.p.q.r.s.t %r1, %r2, %r3;", "too many modifiers" },
+        { "cvta.a.b.c.d.e.f.g.h.i.j.k.l.m.n.o.p.q.r.s %d1, 5;", "needs a space and .u64" },
+        { "add." FORTY_SEVEN "b.s32 %r1, %r2, %r3;",
+          "modifier '." FORTY_SEVEN "' is not supported" }, /* the rest is cut off */
         { "add.s32 %r1, %r2, %r3, %r4, %r5, %r6, %r7, %r8, %r9, %r10, %r11;", "too many operands" },
         { "mov.u32 {%r1, %r2, %r3, %r4, %r5, %r6, %r7, %r8, %r9}, %r1;",
           "operands are missing or of the wrong form" },

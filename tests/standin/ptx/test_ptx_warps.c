@@ -312,6 +312,9 @@ static const char functions[] =
     ".func (.param .b32 result) square(.param .b32 x)\n{\n"
     ".reg .b32 %a<3>; ld.param.u32 %a1, [x]; mul.lo.u32 %a2, %a1, %a1;\n"
     "st.param.b32 [result+0], %a2; ret;\n}\n"
+    ".func (.param .b32 result) met(.param .b32 x)\n{\n"
+    ".reg .b32 %a<40>; ld.param.u32 %a39, [x]; bar.warp.sync -1; activemask.b32 %a1;\n"
+    "xor.b32 %a1, %a1, %a39; st.param.b32 [result], %a1; ret;\n}\n"
     ".func (.param .b32 result) twice(.param .b32 x)\n{\n"
     ".reg .b32 %a<3>; ld.param.u32 %a1, [x]; add.u32 %a2, %a1, %a1;\n"
     "st.param.b32 [result+0], %a2; ret;\n}\n"
@@ -361,6 +364,16 @@ static uint32_t square_or_twice(uint32_t lane)
     return lane % 2 ? 2 * lane : lane * lane;
 }
 
+static uint32_t all_but_lane(uint32_t lane)
+{
+    return ~lane;
+}
+
+static uint32_t twice(uint32_t lane)
+{
+    return 2 * lane;
+}
+
 static uint32_t square_of_upper(uint32_t lane)
 {
     return lane >= 16 ? lane * lane : 1;
@@ -383,6 +396,12 @@ static uint32_t sign_around_16(uint32_t lane)
     return lane < 16 ? 0xffffffff : 1;
 }
 
+#define CALL_LATER                                                   \
+    "setp.ge.u32 %p1, %r0, 16; @%p1 bra LATER;\n"                    \
+    "CALL: { .param .b32 p; st.param.b32 [p], %r0; .param .b32 r;\n" \
+    "call.uni (r), met, (p); ld.param.b32 %r9, [r]; } bra END;\n"    \
+    "LATER: { .param .b32 p; .param .b32 r; call.uni (r), square, (p); } bra CALL; END:"
+
 START_TEST(functions_are_called)
 {
     /* Those that are called meet the others, which stand before the end of what is called. */
@@ -391,6 +410,16 @@ START_TEST(functions_are_called)
                 "call.uni (r0), long_way, (p0); ld.param.b32 %r1, [r0+0]; }\n"
                 "OVER: activemask.b32 %r9;",
                 everybody);
+    check_calls("mov.u32 %r9, 1; setp.ge.u32 %p1, %r0, 16;\n"
+                "{ .param .b32 p0; st.param.b32 [p0+0], %r0; .param .b32 r0;\n"
+                "@%p1 call.uni (r0), square, (p0); @%p1 ld.param.b32 %r9, [r0+0]; }\n"
+                "bar.warp.sync -1;",
+                square_of_upper);
+    /* Those that come to the same call one after the other meet in what is called, which is the
+     * first call or a later one; what they do before leaves the registers of the others alone. */
+    check_calls(CALL_LATER, all_but_lane);
+    check_calls("{ .param .b32 p; .param .b32 r; call.uni (r), twice, (p); }\n" CALL_LATER,
+                all_but_lane);
     check_calls("mov.u32 %r9, 1; setp.ge.u32 %p1, %r0, 16; @!%p1 bra OVER;\n"
                 "{ .param .b32 p0; st.param.b32 [p0+0], %r0; .param .b32 r0;\n"
                 "call.uni (r0), square, (p0); ld.param.b32 %r9, [r0+0]; }\n"
@@ -402,6 +431,10 @@ START_TEST(functions_are_called)
                 "proto: .callprototype (.param .b32 _) _ (.param .b32 _);\n"
                 "call (r0), %d3, (p0), proto; ld.param.b32 %r9, [r0+0]; }",
                 square_or_twice);
+    check_calls("mov.u64 %d3, twice; { .param .b32 p0; st.param.b32 [p0+0], %r0; .param .b32 r0;\n"
+                "proto: .callprototype (.param .b32 _) _ (.param .b32 _);\n"
+                "call (r0), %d3, (p0), proto; ld.param.b32 %r9, [r0+0]; }",
+                twice);
     check_calls("{ .param .b32 p0; st.param.b32 [p0+0], %r0; .param .align 8 .b8 p1[8];\n"
                 "st.param.v2.b32 [p1+0], {3, 4}; .param .align 8 .b8 r0[16];\n"
                 "call.uni (r0), pair, (p0, p1); ld.param.v2.b32 {%r1, %r2}, [r0+0]; }\n"
