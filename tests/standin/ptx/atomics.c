@@ -140,7 +140,9 @@ bool ptx_build_atomic(ptx_statement *statement)
 
     i->type = (uint8_t)ptx_take_type(statement);
     i->variant = (uint8_t)o;
-    i->flags |= order < 0 ? 0 : order_flags[order];
+    if (order >= 0) {
+        i->flags = order_flags[order];
+    }
     if (o < 0 || ptx_type_bytes((ptx_type)i->type) > 8 ||
         !type_fits((operation)o, (ptx_type)i->type)) {
         return ptx_refuse(statement, "not with this operation and type");
