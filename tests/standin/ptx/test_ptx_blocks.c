@@ -201,13 +201,13 @@ START_TEST(warps_run_until_they_have_to_wait)
 {
     static const uint32_t expected[3] = { 2, 0, 1 };
     uint32_t out[3] = { 0 };
-    const bench_kernel kernel = { .body = "and.b32 %r1, %r0, 31; setp.ne.u32 %p1, %r1, 0;\n"
-                                          "@%p1 bra END; ld.global.u32 %r2, [%in];\n"
-                                          "atom.global.add.u32 %r3, [%out], 1;\n"
-                                          "shr.u32 %r4, %r0, 5; mul.wide.u32 %d1, %r4, 4;\n"
-                                          "add.u64 %d1, %d1, %out; setp.eq.u32 %p2, %r0, 0;\n"
-                                          "@%p2 ld.global.u32 %r2, [%in];\n"
-                                          "st.global.u32 [%d1+4], %r3; END:",
+    const bench_kernel kernel = { .body =
+                                      "and.b32 %r1, %r0, 31; setp.ne.u32 %p1, %r1, 0;\n"
+                                      "@%p1 bra END; setp.eq.u32 %p2, %r0, 0;\n"
+                                      "@%p2 ld.global.u32 %r2, [%in];\n"
+                                      "atom.global.add.u32 %r3, [%out], 1;\n"
+                                      "shr.u32 %r4, %r0, 5; mul.wide.u32 %d1, %r4, 4;\n"
+                                      "add.u64 %d1, %d1, %out; st.global.u32 [%d1+4], %r3; END:",
                                   .block = 64,
                                   .in = expected,
                                   .in_bytes = sizeof expected,
