@@ -123,9 +123,9 @@ bool ptx_build_atomic(ptx_statement *statement)
 {
     static const char *const names[] = { "add",  "min", "max", "and", "or", "xor",
                                          "exch", "cas", "inc", "dec", NULL };
-    static const char *const orders[] = { "relaxed", "acquire", "release", "acq_rel", NULL };
-    static const uint32_t order_flags[] = { 0, PTX_FLAG_ACQUIRES, PTX_FLAG_RELEASES,
-                                            PTX_FLAG_ACQUIRES | PTX_FLAG_RELEASES };
+    static const char *const orders[] = { "acquire", "release", "acq_rel", "relaxed", NULL };
+    static const uint32_t order_flags[] = { PTX_FLAG_ACQUIRES, PTX_FLAG_RELEASES,
+                                            PTX_FLAG_ACQUIRES | PTX_FLAG_RELEASES, 0 };
     static const char *const scopes[] = { "cta", "cluster", "gpu", "sys", NULL };
     ptx_instruction *i = &statement->instruction;
     const bool has_result = strcmp(statement->words[0], "atom") == 0;
@@ -140,7 +140,9 @@ bool ptx_build_atomic(ptx_statement *statement)
 
     i->type = (uint8_t)ptx_take_type(statement);
     i->variant = (uint8_t)o;
-    i->flags |= order < 0 ? 0 : order_flags[order];
+    if (order >= 0) {
+        i->flags = order_flags[order];
+    }
     if (o < 0 || ptx_type_bytes((ptx_type)i->type) > 8 ||
         !type_fits((operation)o, (ptx_type)i->type)) {
         return ptx_refuse(statement, "not with this operation and type");
@@ -170,7 +172,6 @@ bool ptx_build_fence(ptx_statement *statement)
                                          "acq_rel",
                                          "acquire",
                                          "release",
-                                         "cta",
                                          "cluster",
                                          "gpu",
                                          "gl",
@@ -185,14 +186,10 @@ bool ptx_build_fence(ptx_statement *statement)
                                          "global",
                                          "shared::cta",
                                          NULL };
-    bool is_of_block = false;
 
-    for (uint32_t k = 1; k < statement->word_count; ++k) {
-        is_of_block |= strcmp(statement->words[k], "cta") == 0;
-    }
+    statement->instruction.variant = ptx_take(statement, "cta");
     while (ptx_take_one_of(statement, known) >= 0) {
     }
-    statement->instruction.variant = is_of_block;
     statement->instruction.execute = execute_fence;
     return true;
 }

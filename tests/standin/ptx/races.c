@@ -4,8 +4,6 @@
 #include "standin/ptx/knowledge.h"
 #include "standin/ptx/shadow.h"
 
-#include <assert.h>
-
 typedef struct warp_order {
     uint32_t clocks[PTX_LANES]; /* of the block's warps; its own one counts its releases */
     ptx_knowledges others;      /* blocks */
@@ -191,16 +189,18 @@ void ptx_races_leave(ptx_warp *warp, uint32_t barrier)
     }
 }
 
-static atomic_place *place_find(ptx_races *races, uint64_t address, bool makes)
+static atomic_place *place_find(const ptx_races *races, uint64_t address)
 {
     for (uint32_t i = 0; i < races->place_count; ++i) {
         if (races->places[i].address == address) {
             return &races->places[i];
         }
     }
-    if (!makes) {
-        return NULL;
-    }
+    return NULL;
+}
+
+static atomic_place *place_add(ptx_races *races, uint64_t address)
+{
     atomic_place *place = PTX_APPEND(races->places, races->place_count);
 
     place->address = address;
@@ -213,7 +213,6 @@ static void place_release(const ptx_warp *warp, atomic_place *place)
     const warp_order *order = order_of(warp);
     ptx_knowledge own = { .block = warp->block->ordinal };
 
-    assert(place);
     if (place->block != own.block) {
         memset(place->block_clocks, 0, sizeof place->block_clocks);
         place->block = own.block;
@@ -238,14 +237,13 @@ static void atomic_pass(ptx_warp *warp, const ptx_instruction *i, uint64_t addre
                         ptx_access access)
 {
     ptx_races *races = warp->block->run->races;
-    const bool releases = access == PTX_ACCESS_ATOMIC && order_of(warp)->has_fenced;
-    atomic_place *place = place_find(races, address, releases);
+    atomic_place *place = place_find(races, address);
 
     if (place && i->destination_count) {
         place_pass(warp, place);
     }
-    if (releases) {
-        place_release(warp, place);
+    if (access == PTX_ACCESS_ATOMIC && order_of(warp)->has_fenced) {
+        place_release(warp, place ? place : place_add(races, address));
     }
 }
 
@@ -329,18 +327,16 @@ static void cell_touch(ptx_warp *warp, ptx_cell *cell, const ptx_touch *now, boo
         !(is_write && is_same_store(warp, &cell->write, now))) {
         race_report(warp, &cell->write, now, is_write ? "write after write" : "read after write",
                     address, is_shared);
-        return;
     }
     if (!is_write) {
         read_remember(cell, now);
         return;
     }
-    const ptx_touch *const reads[3] = { &cell->read, &cell->lane_read, &cell->warp_read };
+    const ptx_touch *const reads[] = { &cell->read, &cell->lane_read, &cell->warp_read };
 
     for (size_t k = 0; k < 3; ++k) {
         if (!is_ordered(warp, reads[k], now, is_shared)) {
             race_report(warp, reads[k], now, "write after read", address, is_shared);
-            return;
         }
     }
     *cell = (ptx_cell){ .write = *now };

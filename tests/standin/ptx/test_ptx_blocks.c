@@ -230,6 +230,30 @@ START_TEST(shared_memory_is_aligned)
 }
 END_TEST
 
+/* In the order of the warps, whether they load or not. */
+START_TEST(warps_run_until_they_have_to_wait)
+{
+    static const uint32_t expected[3] = { 2, 0, 1 };
+    uint32_t out[3] = { 0 };
+    const bench_kernel kernel = { .body =
+                                      "and.b32 %r1, %r0, 31; setp.ne.u32 %p1, %r1, 0;\n"
+                                      "@%p1 bra END; setp.eq.u32 %p2, %r0, 0;\n"
+                                      "@%p2 ld.global.u32 %r2, [%in];\n"
+                                      "atom.global.add.u32 %r3, [%out], 1;\n"
+                                      "shr.u32 %r4, %r0, 5; mul.wide.u32 %d1, %r4, 4;\n"
+                                      "add.u64 %d1, %d1, %out; st.global.u32 [%d1+4], %r3; END:",
+                                  .block = 64,
+                                  .in = expected,
+                                  .in_bytes = sizeof expected,
+                                  .out = out,
+                                  .out_bytes = sizeof out };
+    ptx_report report;
+
+    ck_assert_msg(bench_run(&kernel, &report), "%s", report.text);
+    ck_assert_mem_eq(out, expected, sizeof expected);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("ptx blocks");
@@ -244,6 +268,7 @@ int main(void)
     tcase_add_test(tcase, early_copies_read_early);
     tcase_add_test(tcase, dynamic_shared_memory_lies_behind_the_static_one);
     tcase_add_test(tcase, shared_memory_is_aligned);
+    tcase_add_test(tcase, warps_run_until_they_have_to_wait);
     suite_add_tcase(suite, tcase);
     return suite_run(suite);
 }

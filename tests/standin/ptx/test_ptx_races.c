@@ -34,6 +34,20 @@ START_TEST(races_between_warps_need_a_barrier)
     bench_fails("st.global.u32 [%out], %r0;", 64, "race (write after write) on global");
     /* Two bytes of one word are two things. */
     bench_runs(SHARED_WORDS "add.u32 %r7, %r1, %r0; st.shared.u8 [%r7], %r0;", 64);
+    /* Of many reads those by others are remembered, be it of lanes … */
+    bench_fails(
+        "setp.eq.u32 %p1, %r0, 0; setp.eq.u32 %p2, %r0, 1; @%p2 ld.global.u32 %r1, [%out];\n"
+        "@%p1 ld.global.u32 %r1, [%out]; @%p1 ld.global.u32 %r1, [%out];\n"
+        "@%p1 st.global.u32 [%out], 1;",
+        LANES, "race (write after read)");
+    /* … or of warps. */
+    bench_fails("ld.global.u32 %r1, [%out]; bar.warp.sync -1; setp.eq.u32 %p1, %r0, 0;\n"
+                "@%p1 st.global.u32 [%out], 1;",
+                64, "race (");
+    /* Atomics race with what is none. */
+    bench_fails("setp.eq.u32 %p1, %r0, 0; setp.eq.u32 %p2, %r0, 32; @%p1 st.global.u32 [%out], 1;\n"
+                "@%p2 red.global.add.u32 [%out], 1;",
+                64, "race (write after write)");
     /* An arrival orders what came before it, not what comes after. */
     bench_fails(SHARED_WORDS "setp.ge.u32 %p1, %r0, 32; @%p1 bra B;\n"
                              "bar.arrive 1, 64; st.shared.u32 [%r3], 1; bra END;\n"
@@ -81,9 +95,84 @@ START_TEST(races_between_lanes_need_a_meeting)
                 "add.u32 %r3, %r1, %r2; st.shared.v4.u32 [%r3], {%r0, %r0, %r0, %r0};\n"
                 "xor.b32 %r3, %r3, 16; ldmatrix.sync.aligned.m8n8.x1.shared.b16 {%r4}, [%r3];",
                 LANES, "race (read after write)");
-    /* All lanes write the same: harmless. Other values are not. */
+}
+END_TEST
+
+/* All lanes write the same: harmless. Other values are not. */
+START_TEST(races_are_none_where_all_write_the_same)
+{
     bench_runs("st.global.u32 [%out], 7;", LANES);
     bench_fails("st.global.u32 [%out], %r0;", LANES, "race (write after write)");
+    bench_fails("st.global.v2.u32 [%out], {7, %r0};", LANES, "race (write after write)");
+    /* Lanes 5 and 6, of which either alone writes what lane 0 would. */
+    for (uint32_t lane = 5; lane < 7; ++lane) {
+        char body[512];
+
+        (void)snprintf(body, sizeof body,
+                       "setp.eq.u32 %%p1, %%r0, %u; selp.u32 %%r1, 1, 0, %%p1;\n"
+                       "sub.u32 %%r2, %%r0, 5; setp.lt.u32 %%p2, %%r2, 2;\n"
+                       "@%%p2 st.global.u32 [%%out], %%r1;",
+                       lane);
+        bench_fails(body, LANES, "race (write after write)");
+    }
+    /* What is above the bits of an address or in no register matters as little. */
+    bench_runs(SHARED_WORDS "cvt.u64.u32 %d1, %r0; shl.b64 %d1, %d1, 32; or.b64 %r1, %r1, %d1;\n"
+                            "st.shared.u64 [%r1], 7;",
+               LANES);
+    bench_runs("cvt.u64.u32 %d1, %r0; mov.b64 {_, %r1}, %d1; st.global.u32 [%out], 7;", LANES);
+    /* Rows of a matrix are made of other lanes' registers than of those that name them. */
+    bench_fails(SHARED_WORDS "max.u32 %r2, %r0, 7;\n"
+                             "stmatrix.sync.aligned.m8n8.x1.shared.b16 [%r1], {%r2};",
+                LANES, "race (write after write)");
+}
+END_TEST
+
+static void check_report(const char *body, uint32_t grid, const char *expected)
+{
+    bench_kernel kernel = bench_kernel_of(body, 64);
+    ptx_report report;
+
+    kernel.grid = grid;
+    kernel.schedule.finds_races = true;
+    ck_assert_msg(!bench_run(&kernel, &report), "%s runs", body);
+    ck_assert_str_eq(report.text, expected);
+}
+
+/* Thread 5 writes and thread 37 reads, in the lines 12 and 13 of the text. */
+#define WRITE_AND_READ(SPACE, PLACE)                                                    \
+    "setp.eq.u32 %p1, %r2, 5; setp.eq.u32 %p2, %r3, 37;\n@%p1 st." SPACE ".u32 [" PLACE \
+    "], 1;\n@%p2 ld." SPACE ".u32 %r1, [" PLACE "];"
+
+START_TEST(races_are_reported_with_both_places)
+{
+    const unsigned long long out = (uintptr_t)bench_kernel_of("", 1).out;
+    char expected[PTX_TEXT_BYTES];
+    char body[1024];
+    char file[231];
+
+    check_report(".shared .align 8 .b8 S[16]; mov.u32 %r2, %r0; mov.u32 %r3, %r0;" WRITE_AND_READ(
+                     "shared", "S+8"),
+                 1,
+                 "k: race (read after write) on shared 0x8 with thread 5 of the block at PTX line "
+                 "12 at PTX line 13, block (0, 0, 0), thread (37, 0, 0)");
+    (void)snprintf(expected, sizeof expected,
+                   "k: race (read after write) on global 0x%llx with thread 5 of another block "
+                   "(the 1. to run) at PTX line 12 at PTX line 13, block (1, 0, 0), "
+                   "thread (37, 0, 0)",
+                   out + 8);
+    check_report("mov.u32 %r1, %ctaid.x; mad.lo.u32 %r2, %r1, 64, %r0;"
+                 "sub.u32 %r3, %r2, 64;" WRITE_AND_READ("global", "%out+8"),
+                 2, expected);
+    /* A file may have a long name. */
+    memset(file, 'f', sizeof file - 1);
+    file[sizeof file - 1] = 0;
+    (void)snprintf(body, sizeof body, ".file 1 \"%s\"\n.loc 1 77 3\nst.global.u32 [%%out], %%r0;",
+                   file);
+    (void)snprintf(expected, sizeof expected,
+                   "k: race (write after write) on global 0x%llx with thread 0 of the block at "
+                   "PTX line 13 (%s:77) at PTX line 13 (%s:77), block (0, 0, 0), thread (1, 0, 0)",
+                   out, file, file);
+    check_report(body, 1, expected);
 }
 END_TEST
 
@@ -186,6 +275,87 @@ START_TEST(blocks_learn_more_of_each_other)
 }
 END_TEST
 
+/* Thread 32 reads what thread 0 wrote, once it has seen the flag. */
+#define WITHIN_BLOCK(BEFORE, STORE, LOAD, AFTER)                                      \
+    ".shared .align 4 .b8 S[8]; setp.eq.u32 %p1, %r0, 0; setp.eq.u32 %p2, %r0, 32;\n" \
+    "@%p1 bra WRITE; @!%p2 bra END;\n"                                                \
+    "READ: " LOAD "; setp.ne.u32 %p3, %r1, 1; @%p3 bra READ; " AFTER                  \
+    " ld.global.u32 %r2, [%out+16]; bra END;\nWRITE: " BEFORE " " STORE ";\nEND:"
+
+#define WRITES "st.global.u32 [%out+16], 1;"
+
+START_TEST(races_within_a_block_need_atomics_and_fences)
+{
+#define FENCES(BEFORE, AFTER)                                       \
+    WITHIN_BLOCK(WRITES BEFORE, "st.volatile.global.u32 [%out], 1", \
+                 "ld.volatile.global.u32 %r1, [%out]", AFTER)
+    bench_runs(FENCES("membar.cta;", "membar.cta;"), 64);
+    bench_runs(FENCES("membar.gl;", "fence.acq_rel.cta;"), 64);
+    bench_runs(FENCES("fence.sc.cta;", "membar.gl;"), 64);
+    bench_fails(FENCES("membar.cta;", ""), 64, "race (read after write)");
+    bench_fails(FENCES("", "membar.cta;"), 64, "race (read after write)");
+    /* What follows a fence is not passed on. */
+    bench_fails(WITHIN_BLOCK("membar.cta;" WRITES, "st.volatile.global.u32 [%out], 1",
+                             "ld.volatile.global.u32 %r1, [%out]", "membar.cta;"),
+                64, "race (read after write)");
+#undef FENCES
+    /* The flag may be in shared memory, but has to be the same. */
+    bench_runs(WITHIN_BLOCK(WRITES "membar.cta;", "atom.shared.exch.b32 %r3, [S+4], 1",
+                            "ld.volatile.shared.u32 %r1, [S+4]", "membar.cta;"),
+               64);
+    bench_fails(".shared .align 4 .b8 S[8]; setp.eq.u32 %p1, %r0, 0; setp.eq.u32 %p2, %r0, 32;\n"
+                "@%p1 st.global.u32 [%out+16], 1; @%p1 membar.cta;\n"
+                "@%p1 atom.shared.exch.b32 %r3, [S], 1; @%p2 atom.shared.exch.b32 %r3, [S+4], 1;\n"
+                "@%p2 membar.cta; @%p2 ld.global.u32 %r2, [%out+16];",
+                64, "race (");
+}
+END_TEST
+
+/* The first block to come writes, the second one passes it on to the third one. */
+#define RELAY(FENCE)                                                                              \
+    "setp.ne.u32 %p1, %r0, 0; @%p1 bra END; atom.global.add.u32 %r1, [%out], 1;\n"                \
+    "setp.eq.u32 %p2, %r1, 1; setp.eq.u32 %p3, %r1, 2; @%p2 bra SECOND; @%p3 bra THIRD;\n"        \
+    "st.global.u32 [%out+16], 1; membar.gl; st.volatile.global.u32 [%out+4], 1; bra END;\n"       \
+    "SECOND: ld.volatile.global.u32 %r2, [%out+4]; " FENCE                                        \
+    " st.volatile.global.u32 [%out+8], 1; bra END;\nTHIRD: ld.volatile.global.u32 %r2, [%out+8];" \
+    " membar.gl; ld.global.u32 %r3, [%out+16]; END:"
+
+START_TEST(blocks_pass_on_what_they_know)
+{
+    check_blocks(RELAY("membar.gl;"), 64, true);
+    check_blocks(RELAY("membar.cta;"), 64, false);
+    check_blocks(RELAY(""), 64, false);
+    /* Who only loads passes nothing on. */
+    check_blocks("setp.ne.u32 %p1, %r0, 0; @%p1 bra END; atom.global.add.u32 %r1, [%out], 1;\n"
+                 "setp.eq.u32 %p2, %r1, 0; @%p2 st.global.u32 [%out+16], 1; membar.gl;\n"
+                 "ld.volatile.global.u32 %r2, [%out+4]; membar.gl;\n"
+                 "@!%p2 ld.global.u32 %r3, [%out+16]; END:",
+                 64, false);
+    /* Shared memory is another one in each block. */
+    check_blocks(".shared .align 4 .b8 S[8]; setp.ne.u32 %p1, %r0, 0; @%p1 bra END;\n"
+                 "atom.global.add.u32 %r1, [%out], 1; setp.eq.u32 %p2, %r1, 0;\n"
+                 "@%p2 st.global.u32 [%out+16], 1; membar.gl; atom.shared.or.b32 %r2, [S], 1;\n"
+                 "atom.shared.or.b32 %r2, [S+4], 1; membar.gl;\n"
+                 "@!%p2 ld.global.u32 %r3, [%out+16]; END:",
+                 64, false);
+    /* Warp 0 of the first block has come further than that of the second one, of which warp 1 tells
+     * warp 2 nothing. */
+    bench_kernel kernel = bench_kernel_of(
+        "mov.u32 %r1, %ctaid.x; shr.u32 %r2, %r0, 5; and.b32 %r3, %r0, 31;\n"
+        "setp.ne.u32 %p1, %r3, 0; setp.eq.u32 %p2, %r1, 0; setp.eq.u32 %p3, %r2, 0;\n"
+        "setp.eq.u32 %p4, %r2, 2; @%p1 bra END; @%p2 bra FIRST;\n"
+        "@%p3 st.global.u32 [%out+16], 1; @%p3 bra END;\n"
+        "membar.cta; atom.global.add.u32 %r4, [%out], 1; membar.cta;\n"
+        "@%p4 ld.global.u32 %r5, [%out+16]; bra END;\n"
+        "FIRST: @!%p3 bra END; membar.cta; membar.cta; membar.cta;\n"
+        "red.global.add.u32 [%out], 1; END:",
+        96);
+
+    kernel.grid = 2;
+    bench_check_fails(&kernel, "race (");
+}
+END_TEST
+
 enum {
     PAGES = 256,
     PAGE_BYTES = 4096
@@ -219,23 +389,24 @@ END_TEST
 
 /* Warp 0 of the second block to come knows what the first one wrote, and so does warp 1 behind a
  * barrier. Warps 2 and 3 meet there later, as they know from a flag, which orders nothing. */
+#define LATER_AT_BARRIER(READ)                                                              \
+    ".shared .align 4 .b8 FLAGS[8]; setp.ne.u32 %p1, %r0, 0; @%p1 bra ALL;\n"               \
+    "atom.global.add.u32 %r2, [%out+4], 1; setp.eq.u32 %p2, %r2, 0;\n"                      \
+    "@%p2 st.global.u32 [%out+16], 1; membar.gl; atom.shared.exch.b32 %r3, [FLAGS], %r2;\n" \
+    "atom.global.or.b32 %r3, [%out], 1; membar.gl;\n"                                       \
+    "ALL: bar.warp.sync -1; shr.u32 %r4, %r0, 5;\n"                                         \
+    "LOOK: mov.u32 %r5, %clock; atom.shared.or.b32 %r2, [FLAGS], 0;\n"                      \
+    "setp.gt.u32 %p2, %r2, 2; @%p2 bra LOOK; setp.ne.u32 %p3, %r2, 1; @%p3 bra END;\n"      \
+    "setp.ge.u32 %p4, %r4, 2; setp.eq.u32 %p5, %r4, 1; @%p4 bra LATER;\n"                   \
+    "bar.sync 1, 64; ld.global.u32 %r7, [%out+16];\n"                                       \
+    "@%p5 atom.shared.exch.b32 %r6, [FLAGS+4], 1; bra END;\n"                               \
+    "LATER: mov.u32 %r5, %clock; atom.shared.or.b32 %r6, [FLAGS+4], 0;\n"                   \
+    "setp.ne.u32 %p2, %r6, 1; @%p2 bra LATER; bar.sync 1, 64;\n" READ "END:"
+
 START_TEST(barriers_pass_on_what_is_known_of_blocks_once)
 {
-    check_blocks(
-        ".shared .align 4 .b8 FLAGS[8]; setp.ne.u32 %p1, %r0, 0; @%p1 bra ALL;\n"
-        "atom.global.add.u32 %r2, [%out+4], 1; setp.eq.u32 %p2, %r2, 0;\n"
-        "@%p2 st.global.u32 [%out+16], 1; membar.gl; atom.shared.exch.b32 %r3, [FLAGS], %r2;\n"
-        "atom.global.or.b32 %r3, [%out], 1;\n"
-        "ALL: bar.warp.sync -1; shr.u32 %r4, %r0, 5;\n"
-        "LOOK: mov.u32 %r5, %clock; atom.shared.or.b32 %r2, [FLAGS], 0;\n"
-        "setp.gt.u32 %p2, %r2, 2; @%p2 bra LOOK; setp.ne.u32 %p3, %r2, 1; @%p3 bra END;\n"
-        "setp.ge.u32 %p4, %r4, 2; setp.eq.u32 %p5, %r4, 1; @%p4 bra LATER;\n"
-        "bar.sync 1, 64; ld.global.u32 %r7, [%out+16];\n"
-        "@%p5 atom.shared.exch.b32 %r6, [FLAGS+4], 1; bra END;\n"
-        "LATER: mov.u32 %r5, %clock; atom.shared.or.b32 %r6, [FLAGS+4], 0;\n"
-        "setp.ne.u32 %p2, %r6, 1; @%p2 bra LATER; bar.sync 1, 64;\n"
-        "ld.global.u32 %r8, [%out+16]; END:",
-        128, false);
+    check_blocks(LATER_AT_BARRIER(""), 128, true);
+    check_blocks(LATER_AT_BARRIER("ld.global.u32 %r8, [%out+16];"), 128, false);
 }
 END_TEST
 
@@ -312,8 +483,12 @@ int main(void)
 
     tcase_add_test(tcase, races_between_warps_need_a_barrier);
     tcase_add_test(tcase, races_between_lanes_need_a_meeting);
+    tcase_add_test(tcase, races_are_none_where_all_write_the_same);
+    tcase_add_test(tcase, races_are_reported_with_both_places);
     tcase_add_test(tcase, races_between_blocks_need_atomics_and_fences);
     tcase_add_test(tcase, blocks_learn_more_of_each_other);
+    tcase_add_test(tcase, races_within_a_block_need_atomics_and_fences);
+    tcase_add_test(tcase, blocks_pass_on_what_they_know);
     tcase_add_test(tcase, barriers_pass_on_what_is_known_of_blocks_once);
     tcase_add_test(tcase, arrivals_end_with_their_block);
     tcase_add_test(tcase, races_are_found_on_many_pages);
