@@ -73,7 +73,8 @@ typedef struct ptx_schedule {
 } ptx_schedule;
 
 /* From the environment: KVSPAN_PTX_ORDER = sequential | reversed | random:SEED, KVSPAN_PTX_COPIES =
- * late | early | random, KVSPAN_PTX_RACES = 0 | 1. false: text_out names the bad value. */
+ * late | early | random, KVSPAN_PTX_RACES = 0 | 1, KVSPAN_PTX_INSTRUCTIONS = max_instructions.
+ * false: text_out names the bad value. */
 bool ptx_schedule_from_environment(ptx_schedule *schedule_out, char text_out[PTX_TEXT_BYTES]);
 
 /* Whether global memory may be accessed; `context` is the owner's. false: text_out says why.

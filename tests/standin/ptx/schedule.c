@@ -4,10 +4,19 @@
 #include <stdlib.h>
 #include <string.h>
 
-static bool order_parse(ptx_schedule *schedule, const char *text)
+static bool number_parse(const char *text, uint64_t *number_out)
 {
     char *end;
 
+    if (*text < '0' || *text > '9') { /* no sign */
+        return false;
+    }
+    *number_out = strtoull(text, &end, 10);
+    return *end == '\0';
+}
+
+static bool order_parse(ptx_schedule *schedule, const char *text)
+{
     if (strcmp(text, "sequential") == 0) {
         return true; /* as it begins */
     }
@@ -15,12 +24,8 @@ static bool order_parse(ptx_schedule *schedule, const char *text)
         schedule->order = PTX_ORDER_REVERSED;
         return true;
     }
-    if (strncmp(text, "random:", 7) != 0 || text[7] < '0') { /* no sign */
-        return false;
-    }
     schedule->order = PTX_ORDER_RANDOM;
-    schedule->seed = strtoull(text + 7, &end, 10);
-    return *end == '\0';
+    return strncmp(text, "random:", 7) == 0 && number_parse(text + 7, &schedule->seed);
 }
 
 static bool copies_parse(ptx_schedule *schedule, const char *text)
@@ -46,6 +51,11 @@ static bool races_parse(ptx_schedule *schedule, const char *text)
     return schedule->finds_races || strcmp(text, "0") == 0;
 }
 
+static bool instructions_parse(ptx_schedule *schedule, const char *text)
+{
+    return number_parse(text, &schedule->max_instructions);
+}
+
 bool ptx_schedule_from_environment(ptx_schedule *schedule_out, char text_out[PTX_TEXT_BYTES])
 {
     static const struct {
@@ -55,6 +65,7 @@ bool ptx_schedule_from_environment(ptx_schedule *schedule_out, char text_out[PTX
         { "KVSPAN_PTX_ORDER", order_parse },
         { "KVSPAN_PTX_COPIES", copies_parse },
         { "KVSPAN_PTX_RACES", races_parse },
+        { "KVSPAN_PTX_INSTRUCTIONS", instructions_parse },
     };
     ptx_schedule schedule = { 0 };
 

@@ -147,6 +147,26 @@ START_TEST(schedules_come_from_the_environment)
 }
 END_TEST
 
+START_TEST(budgets_come_from_the_environment)
+{
+    static const char name[] = "KVSPAN_PTX_INSTRUCTIONS";
+    static const char *const bad[] = { "", "-1", "+1", "many", "1e9", "1 " };
+    ptx_schedule schedule = { 0 };
+    char text[PTX_TEXT_BYTES];
+
+    ck_assert_uint_eq(schedule_of(NULL, NULL, NULL).max_instructions, 0);
+    ck_assert_int_eq(setenv(name, "98765432109", 1), 0);
+    ck_assert_uint_eq(schedule_of("random:7", NULL, NULL).max_instructions, 98765432109);
+    for (size_t k = 0; k < sizeof bad / sizeof *bad; ++k) {
+        ck_assert_int_eq(setenv(name, bad[k], 1), 0);
+        ck_assert(!ptx_schedule_from_environment(&schedule, text));
+        ck_assert_ptr_nonnull(strstr(text, "KVSPAN_PTX_INSTRUCTIONS="));
+        ck_assert_uint_eq(schedule.max_instructions, 0);
+    }
+    ck_assert_int_eq(unsetenv(name), 0);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("ptx schedules");
@@ -154,6 +174,7 @@ int main(void)
 
     tcase_add_test(tcase, schedules_order_blocks_and_warps);
     tcase_add_test(tcase, schedules_come_from_the_environment);
+    tcase_add_test(tcase, budgets_come_from_the_environment);
     suite_add_tcase(suite, tcase);
     return suite_run(suite);
 }
