@@ -30,10 +30,11 @@ enum {
 };
 
 /* A attention, X partial results that meet, M merging them, G gathering results, P placing them. */
-static const stream_label labels[] = { { "mixed_kernel", "A" },
-                                       { "decode_kernel", "A" }, { "ncclAllGather", "G" },
-                                       { "nccl", "X" },         { "merge_partials", "M" },
-                                       { "place_heads", "P" },  { NULL, NULL } };
+static const stream_label labels[] = {
+    { "mixed_kernel", "A" }, { "decode_kernel", "A" },  { "ncclAllGather", "G" },
+    { "nccl", "X" },         { "merge_partials", "M" }, { "place_heads", "P" },
+    { NULL, NULL }
+};
 
 /* The whole order: each operation with all that has to come before it. A wait too many makes one of
  * the lists longer, a wait too few shorter. */
