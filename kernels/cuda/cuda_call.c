@@ -48,10 +48,14 @@ kvspan_status kvspan_cuda_select(kvspan_device *device, kvspan_error *error)
 kvspan_status kvspan_cuda_allow_shared(kvspan_device *device, const void *kernel,
                                        uint32_t shared_bytes, kvspan_error *error)
 {
-    kvspan_status status = kvspan_cuda_select(device, error);
+    kvspan_status status;
     cudaError_t code;
 
-    if (status != KVSPAN_OK || shared_bytes <= FREE_SHARED_BYTES) {
+    if (shared_bytes <= FREE_SHARED_BYTES) {
+        return KVSPAN_OK;
+    }
+    status = kvspan_cuda_select(device, error);
+    if (status != KVSPAN_OK) {
         return status;
     }
     code = cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize,
