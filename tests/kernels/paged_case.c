@@ -335,31 +335,62 @@ kvspan_plane_view paged_case_view(const paged_case *paged, uint32_t member, bool
     };
 }
 
+/* Where a token lies: its place in a page of a plane. */
+typedef struct stored_token {
+    kvspan_plane_view plane;
+    unsigned char *page; /* NULL: behind the window */
+    uint32_t offset;     /* in tokens */
+} stored_token;
+
+static stored_token find_token(const paged_case *paged, uint32_t row, uint32_t position,
+                               bool is_key)
+{
+    const oracle_place place =
+        oracle_find(paged->shape.page_tokens, paged->shape.member_count, position);
+    const uint64_t page = paged->page_table[paged->row_slots[row] * paged->columns + place.column];
+    const kvspan_plane_view plane = paged_case_view(paged, place.member, is_key);
+
+    return (stored_token){ .plane = plane,
+                           .page = page == NO_PAGE ? NULL : plane.data + page * plane.page_stride,
+                           .offset = place.offset };
+}
+
+/* A head's vector. */
+static unsigned char *find_vector(const stored_token *token, uint32_t head)
+{
+    return token->page + head * token->plane.head_stride +
+           token->offset * token->plane.token_stride;
+}
+
+/* Its scale; NULL if there is none. */
+static unsigned char *find_scale(const stored_token *token, uint32_t head)
+{
+    return token->plane.scale_offset ? token->page + head * token->plane.head_stride +
+                                           token->plane.scale_offset + (size_t)token->offset * 4
+                                     : NULL;
+}
+
 static void store_token(const paged_case *paged, uint32_t row, uint32_t position, bool is_key)
 {
-    const paged_shape *shape = &paged->shape;
-    const oracle_place place = oracle_find(shape->page_tokens, shape->member_count, position);
-    const kvspan_plane_view plane = paged_case_view(paged, place.member, is_key);
-    const uint64_t page = paged->page_table[paged->row_slots[row] * paged->columns + place.column];
-    const uint64_t item_bytes = plane.token_stride / plane.dim;
+    const stored_token token = find_token(paged, row, position, is_key);
+    const kvspan_dtype dtype = token.plane.dtype;
+    const uint32_t dim = token.plane.dim;
+    const uint64_t item_bytes = token.plane.token_stride / dim;
     double *source = (is_key ? paged->keys[row] : paged->values[row]) +
-                     (size_t)position * shape->kv_heads * plane.dim;
+                     (size_t)position * token.plane.heads * dim;
 
-    if (page == NO_PAGE) {
-        return; /* behind the window */
+    if (!token.page) {
+        return;
     }
-    for (uint32_t head = 0; head < shape->kv_heads; head++) {
-        unsigned char *base = plane.data + page * plane.page_stride + head * plane.head_stride;
-        unsigned char *target = base + place.offset * plane.token_stride;
+    for (uint32_t head = 0; head < token.plane.heads; head++, source += dim) {
+        unsigned char *const vector = find_vector(&token, head);
 
         if (item_bytes == 1) {
-            oracle_quantise(
-                plane.dtype, source + (size_t)head * plane.dim, plane.dim, target,
-                plane.scale_offset ? base + plane.scale_offset + (size_t)place.offset * 4 : NULL);
+            oracle_quantise(dtype, source, dim, vector, find_scale(&token, head));
             continue;
         }
-        for (uint32_t i = 0; i < plane.dim; i++) {
-            oracle_store(plane.dtype, target + i * item_bytes, source[head * plane.dim + i]);
+        for (uint32_t i = 0; i < dim; i++) {
+            oracle_store(dtype, vector + i * item_bytes, source[i]);
         }
     }
 }
@@ -386,33 +417,25 @@ void paged_case_store(paged_case *paged)
 
 void paged_case_poison(const paged_case *paged, uint32_t row, uint32_t position, bool is_key)
 {
-    const oracle_place place =
-        oracle_find(paged->shape.page_tokens, paged->shape.member_count, position);
-    const kvspan_plane_view plane = paged_case_view(paged, place.member, is_key);
-    const uint64_t page = paged->page_table[paged->row_slots[row] * paged->columns + place.column];
+    const stored_token token = find_token(paged, row, position, is_key);
 
-    for (uint32_t head = 0; head < plane.heads; head++) {
-        unsigned char *base = plane.data + page * plane.page_stride + head * plane.head_stride;
-
-        memset(base + place.offset * plane.token_stride, POISON, plane.token_stride);
-        if (plane.scale_offset) {
-            memset(base + plane.scale_offset + (size_t)place.offset * 4, POISON, 4);
+    for (uint32_t head = 0; head < token.plane.heads; head++) {
+        memset(find_vector(&token, head), POISON, token.plane.token_stride);
+        if (token.plane.scale_offset) {
+            memset(find_scale(&token, head), POISON, 4);
         }
     }
 }
 
 void paged_case_store_infinity(const paged_case *paged, uint32_t row, uint32_t position)
 {
-    const oracle_place place =
-        oracle_find(paged->shape.page_tokens, paged->shape.member_count, position);
-    const kvspan_plane_view plane = paged_case_view(paged, place.member, false);
-    const uint64_t page = paged->page_table[paged->row_slots[row] * paged->columns + place.column];
-    const uint16_t infinity = plane.dtype == KVSPAN_BF16 ? 0x7f80 : 0x7c00;
+    const stored_token token = find_token(paged, row, position, false);
+    const uint16_t infinity = token.plane.dtype == KVSPAN_BF16 ? 0x7f80 : 0x7c00;
 
-    for (uint32_t i = 0; i < plane.heads * plane.dim; i++) {
-        memcpy(plane.data + page * plane.page_stride + i / plane.dim * plane.head_stride +
-                   place.offset * plane.token_stride + i % plane.dim * sizeof(infinity),
-               &infinity, sizeof(infinity));
+    for (uint32_t head = 0; head < token.plane.heads; head++) {
+        for (uint32_t i = 0; i < token.plane.dim; i++) {
+            memcpy(find_vector(&token, head) + i * sizeof(infinity), &infinity, sizeof(infinity));
+        }
     }
 }
 

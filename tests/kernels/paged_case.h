@@ -104,6 +104,7 @@ void paged_case_poison_token(paged_case *paged, uint32_t row, uint32_t position)
 
 /* The same of its keys, or of its values, alone. */
 void paged_case_poison(const paged_case *paged, uint32_t row, uint32_t position, bool is_key);
+
 /* Makes what is stored of its values +infinity; they are bf16 or f16. */
 void paged_case_store_infinity(const paged_case *paged, uint32_t row, uint32_t position);
 
