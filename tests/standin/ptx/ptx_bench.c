@@ -52,6 +52,16 @@ static bool may_access(void *context, uint64_t address, uint32_t bytes, bool is_
     return false;
 }
 
+ptx_module *bench_module_of(const char *text)
+{
+    char why[PTX_TEXT_BYTES];
+    ptx_module *module = ptx_module_parse(text, why);
+
+    ck_assert_msg(module != NULL, "%s", why);
+    ck_assert_str_eq(why, "");
+    return module;
+}
+
 static ptx_module *module_parse(const bench_kernel *kernel)
 {
     char *text = malloc(TEXT_BYTES);

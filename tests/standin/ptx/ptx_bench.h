@@ -66,6 +66,9 @@ void bench_check_fails(const bench_kernel *kernel, const char *text);
 /* Under at least one schedule it does, and under no one otherwise. */
 void bench_check_fails_sometimes(const bench_kernel *kernel, const char *text);
 
+/* A module that has no fault; the caller frees it. */
+ptx_module *bench_module_of(const char *text);
+
 enum {
     BENCH_WORDS = 64
 };

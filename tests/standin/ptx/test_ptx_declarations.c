@@ -5,15 +5,6 @@
 #include <stdio.h>
 #include <string.h>
 
-static ptx_module *module_of(const char *text)
-{
-    char why[PTX_TEXT_BYTES];
-    ptx_module *module = ptx_module_parse(text, why);
-
-    ck_assert_msg(module != NULL, "%s", why);
-    return module;
-}
-
 /* One thread of kernel k, which has no parameter, or the address of `words` as its last. */
 static bool is_run(const ptx_module *module, const void *const *parameters, ptx_report *report)
 {
@@ -24,6 +15,17 @@ static bool is_run(const ptx_module *module, const void *const *parameters, ptx_
                                 .parameters = parameters };
 
     return ptx_launch_run(&launch, report);
+}
+
+/* It leaves these words; the module is freed. */
+static void check_words(ptx_module *module, const void *const *parameters, const uint32_t *words,
+                        const uint32_t *expected, size_t bytes)
+{
+    ptx_report report;
+
+    ck_assert_msg(is_run(module, parameters, &report), "%s", report.text);
+    ck_assert_mem_eq(words, expected, bytes);
+    ptx_module_free(module);
 }
 
 START_TEST(variables_have_a_size)
@@ -51,7 +53,7 @@ START_TEST(variables_have_a_size)
     static const char *const spaces[] = { "", ".global", ".const", ".local", ".shared" };
 
     for (size_t k = 0; k < sizeof rows / sizeof *rows; ++k) {
-        ptx_module *module = module_of(rows[k].text);
+        ptx_module *module = bench_module_of(rows[k].text);
 
         ck_assert_msg(ptx_module_variable_bytes(module, 0) == rows[k].bytes, "%s", rows[k].text);
         ck_assert_str_eq(ptx_module_variable_name(module, 0), "x");
@@ -62,7 +64,7 @@ START_TEST(variables_have_a_size)
 
         (void)snprintf(text, sizeof text, ".entry k(.param .u64 .ptr %s .align 16 p) {}",
                        spaces[k]);
-        ptx_module *module = module_of(text);
+        ptx_module *module = bench_module_of(text);
 
         ck_assert_uint_eq(ptx_kernel_parameter_bytes(ptx_module_kernel(module, "k"), 0), 8);
         ptx_module_free(module);
@@ -104,7 +106,7 @@ START_TEST(literals_have_a_form)
         uint64_t bits = 0;
 
         (void)snprintf(text, sizeof text, ".global %s", rows[k].text);
-        ptx_module *module = module_of(text);
+        ptx_module *module = bench_module_of(text);
 
         ptx_module_variable_init(module, 0, &bits);
         ck_assert_msg(bits == rows[k].bits, "%s is %llx", rows[k].text, (unsigned long long)bits);
@@ -128,35 +130,32 @@ END_TEST
 
 START_TEST(variables_hold_addresses_of_functions)
 {
-    ptx_module *module =
-        module_of(".func (.param .b32 r) f() { st.param.b32 [r], 5; ret; }\n"
-                  ".func (.param .b32 r) g() { st.param.b32 [r], 6; ret; }\n"
-                  ".global .u64 table[2] = {f, generic(g)};\n"
-                  ".entry k(.param .u64 out) { .reg .b64 %d<4>; .reg .b32 %r; .param .b32 r;\n"
-                  "ld.param.u64 %d1, [out];\n"
-                  "p: .callprototype (.param .b32 _) _ ();\n"
-                  "ld.global.u64 %d2, [table]; call (r), %d2, (), p;\n"
-                  "ld.param.b32 %r, [r]; st.global.u32 [%d1], %r;\n"
-                  "ld.global.u64 %d2, [table+8]; call (r), %d2, (), p;\n"
-                  "ld.param.b32 %r, [r]; st.global.u32 [%d1+4], %r; ret; }");
+    ptx_module *module = bench_module_of(
+        ".func (.param .b32 r) f() { st.param.b32 [r], 5; ret; }\n"
+        ".func (.param .b32 r) g() { st.param.b32 [r], 6; ret; }\n"
+        ".global .u64 table[2] = {f, generic(g)};\n"
+        ".entry k(.param .u64 out) { .reg .b64 %d<4>; .reg .b32 %r; .param .b32 r;\n"
+        "ld.param.u64 %d1, [out];\n"
+        "p: .callprototype (.param .b32 _) _ ();\n"
+        "ld.global.u64 %d2, [table]; call (r), %d2, (), p;\n"
+        "ld.param.b32 %r, [r]; st.global.u32 [%d1], %r;\n"
+        "ld.global.u64 %d2, [table+8]; call (r), %d2, (), p;\n"
+        "ld.param.b32 %r, [r]; st.global.u32 [%d1+4], %r; ret; }");
     static const uint32_t expected[2] = { 5, 6 };
     uint32_t words[2] = { 0 };
     uint64_t table[2];
     const uint64_t address = (uint64_t)(uintptr_t)words;
     const void *const parameters[] = { &address };
-    ptx_report report;
 
     ptx_module_variable_bind(module, 0, table);
     ptx_module_variable_init(module, 0, table);
-    ck_assert_msg(is_run(module, parameters, &report), "%s", report.text);
-    ck_assert_mem_eq(words, expected, sizeof words);
-    ptx_module_free(module);
+    check_words(module, parameters, words, expected, sizeof words);
 }
 END_TEST
 
 START_TEST(parameters_are_aligned)
 {
-    ptx_module *module = module_of(
+    ptx_module *module = bench_module_of(
         ".entry k(.param .u8 a, .param .u8 b, .param .u32 c, .param .u8 d, .param .u64 out)\n"
         "{ .reg .b32 %r<5>; .reg .b64 %d<3>; ld.param.u64 %d1, [out];\n"
         "ld.param.u8 %r1, [a]; st.global.u32 [%d1], %r1; ld.param.u8 %r1, [b];\n"
@@ -171,18 +170,15 @@ START_TEST(parameters_are_aligned)
     uint32_t words[8] = { 9, 9, 9, 9, 9, 9, 9, 9 };
     const uint64_t address = (uint64_t)(uintptr_t)words;
     const void *const parameters[] = { &bytes[0], &bytes[1], &word, &bytes[2], &address };
-    ptx_report report;
 
-    ck_assert_msg(is_run(module, parameters, &report), "%s", report.text);
-    ck_assert_mem_eq(words, expected, sizeof words);
-    ptx_module_free(module);
+    check_words(module, parameters, words, expected, sizeof words);
 }
 END_TEST
 
 START_TEST(definitions_replace_declarations)
 {
     /* The frames of f and of two of them are 9 and 18 thousand bytes: the stack of calls has 16. */
-    ptx_module *module = module_of(
+    ptx_module *module = bench_module_of(
         ".func (.param .b32 s) f(.param .b32 a, .param .align 16 .b8 b[9000]);\n"
         ".func (.param .b32 s) g(.param .b32 a);\n"
         ".entry k(.param .u64 other, .param .u32 another);\n"
@@ -209,7 +205,7 @@ END_TEST
 
 START_TEST(kernels_need_no_registers)
 {
-    ptx_module *module = module_of(
+    ptx_module *module = bench_module_of(
         ".func f() { .shared .align 4 .b8 S[4]; atom.shared.add.u32 _, [S], 1; ret; }\n"
         ".entry k() { .shared .align 4 .b8 S[4]; atom.shared.add.u32 _, [S], 1; call f; ret; }");
     const ptx_launch launch = { .module = module,
@@ -226,17 +222,17 @@ END_TEST
 /* As the assembler has it: memory of a known length is there, extern or not. */
 START_TEST(shared_memory_is_dynamic_where_its_length_is_open)
 {
-    ptx_module *module =
-        module_of(".extern .shared .align 8 .u32 S;\n"
-                  ".extern .shared .align 16 .b8 open[];\n"
-                  ".entry k() { .shared .align 4 .b8 T[12]; st.shared.u32 [S], 1;\n"
-                  "st.shared.u32 [T+8], 2; ret; }\n"
-                  ".entry other() { st.shared.u32 [open], 1; ret; }\n"
-                  ".entry third() { .shared .b8 first; .shared .v4 .u32 T;\n"
-                  "st.shared.u8 [first], 1; st.shared.u32 [T], 1; ret; }\n"
-                  ".entry fourth() { .reg .b32 %r; .reg .pred %p; .shared .b32 apart;\n"
-                  "st.shared.u32 [apart], 1; st.shared.u32 [open], 2; ld.shared.u32 %r, [apart];\n"
-                  "setp.ne.u32 %p, %r, 1; @%p trap; ret; }\n");
+    ptx_module *module = bench_module_of(
+        ".extern .shared .align 8 .u32 S;\n"
+        ".extern .shared .align 16 .b8 open[];\n"
+        ".entry k() { .shared .align 4 .b8 T[12]; st.shared.u32 [S], 1;\n"
+        "st.shared.u32 [T+8], 2; ret; }\n"
+        ".entry other() { st.shared.u32 [open], 1; ret; }\n"
+        ".entry third() { .shared .b8 first; .shared .v4 .u32 T;\n"
+        "st.shared.u8 [first], 1; st.shared.u32 [T], 1; ret; }\n"
+        ".entry fourth() { .reg .b32 %r; .reg .pred %p; .shared .b32 apart;\n"
+        "st.shared.u32 [apart], 1; st.shared.u32 [open], 2; ld.shared.u32 %r, [apart];\n"
+        "setp.ne.u32 %p, %r, 1; @%p trap; ret; }\n");
     ptx_launch launch = { .module = module,
                           .kernel = ptx_module_kernel(module, "other"),
                           .grid = { 1, 1, 1 },
@@ -258,12 +254,12 @@ END_TEST
 
 START_TEST(directives_may_say_more)
 {
-    ptx_module *module =
-        module_of(".common .global .u32 common;\n.alias f, g;\n"
-                  ".func g(.param .b32 a)\n.noreturn\n{ trap; }\n"
-                  ".entry k() { .reg .b32 %r; bra OVER; bra OVER;\n"
-                  "OVER :mov.u32 %r, 1; { .param .b32 p; st.param.b32 [p], %r; call.uni g, (p); }\n"
-                  "} .section .debug_str { .b8 1, 2 }");
+    ptx_module *module = bench_module_of(
+        ".common .global .u32 common;\n.alias f, g;\n"
+        ".func g(.param .b32 a)\n.noreturn\n{ trap; }\n"
+        ".entry k() { .reg .b32 %r; bra OVER; bra OVER;\n"
+        "OVER :mov.u32 %r, 1; { .param .b32 p; st.param.b32 [p], %r; call.uni g, (p); }\n"
+        "} .section .debug_str { .b8 1, 2 }");
     ptx_report report;
 
     ck_assert_str_eq(ptx_module_variable_name(module, 0), "common");
@@ -298,7 +294,7 @@ START_TEST(long_texts_are_cut)
 
     memcpy(text, ".entry k() { bra ", 17);
     memcpy(text + LENGTH, "; }", 4);
-    ptx_module *module = module_of(text);
+    ptx_module *module = bench_module_of(text);
 
     ck_assert(!is_run(module, NULL, &report));
     ck_assert_int_eq(strncmp(report.text, "k: PTX line 1: no label 'xxx", 28), 0);

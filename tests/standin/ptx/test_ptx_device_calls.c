@@ -5,15 +5,6 @@
 #include <string.h>
 #include <unistd.h>
 
-static ptx_module *module_of(const char *text)
-{
-    char why[PTX_TEXT_BYTES];
-    ptx_module *module = ptx_module_parse(text, why);
-
-    ck_assert_msg(module != NULL, "%s", why);
-    return module;
-}
-
 static bool is_run(const ptx_module *module, ptx_report *report)
 {
     const ptx_launch launch = { .module = module,
@@ -50,7 +41,7 @@ static void printed_read(const char *format, const char *body, char text[256])
         "setp.ne.u32 %%p, %%r1, 0;\n"
         "@%%p trap; ret; }\n",
         strlen(format) + 1, bytes, body);
-    ptx_module *module = module_of(source);
+    ptx_module *module = bench_module_of(source);
     char storage[2][256];
 
     ck_assert_uint_lt(strlen(format), sizeof storage[0]);
@@ -115,7 +106,7 @@ END_TEST
 
 START_TEST(device_code_asserts)
 {
-    ptx_module *module = module_of(
+    ptx_module *module = bench_module_of(
         ".extern .func __assertfail(.param .b64 a, .param .b64 b, .param .b32 c, .param .b64 d,\n"
         ".param .b64 e);\n"
         ".global .align 1 .b8 what[4] = {120, 62, 48};\n"

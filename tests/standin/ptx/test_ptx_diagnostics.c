@@ -88,16 +88,14 @@ END_TEST
 
 START_TEST(blocks_and_threads_are_named)
 {
-    char why[PTX_TEXT_BYTES];
-    ptx_module *module = ptx_module_parse(
-        ".shared .align 4 .b8 S[8];\n.entry k() { .reg .b32 %r<9>; .reg .pred %p;\n"
-        "mov.u32 %r1, %ctaid.x; mov.u32 %r2, %ctaid.y; mov.u32 %r3, %ctaid.z;\n"
-        "mad.lo.u32 %r1, %r1, 10, %r2; mad.lo.u32 %r1, %r1, 10, %r3;\n"
-        "mov.u32 %r2, %tid.x; mad.lo.u32 %r1, %r1, 10, %r2;\n"
-        "mov.u32 %r2, %tid.y; mad.lo.u32 %r1, %r1, 10, %r2;\n"
-        "mov.u32 %r2, %tid.z; mad.lo.u32 %r1, %r1, 10, %r2;\n"
-        "setp.eq.u32 %p, %r1, 123456; @%p ld.shared.u32 %r2, [S+2]; ret; }\n",
-        why);
+    ptx_module *module =
+        bench_module_of(".shared .align 4 .b8 S[8];\n.entry k() { .reg .b32 %r<9>; .reg .pred %p;\n"
+                        "mov.u32 %r1, %ctaid.x; mov.u32 %r2, %ctaid.y; mov.u32 %r3, %ctaid.z;\n"
+                        "mad.lo.u32 %r1, %r1, 10, %r2; mad.lo.u32 %r1, %r1, 10, %r3;\n"
+                        "mov.u32 %r2, %tid.x; mad.lo.u32 %r1, %r1, 10, %r2;\n"
+                        "mov.u32 %r2, %tid.y; mad.lo.u32 %r1, %r1, 10, %r2;\n"
+                        "mov.u32 %r2, %tid.z; mad.lo.u32 %r1, %r1, 10, %r2;\n"
+                        "setp.eq.u32 %p, %r1, 123456; @%p ld.shared.u32 %r2, [S+2]; ret; }\n");
     const ptx_launch launch = { .module = module,
                                 .kernel = ptx_module_kernel(module, "k"),
                                 .grid = { 2, 3, 4 },

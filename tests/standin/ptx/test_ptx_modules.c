@@ -5,32 +5,22 @@
 #include <stdio.h>
 #include <string.h>
 
-static ptx_module *module_of(const char *text)
-{
-    char why[PTX_TEXT_BYTES];
-    ptx_module *module = ptx_module_parse(text, why);
-
-    ck_assert_msg(module != NULL, "%s", why);
-    ck_assert_str_eq(why, "");
-    return module;
-}
-
 START_TEST(kernels_are_found_with_their_shape)
 {
-    ptx_module *module =
-        module_of(".version 9.0 .target sm_90 .address_size 64\n"
-                  "// a comment .entry no() {}\n/* another\n one */\n"
-                  ".pragma \"a;b\";\n"
-                  ".section .debug_info { .b8 1, 2 }\n"
-                  ".func helper()\n{ ret; }\n"
-                  ".visible .entry first(.param .u32 a, .param .align 8 .b8 b[24],\n"
-                  "  .param .u8 c, .param .u64 .ptr .global .align 16 d)\n"
-                  ".maxntid 8, 4, 2 .minnctapersm 2\n{ .shared .align 4 .b8 S[20];\n"
-                  ".shared .align 16 .b8 T[4]; st.shared.u32 [S], 1; st.shared.u32 [T], 1; ret; }\n"
-                  ".weak .entry second()\n.reqntid 64\n{ ret; }\n"
-                  ".entry third() { .reg .b32 %r; call.uni helper; mov.u32 %r, 0;\n"
-                  "T: .branchtargets A, B; brx.idx %r, T; A: brx.idx %r, U;\n"
-                  "U: .branchtargets B, B; B: ret; }\n");
+    ptx_module *module = bench_module_of(
+        ".version 9.0 .target sm_90 .address_size 64\n"
+        "// a comment .entry no() {}\n/* another\n one */\n"
+        ".pragma \"a;b\";\n"
+        ".section .debug_info { .b8 1, 2 }\n"
+        ".func helper()\n{ ret; }\n"
+        ".visible .entry first(.param .u32 a, .param .align 8 .b8 b[24],\n"
+        "  .param .u8 c, .param .u64 .ptr .global .align 16 d)\n"
+        ".maxntid 8, 4, 2 .minnctapersm 2\n{ .shared .align 4 .b8 S[20];\n"
+        ".shared .align 16 .b8 T[4]; st.shared.u32 [S], 1; st.shared.u32 [T], 1; ret; }\n"
+        ".weak .entry second()\n.reqntid 64\n{ ret; }\n"
+        ".entry third() { .reg .b32 %r; call.uni helper; mov.u32 %r, 0;\n"
+        "T: .branchtargets A, B; brx.idx %r, T; A: brx.idx %r, U;\n"
+        "U: .branchtargets B, B; B: ret; }\n");
 
     ck_assert_uint_eq(ptx_module_kernel_count(module), 3);
     const ptx_kernel *first = ptx_module_kernel(module, "first");
@@ -59,15 +49,15 @@ END_TEST
 START_TEST(variables_have_initial_values)
 {
     ptx_module *module =
-        module_of(".global .align 4 .u32 plain;\n"
-                  ".const .align 8 .b8 bytes[10] = {1, 2, 255};\n"
-                  ".global .f32 numbers[2] = {1.5, 0f40000000};\n"
-                  ".global .f64 wide = -1.5;\n"
-                  ".global .align 8 .u64 places[3] = {numbers+4, generic(plain), -1};\n"
-                  ".shared .align 4 .b8 not_one[64];\n"
-                  ".global .u16 nested[2][2] = {{1, 2}, {3, 4}};\n"
-                  ".visible .global .v4 .u32 four;\n"
-                  ".entry k() { .reg .b32 %r; ld.global.u32 %r, [plain]; ret; }\n");
+        bench_module_of(".global .align 4 .u32 plain;\n"
+                        ".const .align 8 .b8 bytes[10] = {1, 2, 255};\n"
+                        ".global .f32 numbers[2] = {1.5, 0f40000000};\n"
+                        ".global .f64 wide = -1.5;\n"
+                        ".global .align 8 .u64 places[3] = {numbers+4, generic(plain), -1};\n"
+                        ".shared .align 4 .b8 not_one[64];\n"
+                        ".global .u16 nested[2][2] = {{1, 2}, {3, 4}};\n"
+                        ".visible .global .v4 .u32 four;\n"
+                        ".entry k() { .reg .b32 %r; ld.global.u32 %r, [plain]; ret; }\n");
     static const char *const names[] = { "plain",  "bytes",  "numbers", "wide",
                                          "places", "nested", "four" };
     static const size_t bytes[] = { 4, 10, 8, 8, 24, 8, 16 };
@@ -112,17 +102,18 @@ static bool is_run(const ptx_module *module, const char *name, uint32_t block, p
 
 START_TEST(launches_need_what_their_kernel_reaches)
 {
-    ptx_module *module = module_of(".global .u32 variable;\n"
-                                   ".func missing();\n.func deep()\n{ call.uni missing; ret; }\n"
-                                   ".func broken()\n{ frobnicate; ret; }\n"
-                                   ".func by_address() { ret; }\n"
-                                   ".entry good() { ret; }\n"
-                                   ".entry uses() { .reg .b32 %r; ld.global.u32 %r, [variable]; }\n"
-                                   ".entry calls() { call.uni deep; ret; }\n"
-                                   ".entry fails() { call.uni broken; ret; }\n"
-                                   ".entry bounded() .maxntid 32 { ret; }\n"
-                                   ".entry any() { .reg .b64 %d; mov.u64 %d, by_address;\n"
-                                   "p: .callprototype _ _ (); call %d, (), p; ret; }\n");
+    ptx_module *module =
+        bench_module_of(".global .u32 variable;\n"
+                        ".func missing();\n.func deep()\n{ call.uni missing; ret; }\n"
+                        ".func broken()\n{ frobnicate; ret; }\n"
+                        ".func by_address() { ret; }\n"
+                        ".entry good() { ret; }\n"
+                        ".entry uses() { .reg .b32 %r; ld.global.u32 %r, [variable]; }\n"
+                        ".entry calls() { call.uni deep; ret; }\n"
+                        ".entry fails() { call.uni broken; ret; }\n"
+                        ".entry bounded() .maxntid 32 { ret; }\n"
+                        ".entry any() { .reg .b64 %d; mov.u64 %d, by_address;\n"
+                        "p: .callprototype _ _ (); call %d, (), p; ret; }\n");
     ptx_report report;
     uint32_t word = 0;
 
@@ -171,7 +162,7 @@ START_TEST(kernels_reach_what_they_may_call)
 #undef BY_ADDRESS
 
     for (size_t k = 0; k < sizeof modules / sizeof *modules; ++k) {
-        ptx_module *module = module_of(modules[k].text);
+        ptx_module *module = bench_module_of(modules[k].text);
         const uint64_t callee = PTX_FUNCTION_BASE + modules[k].callee;
         const void *const parameters[] = { &callee };
         const ptx_launch launch = { .module = module,
@@ -194,7 +185,7 @@ START_TEST(constants_are_kept_once)
     enum {
         CONSTANTS = 3000
     };
-    ptx_module *module = module_of("");
+    ptx_module *module = bench_module_of("");
 
     for (uint32_t round = 0; round < 2; ++round) {
         for (uint32_t k = 0; k < CONSTANTS; ++k) {
@@ -224,7 +215,7 @@ START_TEST(grids_have_a_size)
         { { 65536, 32768, 2 }, { 1, 1, 1 }, "k: 4294967296 blocks of 1 threads" },
         { { 1, 2, 3 }, { 4, 2, 3 }, "" },
     };
-    ptx_module *module = module_of(".entry k() { ret; }");
+    ptx_module *module = bench_module_of(".entry k() { ret; }");
 
     ck_assert_uint_eq(ptx_module_kernel_count(module), 1);
     ck_assert_ptr_eq(ptx_module_kernel_at(module, 0), ptx_module_kernel(module, "k"));
@@ -247,7 +238,7 @@ START_TEST(grids_have_three_sides)
     enum {
         PLACES = 2 * 4 * 3 * 4 * 2 * 3 /* sizes with common factors, all different */
     };
-    ptx_module *module = module_of(
+    ptx_module *module = bench_module_of(
         ".entry k(.param .u64 p)\n{ .reg .b32 %r<12>; .reg .b64 %d<4>; ld.param.u64 %d1, [p];\n"
         "mov.u32 %r1, %ctaid.z; mov.u32 %r2, %nctaid.y; mov.u32 %r3, %ctaid.y;\n"
         "mad.lo.u32 %r1, %r1, %r2, %r3; mov.u32 %r2, %nctaid.x; mov.u32 %r3, %ctaid.x;\n"
@@ -363,12 +354,12 @@ START_TEST(comments_are_skipped)
         ck_assert_ptr_null(ptx_module_parse(texts[k], text));
         ck_assert_str_eq(text, "PTX line 3: unexpected 'banana'");
     }
-    ptx_module_free(module_of(".entry k() { .reg .b32 %r<1048576>; }"));
-    ptx_module_free(module_of("// no end of line"));
-    ptx_module_free(module_of("/* no end"));
-    ptx_module_free(module_of(
+    ptx_module_free(bench_module_of(".entry k() { .reg .b32 %r<1048576>; }"));
+    ptx_module_free(bench_module_of("// no end of line"));
+    ptx_module_free(bench_module_of("/* no end"));
+    ptx_module_free(bench_module_of(
         ".file 0 \"w\"\n.file 70000 \"x\"\n.file 65535 \"y\"\n.file 1 \"no end\n.file 2\n"));
-    ptx_module_free(module_of(".file 2\n.file 1 \"no end"));
+    ptx_module_free(bench_module_of(".file 2\n.file 1 \"no end"));
 }
 END_TEST
 

@@ -5,21 +5,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-static ptx_module *module_of(const char *text)
-{
-    char why[PTX_TEXT_BYTES];
-    ptx_module *module = ptx_module_parse(text, why);
-
-    ck_assert_msg(module != NULL, "%s", why);
-    ck_assert_str_eq(why, "");
-    return module;
-}
-
 /* The order in which blocks, or the warps of one, come to a counter. */
 static void order_find(ptx_order order, uint64_t seed, uint32_t grid, uint32_t block,
                        uint32_t out[16])
 {
-    ptx_module *module = module_of(
+    ptx_module *module = bench_module_of(
         ".entry k(.param .u64 p)\n{ .reg .b32 %r<12>; .reg .b64 %d<4>; .reg .pred %p;\n"
         "ld.param.u64 %d1, [p]; mov.u32 %r1, %laneid; setp.ne.u32 %p, %r1, 0; @%p exit;\n"
         "mov.u32 %r1, %ctaid.x; mov.u32 %r2, %nwarpid; mov.u32 %r3, %warpid;\n"
