@@ -125,13 +125,14 @@ void ptx_call_enter(ptx_warp *warp, const ptx_instruction *i, uint32_t lanes)
     /* By address: the lanes that call the same function go first, the others call again. */
     const uint64_t *addresses = ptx_source(warp, i, 0);
     const uint64_t address = addresses[ptx_lowest_lane(lanes)];
+    const uint64_t index = address - PTX_FUNCTION_BASE;
     uint32_t alike = 0;
 
     PTX_EACH_LANE(lane, lanes)
     {
         alike |= addresses[lane] == address ? 1u << lane : 0;
     }
-    if (address < PTX_FUNCTION_BASE || address - PTX_FUNCTION_BASE >= module->function_count) {
+    if (index >= module->function_count) {
         ptx_fault(warp, i, ptx_lowest_lane(lanes), "call of 0x%llx, which is no function",
                   (unsigned long long)address);
         return;
@@ -139,7 +140,7 @@ void ptx_call_enter(ptx_warp *warp, const ptx_instruction *i, uint32_t lanes)
     if (alike != ptx_warp_group(warp)->lanes) {
         ptx_group_split(warp, ptx_warp_group(warp)->lanes & ~alike);
     }
-    callee_enter(warp, i, module->functions[address - PTX_FUNCTION_BASE], alike);
+    callee_enter(warp, i, module->functions[index], alike);
 }
 
 void ptx_call_return(ptx_warp *warp, const ptx_instruction *i, uint32_t lanes)
@@ -157,7 +158,7 @@ void ptx_call_return(ptx_warp *warp, const ptx_instruction *i, uint32_t lanes)
     PTX_EACH_LANE(lane, lanes)
     {
         memcpy(local_place(warp, lane, caller->local_base + call->result_offset),
-               local_place(warp, lane, callee.local_base + callee.function->result.offset),
+               local_place(warp, lane, callee.local_base), /* the result is the first there */
                call->result_bytes);
     }
     if (lanes != group->lanes) {

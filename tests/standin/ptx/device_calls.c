@@ -75,7 +75,7 @@ static void device_printf(const char *format, const uint8_t *arguments)
             continue;
         }
         for (; *format && strchr("-+ #0123456789.lhz", *format); ++format) {
-            is_long |= *format == 'l' || *format == 'z';
+            is_long = *format == 'l' || *format == 'z'; /* lengths come last */
         }
         if (!*format) {
             return;

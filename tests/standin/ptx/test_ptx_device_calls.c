@@ -92,6 +92,7 @@ START_TEST(device_code_prints)
           "1<no>" },
         { "%p", "st.local.u64 [%SPL], 0x1234;", "0x1234" },
         { "50%", "", "50" },
+        { "%%d|", "", "%d|" },
         { "%" THIRTY_MINUSES "5d|", "st.local.u32 [%SPL], 7;", "7    |" },
     };
 

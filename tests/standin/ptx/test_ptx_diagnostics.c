@@ -305,6 +305,10 @@ START_TEST(calls_pass_what_is_declared)
     check_call("mov.u64 %d1, depth_of; add.u64 %d1, %d1, 7; l: .callprototype _ _ ();\n"
                "call %d1, (), l;",
                "which is no function");
+    check_call("mov.u64 %d1, large; l: .callprototype _ _ (); call %d1, (), l;", NULL);
+    check_call("mov.u64 %d1, large; add.u64 %d1, %d1, 5; l: .callprototype _ _ ();\n"
+               "call %d1, (), l;",
+               "which is no function"); /* there are four, and the kernel */
     check_call("TABLE: .branchtargets A, A; mov.u32 %r1, 2; brx.idx %r1, TABLE; A:",
                "branch 2 of a table of 2");
     check_call("TABLE: .branchtargets A, A; mov.u32 %r1, 1; brx.idx %r1, TABLE; trap; A:", NULL);

@@ -361,7 +361,7 @@ static void check_calls(const char *code, uint32_t (*expected_of)(uint32_t lane)
 
 static uint32_t square_or_twice(uint32_t lane)
 {
-    return lane % 2 ? 2 * lane : lane * lane;
+    return lane % 2 ? 2 * (lane + 1) : (lane + 1) * (lane + 1);
 }
 
 static uint32_t all_but_lane(uint32_t lane)
@@ -396,6 +396,27 @@ static uint32_t sign_around_16(uint32_t lane)
     return lane < 16 ? 0xffffffff : 1;
 }
 
+START_TEST(calls_are_executed_once)
+{
+    /* The bench's 3, 2, a call, 5 of which lane 1 skips 2, a call, 3 of lane 1, 2, and ret. */
+    uint32_t out[1] = { 0 };
+    const bench_kernel kernel = {
+        .declarations = ".func leave()\n{ .reg .b32 %a; .reg .pred %q; mov.u32 %a, %tid.x;\n"
+                        "setp.eq.u32 %q, %a, 1; @%q ret; mov.u32 %a, 2; ret; }\n",
+        .body = "setp.eq.u32 %p0, %r0, 1; mov.u32 %r1, 0; call.uni leave; @%p0 call.uni leave;\n"
+                "add.u32 %r1, %r1, 1; @!%p0 st.global.u32 [%out], %r1;",
+        .block = 2,
+        .out = out,
+        .out_bytes = sizeof out
+    };
+    ptx_report report;
+
+    ck_assert_msg(bench_run(&kernel, &report), "%s", report.text);
+    ck_assert_uint_eq(out[0], 1);
+    ck_assert_uint_eq(report.counts.warp_instructions, 3 + 2 + 1 + 5 + 1 + 3 + 2 + 1);
+}
+END_TEST
+
 #define CALL_LATER                                                   \
     "setp.ge.u32 %p1, %r0, 16; @%p1 bra LATER;\n"                    \
     "CALL: { .param .b32 p; st.param.b32 [p], %r0; .param .b32 r;\n" \
@@ -427,9 +448,11 @@ START_TEST(functions_are_called)
                 square_of_upper);
     check_calls("and.b32 %r1, %r0, 1; mul.wide.u32 %d1, %r1, 8; mov.u64 %d2, table;\n"
                 "add.u64 %d2, %d2, %d1; ld.global.u64 %d3, [%d2];\n"
-                "{ .param .b32 p0; st.param.b32 [p0+0], %r0; .param .b32 r0;\n"
+                "add.u32 %r2, %r0, 1; setp.ne.u32 %p1, %r0, 0;\n"
+                "{ .param .b32 p0; st.param.b32 [p0+0], %r2; .param .b32 r0;\n"
+                "st.param.b32 [r0+0], 1; /* lane 0 does not call, and has 1 all the same */\n"
                 "proto: .callprototype (.param .b32 _) _ (.param .b32 _);\n"
-                "call (r0), %d3, (p0), proto; ld.param.b32 %r9, [r0+0]; }",
+                "@%p1 call (r0), %d3, (p0), proto; ld.param.b32 %r9, [r0+0]; }",
                 square_or_twice);
     check_calls("mov.u64 %d3, twice; { .param .b32 p0; st.param.b32 [p0+0], %r0; .param .b32 r0;\n"
                 "proto: .callprototype (.param .b32 _) _ (.param .b32 _);\n"
@@ -462,6 +485,7 @@ int main(void)
     tcase_add_test(tcase, lanes_that_leave_are_not_waited_for);
     tcase_add_test(tcase, instructions_are_executed_once);
     tcase_add_test(tcase, each_lane_has_its_carry);
+    tcase_add_test(tcase, calls_are_executed_once);
     tcase_add_test(tcase, functions_are_called);
     suite_add_tcase(suite, tcase);
     return suite_run(suite);
