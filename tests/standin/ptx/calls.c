@@ -37,6 +37,30 @@ static void registers_reserve(ptx_warp *warp, uint32_t count)
     }
 }
 
+/* Whether what is passed and expected is what the function takes and returns. */
+static bool signature_check(ptx_warp *warp, const ptx_instruction *i, const ptx_call *call,
+                            const ptx_function *callee, uint32_t lanes)
+{
+    if (call->argument_count != callee->parameter_count) {
+        ptx_fault(warp, i, ptx_lowest_lane(lanes), "%s is called with %u arguments instead of %u",
+                  callee->name, call->argument_count, callee->parameter_count);
+        return false;
+    }
+    for (uint32_t k = 0; k < call->argument_count; ++k) {
+        if (callee->parameters[k].bytes != call->argument_bytes[k]) {
+            ptx_fault(warp, i, ptx_lowest_lane(lanes), "argument %u of %s has %u bytes, not %u", k,
+                      callee->name, call->argument_bytes[k], callee->parameters[k].bytes);
+            return false;
+        }
+    }
+    if (call->result_bytes != callee->result.bytes) {
+        ptx_fault(warp, i, ptx_lowest_lane(lanes), "%s returns %u bytes, not %u", callee->name,
+                  callee->result.bytes, call->result_bytes);
+        return false;
+    }
+    return true;
+}
+
 static void frame_enter(ptx_warp *warp, const ptx_instruction *i, const ptx_call *call,
                         const ptx_function *callee, uint32_t lanes)
 {
@@ -57,19 +81,9 @@ static void frame_enter(ptx_warp *warp, const ptx_instruction *i, const ptx_call
         ptx_fault(warp, i, ptx_lowest_lane(lanes), "calls are too deep");
         return;
     }
-    if (call->argument_count != callee->parameter_count) {
-        ptx_fault(warp, i, ptx_lowest_lane(lanes), "%s is called with %u arguments instead of %u",
-                  callee->name, call->argument_count, callee->parameter_count);
-        return;
-    }
     for (uint32_t k = 0; k < call->argument_count; ++k) {
         const ptx_parameter *parameter = &callee->parameters[k];
 
-        if (parameter->bytes != call->argument_bytes[k]) {
-            ptx_fault(warp, i, ptx_lowest_lane(lanes), "argument %u of %s has %u bytes, not %u", k,
-                      callee->name, call->argument_bytes[k], parameter->bytes);
-            return;
-        }
         PTX_EACH_LANE(lane, lanes)
         {
             memcpy(local_place(warp, lane, wanted.local_base + parameter->offset),
@@ -94,15 +108,18 @@ static void callee_enter(ptx_warp *warp, const ptx_instruction *i, const ptx_fun
 {
     const ptx_call *call = &warp->block->run->launch->module->calls[i->target];
 
+    if (!signature_check(warp, i, call, callee, lanes)) {
+        return;
+    }
     if (callee->has_body) {
         frame_enter(warp, i, call, callee, lanes);
         return;
     }
     PTX_EACH_LANE(lane, lanes)
     {
-        const uint8_t *arguments[8] = { 0 };
+        const uint8_t *arguments[PTX_DEVICE_ARGUMENTS];
 
-        for (uint32_t k = 0; k < call->argument_count && k < 8; ++k) {
+        for (uint32_t k = 0; k < call->argument_count; ++k) {
             arguments[k] = local_place(
                 warp, lane, ptx_warp_frame(warp)->local_base + call->argument_offsets[k]);
         }
@@ -143,18 +160,13 @@ void ptx_call_enter(ptx_warp *warp, const ptx_instruction *i, uint32_t lanes)
     callee_enter(warp, i, module->functions[index], alike);
 }
 
-void ptx_call_return(ptx_warp *warp, const ptx_instruction *i, uint32_t lanes)
+void ptx_call_return(ptx_warp *warp, uint32_t lanes)
 {
     const ptx_frame callee = *ptx_warp_frame(warp);
     const ptx_call *call = &warp->block->run->launch->module->calls[callee.call];
     const ptx_frame *caller = &warp->frames[callee.parent];
     ptx_group *group = ptx_warp_group(warp);
 
-    if (call->result_bytes && call->result_bytes != callee.function->result.bytes) {
-        ptx_fault(warp, i, ptx_lowest_lane(lanes), "%s returns %u bytes, not %u",
-                  callee.function->name, callee.function->result.bytes, call->result_bytes);
-        return;
-    }
     PTX_EACH_LANE(lane, lanes)
     {
         memcpy(local_place(warp, lane, caller->local_base + call->result_offset),

@@ -90,13 +90,32 @@ static void device_printf(const char *format, const uint8_t *arguments)
     }
 }
 
-bool ptx_device_call_is_known(const char *name)
+bool ptx_device_call_is_known(const ptx_function *function)
 {
-    return strcmp(name, "vprintf") == 0 || strcmp(name, "__assertfail") == 0;
+    static const struct {
+        const char *name;
+        uint32_t result_bytes;
+        uint32_t count;
+        uint32_t bytes[PTX_DEVICE_ARGUMENTS];
+    } calls[] = { { "vprintf", 4, 2, { 8, 8 } }, { "__assertfail", 0, 5, { 8, 8, 4, 8, 8 } } };
+
+    for (size_t k = 0; k < sizeof calls / sizeof *calls; ++k) {
+        bool is_same = strcmp(function->name, calls[k].name) == 0 &&
+                       function->result.bytes == calls[k].result_bytes &&
+                       function->parameter_count == calls[k].count;
+
+        for (uint32_t j = 0; is_same && j < calls[k].count; ++j) {
+            is_same = function->parameters[j].bytes == calls[k].bytes[j];
+        }
+        if (is_same) {
+            return true;
+        }
+    }
+    return false;
 }
 
 void ptx_device_call(ptx_warp *warp, const ptx_instruction *i, uint32_t lane, const char *name,
-                     const uint8_t *const arguments[8], uint8_t *result)
+                     const uint8_t *const arguments[PTX_DEVICE_ARGUMENTS], uint8_t *result)
 {
     if (strcmp(name, "vprintf") == 0) {
         const int32_t count = 0;

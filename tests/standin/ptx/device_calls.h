@@ -6,8 +6,13 @@
 
 #include "standin/ptx/warp.h"
 
-bool ptx_device_call_is_known(const char *name);
+enum {
+    PTX_DEVICE_ARGUMENTS = 5 /* the most */
+};
+
+/* Whether a function without a body is one of them, by its name and by the bytes that it takes. */
+bool ptx_device_call_is_known(const ptx_function *function);
 void ptx_device_call(ptx_warp *warp, const ptx_instruction *i, uint32_t lane, const char *name,
-                     const uint8_t *const arguments[8], uint8_t *result);
+                     const uint8_t *const arguments[PTX_DEVICE_ARGUMENTS], uint8_t *result);
 
 #endif

@@ -29,7 +29,7 @@ static bool functions_check(ptx_run *run)
         }
         if (function->problem[0]) {
             ptx_run_fail(run, "%s", function->problem);
-        } else if (!function->has_body && !ptx_device_call_is_known(function->name)) {
+        } else if (!function->has_body && !ptx_device_call_is_known(function)) {
             ptx_run_fail(run, "function %s has no body", function->name);
         }
         for (uint32_t k = 0; k < function->used_symbol_count; ++k) {

@@ -130,6 +130,59 @@ START_TEST(device_code_asserts)
 }
 END_TEST
 
+START_TEST(device_calls_have_one_signature)
+{
+#define ASSERT_TYPES(C) ".param .b64 a, .param .b64 b, .param ." C " c, .param .b64 d"
+    static const struct {
+        const char *declaration;
+        const char *call;
+        const char *text;
+    } calls[] = {
+        { "(.param .b32 r) vprintf(.param .b64 a)", "(r), vprintf, (wide)", "vprintf has no body" },
+        { "(.param .b32 r) vprintf(.param .b64 a, .param .b32 b)", "(r), vprintf, (wide, r)",
+          "vprintf has no body" },
+        { "(.param .b32 r) vprintf(.param .b32 a, .param .b64 b)", "(r), vprintf, (r, wide)",
+          "vprintf has no body" },
+        { "(.param .b64 r) vprintf(.param .b64 a, .param .b64 b)", "(wide), vprintf, (wide, wide)",
+          "vprintf has no body" },
+        { "vprintf(.param .b64 a, .param .b64 b)", "vprintf, (wide, wide)", "vprintf has no body" },
+        { "(.param .b32 r) puts(.param .b64 a, .param .b64 b)", "(r), puts, (wide, wide)",
+          "puts has no body" },
+        { "(.param .b32 r) vprintf(.param .b64 a, .param .b64 b)", "(r), vprintf, (wide)",
+          "vprintf is called with 1 arguments instead of 2" },
+        { "(.param .b32 r) vprintf(.param .b64 a, .param .b64 b)", "(r), vprintf, (wide, r)",
+          "argument 1 of vprintf has 4 bytes, not 8" },
+        { "(.param .b32 r) vprintf(.param .b64 a, .param .b64 b)", "vprintf, (wide, wide)",
+          "vprintf returns 4 bytes, not 0" },
+        { "__assertfail(" ASSERT_TYPES("b32") ")", "__assertfail, (wide, wide, r, wide)",
+          "__assertfail has no body" },
+        { "__assertfail(" ASSERT_TYPES("b64") ", .param .b64 e)",
+          "__assertfail, (wide, wide, wide, wide, wide)", "__assertfail has no body" },
+        { "__assertfail(" ASSERT_TYPES("b32") ", .param .b32 e)",
+          "__assertfail, (wide, wide, r, wide, r)", "__assertfail has no body" },
+        { "__assertfail(" ASSERT_TYPES("b32") ", .param .b64 e, .param .b64 f)",
+          "__assertfail, (wide, wide, r, wide, wide, wide)", "__assertfail has no body" },
+    };
+#undef ASSERT_TYPES
+
+    for (size_t k = 0; k < sizeof calls / sizeof *calls; ++k) {
+        char source[512];
+        ptx_report report;
+
+        (void)snprintf(source, sizeof source,
+                       ".extern .func %s;\n.entry k() { .param .b32 r; .param .b64 wide;\n"
+                       "call.uni %s; ret; }\n",
+                       calls[k].declaration, calls[k].call);
+        ptx_module *module = bench_module_of(source);
+
+        ck_assert_msg(!is_run(module, &report), "%s", calls[k].call);
+        ck_assert_msg(strstr(report.text, calls[k].text) != NULL, "%s: %s", calls[k].call,
+                      report.text);
+        ptx_module_free(module);
+    }
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("ptx device calls");
@@ -137,6 +190,7 @@ int main(void)
 
     tcase_add_test(tcase, device_code_prints);
     tcase_add_test(tcase, device_code_asserts);
+    tcase_add_test(tcase, device_calls_have_one_signature);
     suite_add_tcase(suite, tcase);
     return suite_run(suite);
 }

@@ -293,7 +293,9 @@ START_TEST(calls_pass_what_is_declared)
 #undef CALL
     check_call("{ .param .b32 p; .param .b32 q; .param .b32 r; call.uni (r), depth_of, (p, q); }",
                "depth_of is called with 2 arguments instead of 1");
-    check_call("{ .param .b32 p; st.param.b32 [p], 2; call.uni depth_of, (p); }", NULL);
+    check_call("{ .param .b32 p; st.param.b32 [p], 2; call.uni depth_of, (p); }",
+               "depth_of returns 4 bytes, not 0");
+    check_call("{ .param .b32 r; call.uni (r), large; }", "large returns 0 bytes, not 4");
     /* 16 KiB for what is called, behind the kernel's own memory. */
     check_call(".local .align 16 .b8 K[16]; call.uni large;", NULL);
     check_call(".local .align 16 .b8 K[17]; st.local.u8 [K+16], 7; call.uni large;\n"

@@ -299,7 +299,7 @@ static bool flow_step(ptx_warp *warp, const ptx_instruction *i, uint32_t lanes)
     case PTX_FLOW_CALL: ptx_call_enter(warp, i, lanes); return false;
     case PTX_FLOW_RETURN:
         if (ptx_warp_frame(warp)->depth > 0) {
-            ptx_call_return(warp, i, lanes);
+            ptx_call_return(warp, lanes);
         } else {
             lanes_exit(warp, lanes);
         }

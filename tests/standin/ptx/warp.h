@@ -193,7 +193,7 @@ static inline const ptx_frame *ptx_warp_frame(const ptx_warp *warp)
 
 /* calls.c: what the instruction of a call or a return does to the current group. */
 void ptx_call_enter(ptx_warp *warp, const ptx_instruction *i, uint32_t lanes);
-void ptx_call_return(ptx_warp *warp, const ptx_instruction *i, uint32_t lanes);
+void ptx_call_return(ptx_warp *warp, uint32_t lanes);
 /* Splits lanes off the current group; the rest stays. Returns the new group. */
 ptx_group *ptx_group_split(ptx_warp *warp, uint32_t lanes);
 
