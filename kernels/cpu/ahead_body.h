@@ -39,6 +39,15 @@ static int fetches_chunks(const kvspan_tile_block *block)
     return !FETCHES_IN_STREAMS && block->key_digits && block->value_digits;
 }
 
+/* Whether heads take turns chunk by chunk instead of page by page. */
+static int is_by_head(const kvspan_tile_block *block)
+{
+    if (FETCHES_IN_STREAMS) {
+        return !block->key_codes && !block->value_codes && stream_is_by_head(block);
+    }
+    return fetches_chunks(block);
+}
+
 /* What is read some steps after a tile of keys: values come after the last keys. */
 static const unsigned char *after_key(const kvspan_tile_block *block,
                                       const kvspan_tile_chunk *chunk, uint32_t head, uint32_t tile)

@@ -26,19 +26,20 @@ typedef struct kvspan_digit_tiles {
 typedef struct kvspan_digit_passes {
     /* Writes a query as the block's row. */
     void (*pack_query)(kvspan_tile_workspace *work, uint32_t row, const float *query, uint32_t dim);
-    /* Products of rows [first_row, first_row + row_count) with at most two tiles of keys, into the
+    /* Products of rows [first_row, first_row + row_count) with tiles of keys, as many as
+     * the instruction set takes at once, into the
      * rows' scores. */
     void (*score)(const kvspan_tile_block *block, uint32_t first_row, uint32_t row_count,
                   const kvspan_digit_tiles *keys);
     /* Writes the chunk's weights of a row, the highest of which is `highest`, from its scores. */
     void (*split_weights)(kvspan_tile_workspace *work, uint32_t row, uint32_t tokens,
                           float highest);
-    /* Adds the rows' weights times tiles of values to their chunk_sums. */
+    /* Adds the rows' weights times tiles of values to their chunk_sums, which begin as zeros with
+     * the chunk's first tile. */
     void (*fold)(const kvspan_tile_block *block, uint32_t first_row, uint32_t row_count,
                  const kvspan_digit_tiles *values);
     /* Adds a row's chunk_sums to its outputs. */
     void (*add_sums)(const kvspan_tile_block *block, uint32_t row);
-    uint32_t sums_of_row; /* chunk_sums of a row are so many times the value_dim */
 } kvspan_digit_passes;
 
 extern const kvspan_digit_passes kvspan_digit_passes_vnni; /* AVX-512 VNNI */

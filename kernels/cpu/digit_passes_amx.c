@@ -9,7 +9,7 @@
 enum {
     QUERY_DIGITS = 3,
     WEIGHT_DIGITS = 2,
-    SCORE_TILES = 2,
+    SCORE_TILES = 4,
     VALUE_UNIT_TILES = 4 /* the most */
 };
 
@@ -150,7 +150,8 @@ static void fold(const kvspan_tile_block *block, uint32_t first_row, uint32_t ro
                              .sums = (unsigned char *)(work->chunk_sums + (size_t)first_row *
                                                                               WEIGHT_DIGITS *
                                                                               block->value_dim),
-                             .sum_bytes = block->value_dim * sizeof(int32_t) };
+                             .sum_bytes = block->value_dim * sizeof(int32_t),
+                             .is_first = tiles->first == 0 };
     uint32_t count;
 
     for (uint32_t i = 0; i < tiles->count; i += count) {
@@ -190,5 +191,4 @@ const kvspan_digit_passes kvspan_digit_passes_amx = {
     .split_weights = split_weights,
     .fold = fold,
     .add_sums = add_sums,
-    .sums_of_row = WEIGHT_DIGITS,
 };

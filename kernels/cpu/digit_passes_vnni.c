@@ -1,5 +1,7 @@
 #include "kernels/cpu/digit_passes.h"
 
+#include <string.h>
+
 #include "kernels/cpu/digit_body.h"
 
 /* Of 32 registers 16 are sums; with more the compiler keeps some in memory. */
@@ -357,6 +359,10 @@ static void fold(const kvspan_tile_block *block, uint32_t first_row, uint32_t ro
     const uint32_t end = first_row + row_count;
     uint32_t lines;
 
+    if (values->first == 0) {
+        memset(block->work->chunk_sums + (size_t)first_row * block->value_dim, 0,
+               (size_t)row_count * block->value_dim * sizeof(int32_t));
+    }
     for (uint32_t line = 0; line < line_count; line += lines) {
         uint32_t row = first_row;
         uint32_t most;
@@ -403,5 +409,4 @@ const kvspan_digit_passes kvspan_digit_passes_vnni = {
     .split_weights = split_weights,
     .fold = fold,
     .add_sums = add_sums,
-    .sums_of_row = 1,
 };

@@ -3,8 +3,9 @@
  * memory in turn. A core has few lines under way at a time when it asks for them one by one; four
  * streams make the second cache fetch ahead by itself, in each.
  *
- * The places fetched are some kilobytes ahead of those read. They gain on them while weights are
- * made, when nothing is read, and lose that again: memory is never idle.
+ * The places fetched are some kilobytes ahead of those read, so few that they stay in the first
+ * cache. They gain on them while weights are made, when nothing is read, and lose that again:
+ * memory is never idle.
  */
 #ifndef KVSPAN_KERNELS_CPU_FETCH_STREAMS_H
 #define KVSPAN_KERNELS_CPU_FETCH_STREAMS_H
@@ -18,7 +19,8 @@
 enum {
     STREAM_BYTES = 4096, /* the least of a stream, where tiles are smaller: a page of memory */
     STREAM_LINE_BYTES = 64,
-    STREAM_GAIN_PART = 8 /* of a plane's lines, one so many is fetched while weights are made */
+    STREAM_ROW_LINES = 2, /* fetched while a row's weights of a tile are made, … */
+    STREAM_GAIN_PART = 4  /* … in all at most one so many of the values' */
 };
 
 enum stream_plane {
@@ -44,6 +46,15 @@ static inline uint32_t stream_window_tiles(uint32_t tile_bytes)
                                      : KVSPAN_STREAMS;
 }
 
+/* Whether all that a chunk has of a head is read before the next head's, as its weights and sums
+ * then stay in the first cache; else heads take turns page by page, where those are so small that
+ * two heads share a stream. */
+static inline int stream_is_by_head(const kvspan_tile_block *block)
+{
+    return block->page_tiles * stream_tile_bytes(block, STREAM_KEYS) >= STREAM_BYTES &&
+           block->page_tiles * stream_tile_bytes(block, STREAM_VALUES) >= STREAM_BYTES;
+}
+
 static inline const unsigned char *stream_tile(const kvspan_fetch *fetch)
 {
     const kvspan_tile_block *const block = fetch->block;
@@ -59,9 +70,12 @@ static inline const unsigned char *stream_tile(const kvspan_fetch *fetch)
 /* To the tile that is read next. */
 static inline void stream_step(kvspan_fetch *fetch)
 {
+    const kvspan_tile_chunk *const chunk = fetch->chunk;
     const uint64_t ahead = fetch->plane == STREAM_NEXT_KEYS ? KVSPAN_CHUNK_TOKENS : 0;
-    const uint32_t end = kvspan_page_end(fetch->block, fetch->chunk->index + ahead,
-                                         fetch->chunk->tile_count, fetch->page_first);
+    const uint32_t end = stream_is_by_head(fetch->block)
+                             ? chunk->tile_count
+                             : kvspan_page_end(fetch->block, chunk->index + ahead,
+                                               chunk->tile_count, fetch->page_first);
 
     if (++fetch->tile < end) {
         return;
@@ -71,7 +85,7 @@ static inline void stream_step(kvspan_fetch *fetch)
         return;
     }
     fetch->head = 0;
-    fetch->page_first = end < fetch->chunk->tile_count ? end : 0;
+    fetch->page_first = end < chunk->tile_count ? end : 0;
     fetch->tile = fetch->page_first;
     fetch->plane += fetch->page_first == 0;
 }
@@ -152,12 +166,12 @@ static inline __attribute__((always_inline)) uint32_t stream_fetch_lines(kvspan_
         }
         const unsigned char *const *const tiles = fetch->window + fetch->stream_tile;
 
-        _mm_prefetch((const char *)tiles[0] + fetch->offset, _MM_HINT_T1);
+        _mm_prefetch((const char *)tiles[0] + fetch->offset, _MM_HINT_T0);
         if (fetch->stream_count == KVSPAN_STREAMS) {
 #pragma GCC unroll 4
             for (uint32_t i = 1; i < KVSPAN_STREAMS; i++) {
                 _mm_prefetch((const char *)tiles[(size_t)i * fetch->stream_tiles] + fetch->offset,
-                             _MM_HINT_T1);
+                             _MM_HINT_T0);
             }
         }
         done += fetch->stream_count;
@@ -185,9 +199,10 @@ static inline void stream_pass_row(const kvspan_tile_block *block, const kvspan_
     kvspan_fetch *const fetch = &block->work->fetch;
     const uint32_t lines = chunk->tile_count * block->head_count *
                            stream_tile_bytes(block, STREAM_VALUES) / STREAM_LINE_BYTES;
+    const uint32_t most = lines / STREAM_GAIN_PART / block->row_count;
+    const uint32_t wanted = chunk->tile_count * STREAM_ROW_LINES;
 
-    fetch->ahead_lines +=
-        (int32_t)stream_fetch_lines(fetch, lines / STREAM_GAIN_PART / block->row_count);
+    fetch->ahead_lines += (int32_t)stream_fetch_lines(fetch, wanted < most ? wanted : most);
 }
 
 #endif

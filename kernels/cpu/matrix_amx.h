@@ -2,7 +2,8 @@
  * Products of matrices by AMX: rows of queries or weights times tiles of pages, which lie as its
  * instructions want them: a line of 16 units of 4 bytes after the other.
  *
- *   registers 0 to 3   sums: [first or second group of rows][tile or line], or four lines of one
+ *   registers 0 to 3   sums: [first or second group of rows][tile or line], or four tiles or lines
+ *                      of one
  *             4, 5     the groups of rows
  *             6, 7     what they are multiplied with
  *
@@ -22,7 +23,8 @@ enum {
     MATRIX_ROWS = 16,
     MATRIX_LINES = 16, /* the most of a step */
     MATRIX_LINE_BYTES = 64,
-    MATRIX_UNIT_BYTES = 4
+    MATRIX_UNIT_BYTES = 4,
+    MATRIX_TILES = 4 /* the most of keys at once */
 };
 
 #define MATRIX_INLINED static inline __attribute__((always_inline))
@@ -133,7 +135,7 @@ static inline void matrix_release(kvspan_tile_workspace *work)
     }
 }
 
-/* Some rows times one or two tiles of keys. */
+/* Some rows times tiles of keys. */
 typedef struct matrix_keys {
     const unsigned char *rows;
     size_t row_bytes;
@@ -146,6 +148,37 @@ typedef struct matrix_keys {
     size_t sum_bytes;    /* from row to row */
 } matrix_keys;
 
+#define MATRIX_KEY(number, keys, tile, line)                                    \
+    _tile_loadd(number, (keys)->tiles[tile] + (size_t)(line)*MATRIX_LINE_BYTES, \
+                MATRIX_LINE_BYTES);                                             \
+    stream_read_lines((keys)->fetch, (keys)->unit_lines)
+
+/* One group of rows, four tiles. */
+/* Instructions on tiles are macros that nest. NOLINTNEXTLINE(readability-function-size) */
+MATRIX_INLINED void matrix_score_four(const matrix_keys *keys, matrix_kind kind)
+{
+    _tile_zero(0);
+    _tile_zero(1);
+    _tile_zero(2);
+    _tile_zero(3);
+    for (uint32_t line = 0; line < keys->tile_lines; line += keys->unit_lines) {
+        _tile_loadd(4, keys->rows + (size_t)line * MATRIX_UNIT_BYTES, keys->row_bytes);
+        MATRIX_KEY(6, keys, 0, line);
+        MATRIX_MULTIPLY(kind, 0, 4, 6);
+        MATRIX_KEY(7, keys, 1, line);
+        MATRIX_MULTIPLY(kind, 1, 4, 7);
+        MATRIX_KEY(6, keys, 2, line);
+        MATRIX_MULTIPLY(kind, 2, 4, 6);
+        MATRIX_KEY(7, keys, 3, line);
+        MATRIX_MULTIPLY(kind, 3, 4, 7);
+    }
+    _tile_stored(0, keys->sums, keys->sum_bytes);
+    _tile_stored(1, keys->sums + MATRIX_LINE_BYTES, keys->sum_bytes);
+    _tile_stored(2, keys->sums + (size_t)2 * MATRIX_LINE_BYTES, keys->sum_bytes);
+    _tile_stored(3, keys->sums + (size_t)3 * MATRIX_LINE_BYTES, keys->sum_bytes);
+}
+
+/* One group of rows or two, one tile or two. */
 /* Instructions on tiles are macros that nest. NOLINTNEXTLINE(readability-function-size) */
 MATRIX_INLINED void matrix_score(const matrix_keys *keys, uint32_t first_row, uint32_t group_rows,
                                  matrix_kind kind, const int groups, const int tiles)
@@ -161,13 +194,11 @@ MATRIX_INLINED void matrix_score(const matrix_keys *keys, uint32_t first_row, ui
     _tile_zero(3);
     for (uint32_t line = 0; line < keys->tile_lines; line += keys->unit_lines) {
         _tile_loadd(4, rows + (size_t)line * MATRIX_UNIT_BYTES, keys->row_bytes);
-        _tile_loadd(6, keys->tiles[0] + (size_t)line * MATRIX_LINE_BYTES, MATRIX_LINE_BYTES);
+        MATRIX_KEY(6, keys, 0, line);
         MATRIX_MULTIPLY(kind, 0, 4, 6);
-        stream_read_lines(keys->fetch, keys->unit_lines);
         if (tiles == 2) {
-            _tile_loadd(7, keys->tiles[1] + (size_t)line * MATRIX_LINE_BYTES, MATRIX_LINE_BYTES);
+            MATRIX_KEY(7, keys, 1, line);
             MATRIX_MULTIPLY(kind, 1, 4, 7);
-            stream_read_lines(keys->fetch, keys->unit_lines);
         }
         if (groups == 2) {
             _tile_loadd(5, others + (size_t)line * MATRIX_UNIT_BYTES, keys->row_bytes);
@@ -189,28 +220,46 @@ MATRIX_INLINED void matrix_score(const matrix_keys *keys, uint32_t first_row, ui
     }
 }
 
-/* Writes the sums of all rows. */
+/* Writes the sums of all rows with one tile or two. */
+MATRIX_INLINED void matrix_score_groups(const matrix_keys *keys, const matrix_shape *shape,
+                                        matrix_kind kind, const int tiles)
+{
+    uint32_t row = 0;
+
+    while (row < keys->row_count) {
+        const uint32_t groups = matrix_groups(shape, keys->row_count - row);
+
+        if (groups == 2) {
+            matrix_score(keys, row, shape->first_rows, kind, 2, tiles);
+        } else {
+            matrix_score(keys, row, shape->first_rows, kind, 1, tiles);
+        }
+        row += groups == 2 ? shape->first_rows + shape->last_rows : shape->first_rows;
+    }
+}
+
+/* Writes the sums of all rows with up to MATRIX_TILES tiles. */
 MATRIX_INLINED void matrix_multiply_keys(kvspan_tile_workspace *work, const matrix_keys *keys,
                                          uint32_t tiles, matrix_kind kind)
 {
     const matrix_shape shape = matrix_shape_of(keys->row_count, keys->unit_lines);
-    uint32_t row = 0;
+    const int is_one = keys->row_count <= MATRIX_ROWS;
+    matrix_keys part = *keys;
 
-    matrix_configure(work, &shape, keys->row_count <= MATRIX_ROWS);
+    matrix_configure(work, &shape, is_one);
     matrix_barrier();
-    while (row < keys->row_count) {
-        const uint32_t groups = matrix_groups(&shape, keys->row_count - row);
-
-        if (groups == 2 && tiles == 2) {
-            matrix_score(keys, row, shape.first_rows, kind, 2, 2);
-        } else if (groups == 2) {
-            matrix_score(keys, row, shape.first_rows, kind, 2, 1);
-        } else if (tiles == 2) {
-            matrix_score(keys, row, shape.first_rows, kind, 1, 2);
+    if (is_one && tiles == MATRIX_TILES) {
+        matrix_score_four(keys, kind);
+        return;
+    }
+    for (uint32_t left = tiles; left > 0; left -= left < 2 ? 1 : 2) {
+        if (left >= 2) {
+            matrix_score_groups(&part, &shape, kind, 2);
         } else {
-            matrix_score(keys, row, shape.first_rows, kind, 1, 1);
+            matrix_score_groups(&part, &shape, kind, 1);
         }
-        row += groups == 2 ? shape.first_rows + shape.last_rows : shape.first_rows;
+        part.tiles += 2;
+        part.sums += (size_t)2 * MATRIX_LINE_BYTES;
     }
 }
 
@@ -227,12 +276,23 @@ typedef struct matrix_values {
     kvspan_fetch *fetch;
     unsigned char *sums; /* [row][line][16] */
     size_t sum_bytes;    /* from row to row */
+    int is_first;        /* the sums begin here, as zeros */
 } matrix_values;
 
 #define MATRIX_LINE(number, values, unit, line)                                   \
     _tile_loadd(number, (values)->units[unit] + (size_t)(line)*MATRIX_LINE_BYTES, \
                 (size_t)(values)->line_count * MATRIX_LINE_BYTES);                \
     stream_read_lines((values)->fetch, (values)->unit_lines)
+
+/* Sums of a group of rows; `at` is their first line's. */
+#define MATRIX_BEGIN_SUMS(number, values, at)             \
+    do {                                                  \
+        if ((values)->is_first) {                         \
+            _tile_zero(number);                           \
+        } else {                                          \
+            _tile_loadd(number, at, (values)->sum_bytes); \
+        }                                                 \
+    } while (0)
 
 /* One group of rows, four lines or one. */
 /* Instructions on tiles are macros that nest. NOLINTNEXTLINE(readability-function-size) */
@@ -243,11 +303,11 @@ MATRIX_INLINED void matrix_fold_one(const matrix_values *values, uint32_t first_
     unsigned char *const sums =
         values->sums + first_row * values->sum_bytes + (size_t)line * MATRIX_LINE_BYTES;
 
-    _tile_loadd(0, sums, values->sum_bytes);
+    MATRIX_BEGIN_SUMS(0, values, sums);
     if (lines == 4) {
-        _tile_loadd(1, sums + MATRIX_LINE_BYTES, values->sum_bytes);
-        _tile_loadd(2, sums + (size_t)2 * MATRIX_LINE_BYTES, values->sum_bytes);
-        _tile_loadd(3, sums + (size_t)3 * MATRIX_LINE_BYTES, values->sum_bytes);
+        MATRIX_BEGIN_SUMS(1, values, sums + MATRIX_LINE_BYTES);
+        MATRIX_BEGIN_SUMS(2, values, sums + (size_t)2 * MATRIX_LINE_BYTES);
+        MATRIX_BEGIN_SUMS(3, values, sums + (size_t)3 * MATRIX_LINE_BYTES);
     }
     for (uint32_t unit = 0; unit < values->unit_count; unit++) {
         _tile_loadd(4, rows + values->offsets[unit], values->row_bytes);
@@ -282,14 +342,14 @@ MATRIX_INLINED void matrix_fold_two(const matrix_values *values, uint32_t first_
         values->sums + first_row * values->sum_bytes + (size_t)line * MATRIX_LINE_BYTES;
     unsigned char *const other_sums = sums + group_rows * values->sum_bytes;
 
-    _tile_loadd(0, sums, values->sum_bytes);
+    MATRIX_BEGIN_SUMS(0, values, sums);
     if (lines == 2) {
-        _tile_loadd(1, sums + MATRIX_LINE_BYTES, values->sum_bytes);
+        MATRIX_BEGIN_SUMS(1, values, sums + MATRIX_LINE_BYTES);
     }
     if (groups == 2) {
-        _tile_loadd(2, other_sums, values->sum_bytes);
+        MATRIX_BEGIN_SUMS(2, values, other_sums);
         if (lines == 2) {
-            _tile_loadd(3, other_sums + MATRIX_LINE_BYTES, values->sum_bytes);
+            MATRIX_BEGIN_SUMS(3, values, other_sums + MATRIX_LINE_BYTES);
         }
     }
     for (uint32_t unit = 0; unit < values->unit_count; unit++) {

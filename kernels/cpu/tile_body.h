@@ -19,13 +19,14 @@
 #include "kernels/cpu/digit_passes.h"
 #include "kernels/cpu/weight_body.h"
 
-/* The tile behind those from `tile` on that lie in one page, at most `most`. */
+/* The tile behind those from `tile` on that are read before the next head's: of one page, or of the
+ * chunk, at most `most`. */
 static uint32_t step_end(const kvspan_tile_block *block, const kvspan_tile_chunk *chunk,
                          uint32_t tile, uint32_t most)
 {
-    const int by_page = block->head_count > 1 && !fetches_chunks(block);
-    const uint32_t end =
-        by_page ? kvspan_page_end(block, chunk->index, chunk->tile_count, tile) : chunk->tile_count;
+    const uint32_t end = block->head_count == 1 || is_by_head(block)
+                             ? chunk->tile_count
+                             : kvspan_page_end(block, chunk->index, chunk->tile_count, tile);
 
     return end - tile < most ? end : tile + most;
 }
@@ -201,8 +202,9 @@ static void fold_values_in_units(const kvspan_tile_block *block, const kvspan_ti
 {
     const size_t bytes = (size_t)block->row_count * block->value_dim * sizeof(float);
 
-    memset(block->work->chunk_outputs, 0,
-           block->value_digits ? bytes * block->value_digits->sums_of_row : bytes);
+    if (!block->value_digits) {
+        memset(block->work->chunk_outputs, 0, bytes);
+    }
     if (!block->value_digits && !WEIGHTS_ARE_EXACT) {
         memset(block->work->rest_outputs, 0, bytes);
     }
