@@ -22,7 +22,7 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 # A kernel that does not end is stopped soon: none of the suites has so many instructions.
 export LD_LIBRARY_PATH="$build/tests/standin/lib" KVSPAN_TEST_COLUMN=cuda \
-    KVSPAN_PTX_INSTRUCTIONS=400000000
+    KVSPAN_PTX_INSTRUCTIONS=200000000
 
 KVSPAN_STANDIN_MUTANTS=$work/all "$build/tests/kernels/test_kernels_patch_table_cuda" >/dev/null
 sort -u "$work/all" >"$work/skips"
