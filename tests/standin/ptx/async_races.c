@@ -1,4 +1,5 @@
 /* Races with what is asynchronous: mbarriers, and copies by the async proxy. */
+#include "standin/ptx/array.h"
 #include "standin/ptx/race_state.h"
 
 enum {
@@ -7,16 +8,80 @@ enum {
     MBARRIER_BYTES = 8
 };
 
-void ptx_races_mbarrier_arrive(ptx_warp *warp, uint32_t mbarrier)
+/* What of each lane has passed when these lanes let something pass now. */
+static ptx_passing passing_begin(ptx_warp *warp, uint32_t lanes)
+{
+    ptx_warp_order *order = ptx_races_order(warp);
+    ptx_passing passing = { .clock = order->clocks[warp->index] };
+
+    memcpy(passing.clocks, order->clocks, sizeof passing.clocks);
+    if (order->has_lane_clocks) {
+        PTX_EACH_LANE(knowing, lanes)
+        {
+            ptx_clocks_join(passing.clocks, order->lane_clocks[knowing]);
+        }
+    }
+    ++order->meetings; /* tells what follows from what came before */
+    for (uint32_t lane = 0; lane < PTX_LANES; ++lane) {
+        passing.meetings[lane] = lanes >> lane & 1 ? order->meetings : order->whole_meeting;
+        PTX_EACH_LANE(passing_on, lanes)
+        {
+            if (order->lane_meetings[lane][passing_on] > passing.meetings[lane]) {
+                passing.meetings[lane] = order->lane_meetings[lane][passing_on];
+            }
+        }
+    }
+    return passing;
+}
+
+void ptx_races_mbarrier_arrive(ptx_warp *warp, uint32_t lanes, uint32_t mbarrier)
 {
     ptx_races *races = warp->block->run->races;
 
     if (races) {
         ptx_warp_order *order = ptx_races_order(warp);
+        const ptx_passing passing = passing_begin(warp, lanes);
 
-        ptx_clocks_join(races->arriving[mbarrier].clocks, order->clocks);
-        ptx_knowledges_join(&races->arriving[mbarrier].others, &order->others);
         ++order->clocks[warp->index];
+        ptx_clocks_join(races->arriving[mbarrier].clocks, passing.clocks);
+        ptx_knowledges_join(&races->arriving[mbarrier].others, &order->others);
+        if (lanes != warp->live) {
+            ptx_passings_add(&order->arrivals, &passing);
+        }
+    }
+}
+
+bool ptx_races_has_passed(const ptx_warp_order *order, const ptx_touch *before, uint32_t clock)
+{
+    const ptx_passings *arrivals = &order->arrivals;
+    const uint32_t until = ptx_passings_until(arrivals, clock);
+    const uint32_t earlier = ptx_passings_until(arrivals, before->clock - 1);
+
+    /* Each step of the clock was one or the other. */
+    return until - earlier < clock - before->clock + 1 ||
+           arrivals->passings[until - 1].meetings[before->thread % PTX_LANES] > before->meetings;
+}
+
+void ptx_races_lanes_share(ptx_warp *warp, uint32_t lanes)
+{
+    ptx_warp_order *order = ptx_races_order(warp);
+    uint32_t shared[PTX_ACTORS] = { 0 };
+
+    if (!order->has_lane_clocks) {
+        return;
+    }
+    PTX_EACH_LANE(from, lanes)
+    {
+        ptx_clocks_join(shared, order->lane_clocks[from]);
+    }
+    if ((warp->live & ~lanes) == 0) {
+        ptx_clocks_join(order->clocks, shared);
+        order->has_lane_clocks = false;
+        return;
+    }
+    PTX_EACH_LANE(to, lanes)
+    {
+        memcpy(order->lane_clocks[to], shared, sizeof shared);
     }
 }
 
@@ -32,13 +97,30 @@ void ptx_races_mbarrier_complete(ptx_block *block, uint32_t mbarrier)
     }
 }
 
-void ptx_races_mbarrier_wait(ptx_warp *warp, uint32_t mbarrier)
+void ptx_races_mbarrier_wait(ptx_warp *warp, uint32_t lanes, uint32_t mbarrier)
 {
     const ptx_races *races = warp->block->run->races;
 
-    if (races) {
-        ptx_clocks_join(ptx_races_order(warp)->clocks, races->arrived[mbarrier].clocks);
-        ptx_knowledges_join(&ptx_races_order(warp)->others, &races->arrived[mbarrier].others);
+    if (!races) {
+        return;
+    }
+    ptx_warp_order *order = ptx_races_order(warp);
+
+    ptx_knowledges_join(&order->others, &races->arrived[mbarrier].others);
+    if (lanes == warp->live) {
+        ptx_clocks_join(order->clocks, races->arrived[mbarrier].clocks);
+        return;
+    }
+    if (!order->lane_clocks) {
+        order->lane_clocks = ptx_allocate(PTX_LANES, sizeof *order->lane_clocks);
+    }
+    if (!order->has_lane_clocks) {
+        memset(order->lane_clocks, 0, PTX_LANES * sizeof *order->lane_clocks);
+        order->has_lane_clocks = true;
+    }
+    PTX_EACH_LANE(lane, lanes)
+    {
+        ptx_clocks_join(order->lane_clocks[lane], races->arrived[mbarrier].clocks);
     }
 }
 
@@ -47,29 +129,17 @@ void ptx_races_proxy_fence(ptx_warp *warp, uint32_t lanes, uint32_t kinds)
     if (!warp->block->run->races) {
         return;
     }
-    ptx_warp_order *order = ptx_races_order(warp);
-    ptx_proxy_fence fence = { .clock = order->clocks[warp->index]++ };
+    const ptx_passing fence = passing_begin(warp, lanes);
 
-    memcpy(fence.clocks, order->clocks, sizeof fence.clocks);
-    ++order->meetings; /* tells what follows from what came before */
-    for (uint32_t lane = 0; lane < PTX_LANES; ++lane) {
-        fence.meetings[lane] = lanes >> lane & 1 ? order->meetings : order->whole_meeting;
-        PTX_EACH_LANE(fencing, lanes)
-        {
-            if (order->lane_meetings[lane][fencing] > fence.meetings[lane]) {
-                fence.meetings[lane] = order->lane_meetings[lane][fencing];
-            }
-        }
-    }
     for (uint32_t kind = 0; kind < PTX_FENCED_KINDS; ++kind) {
         if (kinds >> kind & 1) {
-            ptx_proxy_fences_add(&order->proxy_fences[kind], &fence);
+            ptx_passings_add(&ptx_races_order(warp)->proxy_fences[kind], &fence);
         }
     }
 }
 
-/* Whether the async proxy sees what was done, as far as the warp knows. */
-static bool is_fenced(const ptx_warp *warp, const ptx_touch *before, ptx_fenced kind)
+/* Whether the async proxy sees what was done, as far as the lane knows. */
+static bool is_fenced(const ptx_warp *warp, uint32_t lane, const ptx_touch *before, ptx_fenced kind)
 {
     const ptx_races *races = warp->block->run->races;
     const uint32_t actor = before->thread / PTX_LANES;
@@ -78,8 +148,8 @@ static bool is_fenced(const ptx_warp *warp, const ptx_touch *before, ptx_fenced 
         return true;
     }
     for (uint32_t k = 0; k < races->warp_count; ++k) {
-        const ptx_proxy_fence *fence = ptx_proxy_fences_last(&races->warps[k].proxy_fences[kind],
-                                                             ptx_races_order(warp)->clocks[k]);
+        const ptx_passing *fence = ptx_passings_last(
+            &races->warps[k].proxy_fences[kind], ptx_races_known(ptx_races_order(warp), lane, k));
 
         if (fence && (k == actor ? fence->meetings[before->thread % PTX_LANES] > before->meetings
                                  : fence->clocks[actor] >= before->clock)) {
@@ -95,7 +165,7 @@ static void fence_demand(ptx_warp *warp, const ptx_touch *before, const ptx_touc
     static const char *const needs[] = { "written", "written", "an mbarrier initialised" };
     char place[PTX_TEXT_BYTES / 4];
 
-    if (!is_fenced(warp, before, kind)) {
+    if (!is_fenced(warp, now->thread % PTX_LANES, before, kind)) {
         ptx_place_print(warp->block->run->launch->module, before->instruction, place, sizeof place);
         ptx_fault(warp, now->instruction, now->thread % PTX_LANES,
                   "bulk copy of %s 0x%llx, %s by thread %u at %s, with no fence.%s between",

@@ -1,7 +1,7 @@
 /* atom, red and fences. */
 #include "standin/ptx/builders.h"
 #include "standin/ptx/memory.h"
-#include "standin/ptx/proxy_fences.h"
+#include "standin/ptx/passings.h"
 #include "standin/ptx/races.h"
 #include "standin/ptx/small_float.h"
 

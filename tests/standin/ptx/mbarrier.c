@@ -122,10 +122,27 @@ static void execute_transaction(ptx_warp *warp, const ptx_instruction *i, uint32
     }
 }
 
+/* Those of the lanes, from one of them on, that name the same mbarrier as that one. */
+static uint32_t lanes_alike(const ptx_warp *warp, const ptx_instruction *i, uint32_t lanes,
+                            uint32_t first)
+{
+    const uint64_t *addresses = ptx_source(warp, i, 0);
+    uint32_t alike = 0;
+
+    PTX_EACH_LANE(lane, lanes & ~((1u << first) - 1))
+    {
+        alike |= addresses[lane] == addresses[first] ? 1u << lane : 0;
+    }
+    return alike;
+}
+
 static void execute_arrive(ptx_warp *warp, const ptx_instruction *i, uint32_t lanes)
 {
     const uint64_t *operands = ptx_source(warp, i, 1); /* the sink where there is none */
     uint64_t *states = ptx_destination(warp, i, 0);    /* or the sink */
+
+    ptx_mbarrier *released = NULL;
+    uint32_t phase = 0;
 
     PTX_EACH_LANE(lane, lanes)
     {
@@ -136,12 +153,14 @@ static void execute_arrive(ptx_warp *warp, const ptx_instruction *i, uint32_t la
         if (!mbarrier) {
             return;
         }
-        const uint32_t phase = mbarrier->phase;
-
-        states[lane] = state_of(mbarrier, i->variant == ARRIVE_NO_COMPLETE);
-        if (i->flags & PTX_FLAG_RELEASES) {
-            ptx_races_mbarrier_arrive(warp, ptx_mbarrier_number(warp->block, mbarrier));
+        if (i->flags & PTX_FLAG_RELEASES && (mbarrier != released || mbarrier->phase != phase)) {
+            /* Lanes that arrive in one phase do so together. */
+            ptx_races_mbarrier_arrive(warp, lanes_alike(warp, i, lanes, lane),
+                                      ptx_mbarrier_number(warp->block, mbarrier));
         }
+        released = mbarrier;
+        phase = mbarrier->phase;
+        states[lane] = state_of(mbarrier, i->variant == ARRIVE_NO_COMPLETE);
         if (i->variant == ARRIVE_EXPECT) {
             ptx_mbarrier_expect(warp, i, lane, mbarrier, operand);
         }
@@ -180,6 +199,7 @@ static void execute_wait(ptx_warp *warp, const ptx_instruction *i, uint32_t lane
 {
     const uint64_t *asked = ptx_source(warp, i, 1);
     uint64_t *d = ptx_destination(warp, i, 0);
+    const ptx_mbarrier *seen = NULL; /* done */
     bool has_waited = false;
 
     PTX_EACH_LANE(lane, lanes)
@@ -204,8 +224,10 @@ static void execute_wait(ptx_warp *warp, const ptx_instruction *i, uint32_t lane
         if (!d[lane] && !has_waited) {
             ptx_mbarrier_wait_on(warp, i, lane, mbarrier);
             has_waited = true;
-        } else if (d[lane] && i->flags & PTX_FLAG_ACQUIRES) {
-            ptx_races_mbarrier_wait(warp, ptx_mbarrier_number(warp->block, mbarrier));
+        } else if (d[lane] && i->flags & PTX_FLAG_ACQUIRES && mbarrier != seen) {
+            ptx_races_mbarrier_wait(warp, lanes_alike(warp, i, lanes, lane),
+                                    ptx_mbarrier_number(warp->block, mbarrier));
+            seen = mbarrier;
         }
     }
 }

@@ -5,7 +5,7 @@
 #define KVSPAN_STANDIN_PTX_RACE_STATE_H
 
 #include "standin/ptx/knowledge.h"
-#include "standin/ptx/proxy_fences.h"
+#include "standin/ptx/passings.h"
 #include "standin/ptx/races.h"
 #include "standin/ptx/shadow.h"
 
@@ -13,8 +13,9 @@ typedef struct ptx_warp_order {
     uint32_t clocks[PTX_ACTORS]; /* of the block's actors; its own one counts its releases */
     ptx_knowledges others;       /* blocks */
     uint32_t meetings;
-    uint32_t whole_meeting; /* the last one of all lanes */
-    uint32_t lane_meetings[PTX_LANES][PTX_LANES];
+    uint32_t whole_meeting;                       /* the last one of all lanes */
+    uint32_t lane_meetings[PTX_LANES][PTX_LANES]; /* what the first did when there had been fewer is
+                                                     known to the second */
     /* What atomics have passed on: */
     uint32_t passed[PTX_ACTORS];
     ptx_knowledges others_passed;
@@ -23,7 +24,11 @@ typedef struct ptx_warp_order {
     uint32_t fenced[PTX_ACTORS];
     ptx_knowledges others_fenced;
     bool has_fenced;
-    ptx_proxy_fences proxy_fences[PTX_FENCED_KINDS];
+    ptx_passings proxy_fences[PTX_FENCED_KINDS];
+    ptx_passings arrivals; /* at mbarriers, of some lanes without the others */
+    /* What lanes have learnt from mbarriers without the others; NULL: nothing yet. */
+    uint32_t (*lane_clocks)[PTX_ACTORS];
+    bool has_lane_clocks;
 } ptx_warp_order;
 
 /* What those who come to a barrier know. */
@@ -58,6 +63,22 @@ static inline ptx_warp_order *ptx_races_order(const ptx_warp *warp)
 {
     return &warp->block->run->races->warps[warp->index];
 }
+
+/* How far the lane has seen the actor. */
+static inline uint32_t ptx_races_known(const ptx_warp_order *order, uint32_t lane, uint32_t actor)
+{
+    const uint32_t clock = order->clocks[actor];
+
+    return order->has_lane_clocks && order->lane_clocks[lane][actor] > clock
+               ? order->lane_clocks[lane][actor]
+               : clock;
+}
+
+/* async_races.c: lanes tell each other what they have learnt, the warp's last ones all. */
+void ptx_races_lanes_share(ptx_warp *warp, uint32_t lanes);
+/* Whether what a warp did is among what had passed at that clock of it, by arrivals of some lanes
+ * or by anything that passes what all have done. */
+bool ptx_races_has_passed(const ptx_warp_order *order, const ptx_touch *before, uint32_t clock);
 
 void ptx_gathering_clear(ptx_gathering *gathering);
 

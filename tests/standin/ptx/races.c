@@ -26,8 +26,10 @@ static void order_fini(ptx_warp_order *order)
     ptx_knowledges_fini(&order->others_passed);
     ptx_knowledges_fini(&order->others_fenced);
     for (uint32_t kind = 0; kind < PTX_FENCED_KINDS; ++kind) {
-        ptx_proxy_fences_fini(&order->proxy_fences[kind]);
+        ptx_passings_fini(&order->proxy_fences[kind]);
     }
+    ptx_passings_fini(&order->arrivals);
+    free(order->lane_clocks);
 }
 
 void ptx_races_destroy(ptx_races *races)
@@ -100,16 +102,27 @@ void ptx_races_lanes_meet(ptx_warp *warp, uint32_t lanes)
     }
     ptx_warp_order *order = ptx_races_order(warp);
 
+    ptx_races_lanes_share(warp, lanes);
     ++order->meetings;
     if (lanes == PTX_ALL_LANES) {
         order->whole_meeting = order->meetings;
         return;
     }
-    PTX_EACH_LANE(a, lanes)
-    {
-        PTX_EACH_LANE(b, lanes)
+    for (uint32_t lane = 0; lane < PTX_LANES; ++lane) {
+        uint32_t known = order->meetings;
+
+        if (!(lanes >> lane & 1)) { /* what one of those who meet knows of it */
+            known = 0;
+            PTX_EACH_LANE(knowing, lanes)
+            {
+                known = order->lane_meetings[lane][knowing] > known
+                            ? order->lane_meetings[lane][knowing]
+                            : known;
+            }
+        }
+        PTX_EACH_LANE(meeting, lanes)
         {
-            order->lane_meetings[a][b] = order->meetings;
+            order->lane_meetings[lane][meeting] = known;
         }
     }
 }
@@ -135,6 +148,7 @@ void ptx_races_fence(ptx_warp *warp, bool is_of_block)
     ptx_warp_order *order = ptx_races_order(warp);
 
     ptx_races_acquire(warp, is_of_block);
+    ptx_races_lanes_share(warp, warp->live);
     memcpy(order->block_fenced, order->clocks, sizeof order->clocks);
     order->has_fenced = true;
     if (!is_of_block) {
@@ -151,6 +165,7 @@ void ptx_races_arrive(ptx_warp *warp, uint32_t barrier)
     if (races) {
         ptx_warp_order *order = ptx_races_order(warp);
 
+        ptx_races_lanes_share(warp, warp->live);
         ptx_clocks_join(races->barriers[barrier].clocks, order->clocks);
         ptx_knowledges_join(&races->barriers[barrier].others, &order->others);
         ++order->clocks[warp->index];
@@ -240,7 +255,11 @@ static bool is_ordered(const ptx_warp *warp, const ptx_touch *before, const ptx_
         return is_shared || (known && known->clocks[before_warp] >= before->clock);
     }
     if (before_warp != warp->index) {
-        return order->clocks[before_warp] >= before->clock;
+        const uint32_t known = ptx_races_known(order, now->thread % PTX_LANES, before_warp);
+
+        return known >= before->clock &&
+               (before_warp >= PTX_LANES ||
+                ptx_races_has_passed(&warp->block->run->races->warps[before_warp], before, known));
     }
     return before->thread == now->thread || order->whole_meeting > before->meetings ||
            order->lane_meetings[before->thread % PTX_LANES][now->thread % PTX_LANES] >

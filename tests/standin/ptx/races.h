@@ -15,8 +15,8 @@
  * Every byte remembers its last write and three reads: the last, the last of another lane and the
  * last of another warp. A race with a read that was forgotten shows under another schedule.
  *
- * Not looked at: fences between proxies of other blocks; lanes of a warp know what one of them has
- * learnt from an mbarrier, as they do with atomics.
+ * Lanes that arrive at an mbarrier, or see its phase done, do so for themselves and for those whom
+ * they meet before, or after. Not looked at: fences between proxies in other blocks.
  */
 #ifndef KVSPAN_STANDIN_PTX_RACES_H
 #define KVSPAN_STANDIN_PTX_RACES_H
@@ -46,11 +46,11 @@ void ptx_races_leave(ptx_warp *warp, uint32_t barrier);
 /* All have left: the barrier begins anew. */
 void ptx_races_barrier_clear(ptx_block *block, uint32_t barrier);
 
-/* async_races.c: the warp arrives at an mbarrier, whose number this is; its phase is done; the warp
- * has seen that. */
-void ptx_races_mbarrier_arrive(ptx_warp *warp, uint32_t mbarrier);
+/* async_races.c: lanes arrive at an mbarrier, whose number this is; its phase is done; lanes have
+ * seen that. */
+void ptx_races_mbarrier_arrive(ptx_warp *warp, uint32_t lanes, uint32_t mbarrier);
 void ptx_races_mbarrier_complete(ptx_block *block, uint32_t mbarrier);
-void ptx_races_mbarrier_wait(ptx_warp *warp, uint32_t mbarrier);
+void ptx_races_mbarrier_wait(ptx_warp *warp, uint32_t lanes, uint32_t mbarrier);
 
 /* The number of the last execution that was looked at. */
 uint32_t ptx_races_execution(const ptx_races *races);

@@ -336,6 +336,46 @@ START_TEST(arrivals_and_waits_order_memory)
 }
 END_TEST
 
+/* Warp 0 reads, of it lane 3 arrives alone; of warp 1 lane 5 waits alone, and all write. */
+#define ELECTED(BEFORE, AFTER)                                                                   \
+    ".shared .align 16 .b8 B[16]; .shared .align 16 .b8 S[128]; mov.u32 %r1, S;\n"               \
+    "and.b32 %r2, %r0, 31; shl.b32 %r3, %r2, 2; add.u32 %r3, %r3, %r1; setp.eq.u32 %p1, %r0, 3;" \
+    "setp.eq.u32 %p2, %r0, 37; setp.ge.u32 %p3, %r0, 32;\n"                                      \
+    "@%p1 mbarrier.init.shared.b64 [B], 1; bar.sync 0; @%p3 bra SECOND;\n"                       \
+    "ld.shared.u32 %r4, [%r3];" BEFORE "@%p1 mbarrier.arrive.shared.b64 _, [B]; bra END;\n"      \
+    "SECOND: @!%p2 bra ALL;\n" AWAIT("W", "B", "0") "ALL:" AFTER "st.shared.u32 [%r3], 1;\nEND:"
+
+START_TEST(lanes_arrive_and_wait_for_those_whom_they_meet)
+{
+    bench_runs(ELECTED("bar.warp.sync -1;", "bar.warp.sync -1;"), 64);
+    /* Others of the warp have not met them: those who read, or those who write. */
+    bench_fails(ELECTED("", "bar.warp.sync -1;"), 64, "race (");
+    bench_fails(ELECTED("bar.warp.sync -1;", ""), 64, "race (");
+    bench_fails(ELECTED("bar.warp.sync -1; ld.shared.u32 %r4, [%r3];", "bar.warp.sync -1;"), 64,
+                "race (");
+    /* Half of them have. */
+    bench_fails(ELECTED("setp.lt.u32 %p4, %r2, 16; selp.b32 %r5, 0xffff, 0xffff0000, %p4;\n"
+                        "bar.warp.sync %r5;",
+                        "bar.warp.sync -1;"),
+                64, "race (write after read) on shared 0x50 with thread 16 of the block");
+    bench_fails(ELECTED("bar.warp.sync -1;",
+                        "setp.lt.u32 %p4, %r2, 16; selp.b32 %r5, 0xffff, 0xffff0000, %p4;\n"
+                        "bar.warp.sync %r5;"),
+                64, "thread (48, 0, 0)");
+    /* By way of a third one: a half, and then its neighbour with the rest. */
+    bench_runs(ELECTED("setp.ge.u32 %p4, %r2, 16; @%p4 bar.warp.sync 0xffff0000;\n"
+                       "setp.gt.u32 %p5, %r2, 16; @!%p5 bar.warp.sync 0x1ffff;",
+                       "bar.warp.sync -1;"),
+               64);
+    bench_runs(ELECTED("bar.warp.sync -1;",
+                       "setp.gt.u32 %p5, %r2, 16; @!%p5 bar.warp.sync 0x1ffff;\n"
+                       "setp.ge.u32 %p4, %r2, 16; @%p4 bar.warp.sync 0xffff0000;"),
+               64);
+    /* A barrier of the block is one of the warp, too. */
+    bench_runs(ELECTED("bar.warp.sync -1;", "bar.sync 1, 32;"), 64);
+}
+END_TEST
+
 /* Only arrivals of the phase that a wait has seen are ordered before it. */
 START_TEST(arrivals_of_other_phases_order_nothing)
 {
@@ -428,6 +468,7 @@ int main(void)
     tcase_add_test(tcase, counts_have_limits);
     tcase_add_test(tcase, instructions_have_a_form);
     tcase_add_test(tcase, arrivals_and_waits_order_memory);
+    tcase_add_test(tcase, lanes_arrive_and_wait_for_those_whom_they_meet);
     tcase_add_test(tcase, arrivals_of_other_phases_order_nothing);
     tcase_add_test(tcase, mbarriers_are_memory_to_races);
     tcase_add_test(tcase, waits_that_nobody_can_end_are_named);

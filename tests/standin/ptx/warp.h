@@ -79,7 +79,7 @@ struct ptx_warp {
     ptx_warp_state state;
     uint32_t barrier; /* that it waits at */
     uint64_t barrier_result;
-    bool yields; /* gives others a turn: it spins */
+    bool yields;                     /* gives others a turn: it spins */
     const ptx_instruction *awaiting; /* the last wait that found its phase not done … */
     uint32_t awaiting_lane;
     uint32_t awaited; /* … of the mbarrier at this offset */
