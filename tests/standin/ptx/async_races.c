@@ -1,11 +1,10 @@
 /* Races with what is asynchronous: mbarriers, and copies by the async proxy. */
 #include "standin/ptx/array.h"
+#include "standin/ptx/mbarriers.h"
 #include "standin/ptx/race_state.h"
 
 enum {
-    CHUNK_BYTES = 16, /* bulk copies are made of so many */
-    WORD_BYTES = 4,
-    MBARRIER_BYTES = 8
+    CHUNK_BYTES = 16 /* bulk copies are made of so many */
 };
 
 /* What of each lane has passed when these lanes let something pass now. */
@@ -23,13 +22,8 @@ static ptx_passing passing_begin(ptx_warp *warp, uint32_t lanes)
     }
     ++order->meetings; /* tells what follows from what came before */
     for (uint32_t lane = 0; lane < PTX_LANES; ++lane) {
-        passing.meetings[lane] = lanes >> lane & 1 ? order->meetings : order->whole_meeting;
-        PTX_EACH_LANE(passing_on, lanes)
-        {
-            if (order->lane_meetings[lane][passing_on] > passing.meetings[lane]) {
-                passing.meetings[lane] = order->lane_meetings[lane][passing_on];
-            }
-        }
+        passing.meetings[lane] =
+            ptx_later(order->whole_meeting, ptx_races_known_of(order, lane, lanes));
     }
     return passing;
 }
@@ -51,7 +45,7 @@ void ptx_races_mbarrier_arrive(ptx_warp *warp, uint32_t lanes, uint32_t mbarrier
     }
 }
 
-bool ptx_races_has_passed(const ptx_warp_order *order, const ptx_touch *before, uint32_t clock)
+bool ptx_races_arrivals_passed(const ptx_warp_order *order, const ptx_touch *before, uint32_t clock)
 {
     const ptx_passings *arrivals = &order->arrivals;
     const uint32_t until = ptx_passings_until(arrivals, clock);
@@ -206,12 +200,12 @@ void ptx_races_proxy_signal(ptx_warp *warp, const ptx_instruction *i, uint32_t l
     uint64_t offsets[PTX_LANES];
     uint32_t count;
     const ptx_cell *cells =
-        ptx_shadow_cells(warp->block->run->races->shared, offset, MBARRIER_BYTES, &count);
+        ptx_shadow_cells(warp->block->run->races->shared, offset, PTX_MBARRIER_BYTES, &count);
     ptx_touch now = ptx_races_touch_begin(warp, i);
 
     now.thread = (uint16_t)(warp->index * PTX_LANES + lane);
     offsets[lane] = offset;
-    ptx_races_access(warp, i, 1u << lane, true, offsets, MBARRIER_BYTES, PTX_ACCESS_MBARRIER);
+    ptx_races_access(warp, i, 1u << lane, true, offsets, PTX_MBARRIER_BYTES, PTX_ACCESS_MBARRIER);
     fence_demand(warp, &cells->write, &now, PTX_FENCED_MBARRIERS, offset);
 }
 
@@ -233,11 +227,13 @@ void ptx_races_proxy_done(ptx_block *block, const ptx_proxy_range *range, uint32
 {
     ptx_races *races = block->run->races;
     const uint32_t phase = races->phases[mbarrier];
-    uint32_t count;
 
-    for (uint32_t done = 0; done < range->bytes; done += WORD_BYTES) {
+    for (uint32_t done = 0; done < range->bytes; done += CHUNK_BYTES) {
+        const uint32_t left = range->bytes - done;
+        uint32_t count;
         ptx_cell *cells = ptx_shadow_cells(range->is_shared ? races->shared : races->global,
-                                           range->address + done, WORD_BYTES, &count);
+                                           range->address + done,
+                                           left < CHUNK_BYTES ? left : CHUNK_BYTES, &count);
 
         for (uint32_t k = 0; k < count; ++k) {
             touch_hand_over(&cells[k].write, execution, mbarrier, phase);

@@ -30,10 +30,15 @@ const ptx_knowledge *ptx_knowledges_find(const ptx_knowledges *knowledges, uint3
 void ptx_knowledges_join(ptx_knowledges *to, const ptx_knowledges *from);
 void ptx_knowledges_add(ptx_knowledges *to, const ptx_knowledge *entry);
 
+static inline uint32_t ptx_later(uint32_t a, uint32_t b)
+{
+    return a > b ? a : b;
+}
+
 static inline void ptx_clocks_join(uint32_t to[PTX_ACTORS], const uint32_t from[PTX_ACTORS])
 {
     for (uint32_t k = 0; k < PTX_ACTORS; ++k) {
-        to[k] = to[k] > from[k] ? to[k] : from[k];
+        to[k] = ptx_later(to[k], from[k]);
     }
 }
 

@@ -8,20 +8,6 @@ void ptx_passings_fini(ptx_passings *passings)
     *passings = (ptx_passings){ 0 };
 }
 
-void ptx_passings_add(ptx_passings *passings, const ptx_passing *passing)
-{
-    ptx_passing *added = PTX_APPEND(passings->passings, passings->count);
-
-    *added = *passing;
-    if (passings->count > 1) { /* what has passed stays so */
-        for (uint32_t lane = 0; lane < PTX_LANES; ++lane) {
-            if (added[-1].meetings[lane] > added->meetings[lane]) {
-                added->meetings[lane] = added[-1].meetings[lane];
-            }
-        }
-    }
-}
-
 uint32_t ptx_passings_until(const ptx_passings *passings, uint32_t clock)
 {
     uint32_t begin = 0; /* those before it are early enough */
@@ -44,4 +30,15 @@ const ptx_passing *ptx_passings_last(const ptx_passings *passings, uint32_t cloc
     const uint32_t count = ptx_passings_until(passings, clock);
 
     return count ? &passings->passings[count - 1] : NULL;
+}
+
+void ptx_passings_add(ptx_passings *passings, const ptx_passing *passing)
+{
+    const ptx_passing *last = ptx_passings_last(passings, UINT32_MAX);
+    ptx_passing added = *passing;
+
+    for (uint32_t lane = 0; last && lane < PTX_LANES; ++lane) { /* what has passed stays so */
+        added.meetings[lane] = ptx_later(added.meetings[lane], last->meetings[lane]);
+    }
+    *PTX_APPEND(passings->passings, passings->count) = added;
 }

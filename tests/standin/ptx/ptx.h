@@ -5,8 +5,8 @@
  * gives, and lanes of a warp run in step as far as they agree on the next instruction. What a GPU
  * leaves undefined is reported with the line of PTX and of the source, not executed: unknown
  * instructions, accesses out of bounds or misaligned, races, barriers in divergent code, mbarriers
- * that nobody can complete, memory that the async proxy may not have seen, shuffles that read a lane
- * outside of their mask. Clusters are of one block.
+ * that nobody can complete, memory that the async proxy may not have seen, shuffles that read a
+ * lane outside of their mask. Clusters are of one block.
  *
  * Nothing here is global: any number of threads may each execute their own launches, of the same
  * module too, as long as they do not write the same memory.

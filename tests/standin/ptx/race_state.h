@@ -69,16 +69,22 @@ static inline uint32_t ptx_races_known(const ptx_warp_order *order, uint32_t lan
 {
     const uint32_t clock = order->clocks[actor];
 
-    return order->has_lane_clocks && order->lane_clocks[lane][actor] > clock
-               ? order->lane_clocks[lane][actor]
-               : clock;
+    return order->has_lane_clocks ? ptx_later(clock, order->lane_clocks[lane][actor]) : clock;
 }
 
+/* Until which meeting what a lane did is known to one of these lanes. */
+uint32_t ptx_races_known_of(const ptx_warp_order *order, uint32_t lane, uint32_t lanes);
 /* async_races.c: lanes tell each other what they have learnt, the warp's last ones all. */
 void ptx_races_lanes_share(ptx_warp *warp, uint32_t lanes);
 /* Whether what a warp did is among what had passed at that clock of it, by arrivals of some lanes
  * or by anything that passes what all have done. */
-bool ptx_races_has_passed(const ptx_warp_order *order, const ptx_touch *before, uint32_t clock);
+bool ptx_races_arrivals_passed(const ptx_warp_order *order, const ptx_touch *before,
+                               uint32_t clock);
+static inline bool ptx_races_has_passed(const ptx_warp_order *order, const ptx_touch *before,
+                                        uint32_t clock)
+{
+    return !order->arrivals.count || ptx_races_arrivals_passed(order, before, clock);
+}
 
 void ptx_gathering_clear(ptx_gathering *gathering);
 

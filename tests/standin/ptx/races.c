@@ -95,6 +95,20 @@ void ptx_races_barrier_clear(ptx_block *block, uint32_t barrier)
     }
 }
 
+uint32_t ptx_races_known_of(const ptx_warp_order *order, uint32_t lane, uint32_t lanes)
+{
+    uint32_t known = 0;
+
+    if (lanes >> lane & 1) {
+        return order->meetings;
+    }
+    PTX_EACH_LANE(knowing, lanes)
+    {
+        known = ptx_later(known, order->lane_meetings[lane][knowing]);
+    }
+    return known;
+}
+
 void ptx_races_lanes_meet(ptx_warp *warp, uint32_t lanes)
 {
     if (!warp->block->run->races) {
@@ -109,17 +123,8 @@ void ptx_races_lanes_meet(ptx_warp *warp, uint32_t lanes)
         return;
     }
     for (uint32_t lane = 0; lane < PTX_LANES; ++lane) {
-        uint32_t known = order->meetings;
+        const uint32_t known = ptx_races_known_of(order, lane, lanes);
 
-        if (!(lanes >> lane & 1)) { /* what one of those who meet knows of it */
-            known = 0;
-            PTX_EACH_LANE(knowing, lanes)
-            {
-                known = order->lane_meetings[lane][knowing] > known
-                            ? order->lane_meetings[lane][knowing]
-                            : known;
-            }
-        }
         PTX_EACH_LANE(meeting, lanes)
         {
             order->lane_meetings[lane][meeting] = known;

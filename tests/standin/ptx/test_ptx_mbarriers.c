@@ -330,6 +330,11 @@ START_TEST(arrivals_and_waits_order_memory)
                "W: mbarrier.test_wait.acquire.cta.shared.b64 %p3, [B], %d1; @!%p3 bra W;\n"
                "ld.shared.u32 %r5, [%r4];",
                64);
+    bench_runs(TWO_WARPS "and.b32 %r5, %r0, 1; setp.eq.u32 %p2, %r5, 0; st.shared.u32 [%r3], 1;\n"
+                         "@%p2 mbarrier.arrive.shared.b64 _, [B];\n"
+                         "@!%p2 mbarrier.arrive.shared.b64 _, [B];" AWAIT(
+                             "W", "B", "0") "ld.shared.u32 %r5, [%r4];",
+               64);
     for (size_t k = 0; k < sizeof bad / sizeof *bad; ++k) {
         bench_fails(bad[k], 64, "race (");
     }
