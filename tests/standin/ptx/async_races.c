@@ -87,7 +87,7 @@ void ptx_races_mbarrier_complete(ptx_block *block, uint32_t mbarrier)
         ptx_gathering_clear(&races->arrived[mbarrier]);
         races->arrived[mbarrier] = races->arriving[mbarrier];
         races->arrived[mbarrier].clocks[PTX_LANES + mbarrier] = races->phases[mbarrier]++;
-        races->arriving[mbarrier] = (ptx_gathering){ .clocks = { 0 } };
+        memset(&races->arriving[mbarrier], 0, sizeof races->arriving[mbarrier]);
     }
 }
 

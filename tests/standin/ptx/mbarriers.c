@@ -6,7 +6,7 @@
 #include "standin/ptx/races.h"
 
 enum {
-    STUCK_AFTER = 1 << 10 /* waits in vain */
+    STUCK_AFTER = 1024 /* waits in vain */
 };
 
 ptx_mbarriers *ptx_mbarriers_create(void)
@@ -21,7 +21,7 @@ void ptx_mbarriers_destroy(ptx_mbarriers *mbarriers)
 
 void ptx_mbarriers_clear(ptx_mbarriers *mbarriers)
 {
-    *mbarriers = (ptx_mbarriers){ .count = 0 };
+    memset(mbarriers, 0, sizeof *mbarriers);
 }
 
 static ptx_mbarrier *mbarrier_at(const ptx_block *block, uint64_t offset, uint32_t bytes)
@@ -72,7 +72,6 @@ void ptx_mbarrier_init(ptx_warp *warp, const ptx_instruction *i, uint32_t lane, 
             .offset = offset, .is_live = true, .expected = count, .pending = count
         };
         mbarriers->count += free_slot == mbarriers->count;
-        ++mbarriers->changes;
         warp->block->has_async = true;
     }
 }
@@ -99,7 +98,7 @@ void ptx_mbarrier_inval(ptx_warp *warp, const ptx_instruction *i, uint32_t lane,
         return;
     }
     mbarrier->is_live = false;
-    ++block->mbarriers->changes;
+    ++block->mbarriers->changes; /* who awaits it shall look again */
 }
 
 static void phase_end(ptx_block *block, ptx_mbarrier *mbarrier)
@@ -121,7 +120,6 @@ void ptx_mbarrier_await(ptx_warp *warp, const ptx_instruction *i, uint32_t lane,
         return;
     }
     ++mbarrier->pending;
-    ++warp->block->mbarriers->changes;
 }
 
 void ptx_mbarrier_arrive(ptx_warp *warp, const ptx_instruction *i, uint32_t lane,
@@ -153,7 +151,6 @@ void ptx_mbarrier_expect(ptx_warp *warp, const ptx_instruction *i, uint32_t lane
                          ptx_mbarrier *mbarrier, uint32_t bytes)
 {
     tx_count_change(warp, i, lane, mbarrier, bytes);
-    ++warp->block->mbarriers->changes;
 }
 
 void ptx_mbarrier_complete(ptx_warp *warp, const ptx_instruction *i, uint32_t lane,

@@ -451,6 +451,18 @@ START_TEST(waits_may_end_without_success)
                          "W: mbarrier.test_wait.parity.shared.b64 %p2, [B], 0;\n"
                          "add.u32 %r6, %r6, 1; setp.lt.u32 %p3, %r6, 1000; @%p3 bra W;",
                64);
+    /* Warp 1 takes its time, in more turns than others wait, and then arrives, or ends it. */
+#define SLOWLY(END)                                                                     \
+    TWO_WARPS "setp.ge.u32 %p2, %r0, 32; mov.u32 %r6, 0; @%p2 bra SLEEP;" ARRIVE AWAIT( \
+        "W", "B", "0") "bra END;\nSLEEP: nanosleep.u32 20; add.u32 %r6, %r6, 1;\n"      \
+                       "setp.lt.u32 %p3, %r6, 1100; @%p3 bra SLEEP;\n" END "END:"
+    bench_runs(SLOWLY(ARRIVE), 64);
+    bench_kernel kernel = bench_kernel_of(
+        SLOWLY("setp.eq.u32 %p2, %r0, 32; @%p2 mbarrier.inval.shared.b64 [B];"), 64);
+    ptx_report report;
+
+    ck_assert(!bench_run(&kernel, &report)); /* races are not looked for */
+    ck_assert_ptr_nonnull(strstr(report.text, "there is no mbarrier at 0"));
     /* Lanes of a warp wait for what another lane of it does in time. */
     bench_runs(".shared .align 16 .b8 B[16]; setp.eq.u32 %p1, %r0, 31; mov.u32 %r6, 0;\n"
                "@%p1 mbarrier.init.shared.b64 [B], 1; bar.sync 0; @%p1 bra WORK;\n" AWAIT(

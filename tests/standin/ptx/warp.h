@@ -84,7 +84,7 @@ struct ptx_warp {
     uint32_t awaiting_lane;
     uint32_t awaited; /* … of the mbarrier at this offset */
     uint64_t awaited_change;
-    uint32_t fruitless_waits; /* since any mbarrier of the block changed; see mbarriers.h */
+    uint32_t fruitless_waits; /* since anything came to an mbarrier of the block */
 
     ptx_group groups[PTX_LANES];
     uint32_t group_count;
