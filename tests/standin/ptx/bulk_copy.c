@@ -189,9 +189,6 @@ static bool place_check(const bulk_copy *copy)
                   copy->bytes, (unsigned long long)copy->global, copy->shared);
         return false;
     }
-    if (!copy->bytes) {
-        return true;
-    }
     addresses[copy->lane] = copy->global;
     return ptx_shared_check(warp, i, copy->lane, copy->shared, copy->bytes) &&
            ptx_shared_is_free(warp, i, copy->lane, copy->shared, copy->bytes,
@@ -251,11 +248,11 @@ static void execute_load(ptx_warp *warp, const ptx_instruction *i, uint32_t lane
         const uint32_t offset = (uint32_t)(places[lane] + (uint64_t)i->third_offset);
         const ptx_mbarrier *mbarrier = ptx_mbarriers_find(warp, i, lane, offset);
 
+        if (mbarrier && !copy.bytes) {
+            continue;
+        }
         if (!mbarrier || !place_check(&copy)) {
             return;
-        }
-        if (!copy.bytes) {
-            continue;
         }
         copy.mbarrier = ptx_mbarrier_number(block, mbarrier);
         if (block->run->races) {
@@ -275,11 +272,11 @@ static void execute_store(ptx_warp *warp, const ptx_instruction *i, uint32_t lan
     {
         bulk_copy copy = copy_of(warp, i, lane);
 
-        if (!place_check(&copy)) {
-            return;
-        }
         if (!copy.bytes) {
             continue;
+        }
+        if (!place_check(&copy)) {
+            return;
         }
         copy.group = warp->block->bulk_copies->committed[warp->index * PTX_LANES + lane];
         copy_begin(&copy);

@@ -167,11 +167,7 @@ static void async_go_on(ptx_block *block, const ptx_mbarrier *mbarrier)
     const uint32_t phase = mbarrier->phase;
     const uint32_t arrivals = async_arrivals(block, number);
 
-    if (mbarrier->pending > arrivals || (!arrivals && !ptx_bulk_copies_await(block, number))) {
-        return;
-    }
-    if (ptx_copies_hesitate(block->run)) {
-        ++block->mbarriers->changes; /* it may go on next time */
+    if (mbarrier->pending > arrivals || ptx_copies_hesitate(block->run)) {
         return;
     }
     for (uint32_t k = 0; k < block->warp_count; ++k) {

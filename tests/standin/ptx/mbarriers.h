@@ -30,7 +30,7 @@ typedef struct ptx_mbarrier {
 struct ptx_mbarriers {
     ptx_mbarrier slots[PTX_MBARRIERS];
     uint32_t count;   /* of slots that have been used */
-    uint64_t changes; /* arrivals and completions at any of them, and what was put off */
+    uint64_t changes; /* arrivals and completions at any of them, and their ends */
 };
 
 ptx_mbarriers *ptx_mbarriers_create(void);

@@ -43,6 +43,10 @@ START_TEST(stores_take_what_was_written_before_their_fence)
                         "bar.sync 0; st.shared.u32 [%r3], 0;"));
     check_stored(STORED("fence.proxy.async;", "", COMMIT "cp.async.bulk.wait_group 0;",
                         "bar.sync 0; st.shared.u32 [%r3], 0;"));
+    /* Written again between the wait for the reads and that for the writes. */
+    check_stored(STORED("fence.proxy.async;", "", COMMIT "cp.async.bulk.wait_group.read 0;",
+                        "bar.sync 0; st.shared.u32 [%r3], 0; bar.sync 0;\n"
+                        "@%p1 cp.async.bulk.wait_group 0;"));
     /* The fence may come later on the way, by who copies. */
     check_stored(STORED("", "fence.proxy.async.shared::cta;",
                         COMMIT "cp.async.bulk.wait_group.read 0;", "bar.sync 0;"));
@@ -188,6 +192,27 @@ START_TEST(loads_are_known_to_those_who_have_waited)
     /* Before it began. */
     check_load(LOADED("", "@%p2 st.shared.u32 [S], 1;" AWAIT("W", "B", "0")), "race (",
                "under way");
+}
+END_TEST
+
+/* Early copies are done at once, which nobody knows who has not waited; late ones when it is too
+ * late. */
+START_TEST(loads_are_done_early_or_late)
+{
+    static const char *const texts[] = {
+        [PTX_COPY_LATE] = "read of shared memory at 60, where an asynchronous copy is under way",
+        [PTX_COPY_EARLY] = "race (read after write) on shared 0x3c with the asynchronous copy at",
+    };
+
+    for (uint32_t copies = 0; copies < 2; ++copies) {
+        bench_kernel kernel = bench_kernel_of(
+            LOADED("", "bar.sync 0; @%p2 ld.shared.u32 %r5, [S+60];" AWAIT("W", "B", "0")), 64);
+        ptx_report report;
+
+        kernel.schedule = (ptx_schedule){ .copies = (ptx_copy_time)copies, .finds_races = true };
+        ck_assert(!bench_run(&kernel, &report));
+        ck_assert_msg(strstr(report.text, texts[copies]) != NULL, "%s", report.text);
+    }
 }
 END_TEST
 
@@ -342,6 +367,7 @@ int main(void)
     tcase_add_test(tcase, stores_are_waited_for);
     tcase_add_test(tcase, groups_are_waited_for_in_their_order);
     tcase_add_test(tcase, loads_are_known_to_those_who_have_waited);
+    tcase_add_test(tcase, loads_are_done_early_or_late);
     tcase_add_test(tcase, what_is_under_way_ends_before_its_block_and_its_mbarrier);
     tcase_add_test(tcase, addresses_and_sizes_are_whole);
     tcase_add_test(tcase, copies_have_a_form);

@@ -449,7 +449,9 @@ START_TEST(waits_may_end_without_success)
 {
     bench_runs(TWO_WARPS "mov.u32 %r6, 0;\n"
                          "W: mbarrier.test_wait.parity.shared.b64 %p2, [B], 0;\n"
-                         "add.u32 %r6, %r6, 1; setp.lt.u32 %p3, %r6, 1000; @%p3 bra W;",
+                         "add.u32 %r6, %r6, 1; setp.eq.and.u32 %p3, %r6, 1000, %p1;\n"
+                         "@%p3 mbarrier.arrive.shared.b64 _, [B]; setp.lt.u32 %p3, %r6, 2000;\n"
+                         "@%p3 bra W;",
                64);
     /* Warp 1 takes its time, in more turns than others wait, and then arrives, or ends it. */
 #define SLOWLY(END)                                                                     \
