@@ -11,22 +11,19 @@ typedef enum arrival {
 } arrival;
 
 /* The state that an arrival returns: what had been pending, whether the arrival was .noComplete, a
- * bit that tells states from other numbers, in which phase, and where (in units of 8 bytes). */
+ * bit that tells states from other numbers, in which phase, and of which mbarrier. */
 enum {
     STATE_NO_COMPLETE = 20,
     STATE_IS_ONE,
     STATE_PHASE,
-    STATE_PHASE_BITS = 24,
-    STATE_PLACE = STATE_PHASE + STATE_PHASE_BITS
+    STATE_NUMBER = STATE_PHASE + 32
 };
 
-static uint64_t state_of(const ptx_mbarrier *mbarrier, bool is_no_complete)
+static uint64_t state_of(const ptx_block *block, const ptx_mbarrier *mbarrier, bool is_no_complete)
 {
-    const uint32_t phase = mbarrier->phase & ((1u << STATE_PHASE_BITS) - 1);
-
     return mbarrier->pending | (uint64_t)is_no_complete << STATE_NO_COMPLETE |
-           (uint64_t)1 << STATE_IS_ONE | (uint64_t)phase << STATE_PHASE |
-           (uint64_t)(mbarrier->offset / PTX_MBARRIER_BYTES) << STATE_PLACE;
+           (uint64_t)1 << STATE_IS_ONE | (uint64_t)mbarrier->phase << STATE_PHASE |
+           (uint64_t)ptx_mbarrier_number(block, mbarrier) << STATE_NUMBER;
 }
 
 /* The lane's address as an offset in shared memory; false: a fault. */
@@ -160,7 +157,7 @@ static void execute_arrive(ptx_warp *warp, const ptx_instruction *i, uint32_t la
         }
         released = mbarrier;
         phase = mbarrier->phase;
-        states[lane] = state_of(mbarrier, i->variant == ARRIVE_NO_COMPLETE);
+        states[lane] = state_of(warp->block, mbarrier, i->variant == ARRIVE_NO_COMPLETE);
         if (i->variant == ARRIVE_EXPECT) {
             ptx_mbarrier_expect(warp, i, lane, mbarrier, operand);
         }
@@ -176,11 +173,10 @@ static void execute_arrive(ptx_warp *warp, const ptx_instruction *i, uint32_t la
 static bool phase_of_state(ptx_warp *warp, const ptx_instruction *i, uint32_t lane,
                            const ptx_mbarrier *mbarrier, uint64_t state, uint32_t *phase_out)
 {
-    const uint32_t behind =
-        (mbarrier->phase - (uint32_t)(state >> STATE_PHASE)) & ((1u << STATE_PHASE_BITS) - 1);
+    const uint32_t behind = mbarrier->phase - (uint32_t)(state >> STATE_PHASE);
 
     if (!(state >> STATE_IS_ONE & 1) ||
-        state >> STATE_PLACE != mbarrier->offset / PTX_MBARRIER_BYTES) {
+        state >> STATE_NUMBER != ptx_mbarrier_number(warp->block, mbarrier)) {
         ptx_fault(warp, i, lane, "0x%llx is no state of the mbarrier at %u",
                   (unsigned long long)state, mbarrier->offset);
         return false;

@@ -205,8 +205,8 @@ START_TEST(loads_are_done_early_or_late)
     };
 
     for (uint32_t copies = 0; copies < 2; ++copies) {
-        bench_kernel kernel = bench_kernel_of(
-            LOADED("", "bar.sync 0; @%p2 ld.shared.u32 %r5, [S+60];" AWAIT("W", "B", "0")), 64);
+        bench_kernel kernel =
+            bench_kernel_of(LOADED("", "bar.sync 0; @%p2 ld.shared.u32 %r5, [S+60];"), 64);
         ptx_report report;
 
         kernel.schedule = (ptx_schedule){ .copies = (ptx_copy_time)copies, .finds_races = true };
