@@ -128,7 +128,7 @@ static uint32_t lanes_alike(const ptx_warp *warp, const ptx_instruction *i, uint
 
     PTX_EACH_LANE(lane, lanes & ~((1u << first) - 1))
     {
-        alike |= addresses[lane] == addresses[first] ? 1u << lane : 0;
+        alike |= (uint32_t)(addresses[lane] == addresses[first]) << lane;
     }
     return alike;
 }
