@@ -158,15 +158,20 @@ static void fence_demand(ptx_warp *warp, const ptx_touch *before, const ptx_touc
 {
     static const char *const needs[] = { "written", "written", "an mbarrier initialised" };
     char place[PTX_TEXT_BYTES / 4];
+    char who[32] = "an asynchronous copy";
 
-    if (!is_fenced(warp, now->thread % PTX_LANES, before, kind)) {
-        ptx_place_print(warp->block->run->launch->module, before->instruction, place, sizeof place);
-        ptx_fault(warp, now->instruction, now->thread % PTX_LANES,
-                  "bulk copy of %s 0x%llx, %s by thread %u at %s, with no fence.%s between",
-                  kind == PTX_FENCED_GLOBAL ? "global" : "shared", (unsigned long long)address,
-                  needs[kind], before->thread, place,
-                  kind == PTX_FENCED_MBARRIERS ? "mbarrier_init" : "proxy.async");
+    if (is_fenced(warp, now->thread % PTX_LANES, before, kind)) {
+        return;
     }
+    ptx_place_print(warp->block->run->launch->module, before->instruction, place, sizeof place);
+    if (before->thread < PTX_LANES * PTX_LANES) {
+        (void)snprintf(who, sizeof who, "thread %u", before->thread);
+    }
+    ptx_fault(warp, now->instruction, now->thread % PTX_LANES,
+              "bulk copy of %s 0x%llx, %s by %s at %s, with no fence.%s between",
+              kind == PTX_FENCED_GLOBAL ? "global" : "shared", (unsigned long long)address,
+              needs[kind], who, place,
+              kind == PTX_FENCED_MBARRIERS ? "mbarrier_init" : "proxy.async");
 }
 
 uint32_t ptx_races_proxy_access(ptx_warp *warp, const ptx_instruction *i, uint32_t lane,

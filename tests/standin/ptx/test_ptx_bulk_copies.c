@@ -73,6 +73,26 @@ START_TEST(stores_take_what_was_written_before_their_fence)
 }
 END_TEST
 
+/* What cp.async wrote needs a fence, too, by who knows that it is done. */
+START_TEST(stores_take_what_other_copies_brought)
+{
+#define BROUGHT(WAIT, FENCE)                                                                     \
+    ".shared .align 16 .b8 S[16]; .shared .align 8 .b8 B[8]; mbarrier.init.shared.b64 [B], 1;\n" \
+    "cp.async.cg.shared.global [S], [%in], 16;\n" WAIT FENCE STORE "[%out], [S], 16;" COMMIT     \
+    "cp.async.bulk.wait_group 0;"
+#define TRACK "cp.async.mbarrier.arrive.noinc.shared.b64 [B];\n" AWAIT("W", "B", "0")
+    bench_runs(BROUGHT(TRACK, "fence.proxy.async;"), 1);
+    bench_runs(BROUGHT("cp.async.wait_all;", "fence.proxy.async;"), 1);
+    bench_fails(BROUGHT(TRACK, ""), 1,
+                "bulk copy of shared 0x0, written by an asynchronous copy at PTX line 12, with no "
+                "fence.proxy.async between");
+    bench_fails(BROUGHT("cp.async.wait_all;", ""), 1,
+                "bulk copy of shared 0x0, written by thread 0 at PTX line 13, with no fence");
+    bench_fails(BROUGHT("fence.proxy.async;" TRACK, ""), 1, "with no fence.proxy.async between");
+    bench_fails(BROUGHT("", "fence.proxy.async;"), 1, "under way");
+}
+END_TEST
+
 START_TEST(stores_are_waited_for)
 {
     /* Shared memory is written, or the block ends, before the copy has read it. */
@@ -93,6 +113,17 @@ START_TEST(stores_are_waited_for)
     bench_fails(STORED("fence.proxy.async;", "", COMMIT "cp.async.bulk.wait_group.read 0;",
                        "st.shared.u32 [%r3], 0;"),
                 64, "shared");
+    /* It is the thread that copies who is told of. */
+    static const char *const texts[] = { "thread (40, 0, 0)", "with thread 40 of the block",
+                                         "under way", NULL };
+    const bench_kernel kernel =
+        bench_kernel_of(".shared .align 16 .b8 S[256]; mov.u32 %r1, S; shl.b32 %r2, %r0, 2;\n"
+                        "add.u32 %r3, %r1, %r2; setp.eq.u32 %p1, %r0, 40; bar.sync 0;\n@%p1 " STORE
+                        "[%out], [S], 256; @%p1 " COMMIT "@%p1 cp.async.bulk.wait_group.read 0;\n"
+                        "st.shared.u32 [%r3], 0;",
+                        BENCH_WORDS);
+
+    bench_check_fails_with(&kernel, texts);
     /* Shared memory may be read meanwhile; what is copied to may not be. */
     check_stored(STORED("fence.proxy.async;", "",
                         "ld.shared.u32 %r5, [S+128];" COMMIT "cp.async.bulk.wait_group.read 0;",
@@ -192,6 +223,17 @@ START_TEST(loads_are_known_to_those_who_have_waited)
     /* Before it began. */
     check_load(LOADED("", "@%p2 st.shared.u32 [S], 1;" AWAIT("W", "B", "0")), "race (",
                "under way");
+}
+END_TEST
+
+/* By a thread that does not know of the mbarrier's beginning. */
+START_TEST(loads_signal_an_mbarrier_that_their_thread_knows)
+{
+    check_load(".shared .align 16 .b8 S[128]; .shared .align 8 .b8 B[8]; setp.eq.u32 %p1, %r0, 0;\n"
+               "setp.eq.u32 %p2, %r0, 41; @%p1 mbarrier.init.shared.b64 [B], 1;\n"
+               "fence.proxy.async; @%p2 " LOAD "[S], [%in], 16, [B];",
+               "race (read after write) on shared 0x80 with thread 0 of the block",
+               "there is no mbarrier at 128");
 }
 END_TEST
 
@@ -364,9 +406,11 @@ int main(void)
     TCase *tcase = tcase_create("all");
 
     tcase_add_test(tcase, stores_take_what_was_written_before_their_fence);
+    tcase_add_test(tcase, stores_take_what_other_copies_brought);
     tcase_add_test(tcase, stores_are_waited_for);
     tcase_add_test(tcase, groups_are_waited_for_in_their_order);
     tcase_add_test(tcase, loads_are_known_to_those_who_have_waited);
+    tcase_add_test(tcase, loads_signal_an_mbarrier_that_their_thread_knows);
     tcase_add_test(tcase, loads_are_done_early_or_late);
     tcase_add_test(tcase, what_is_under_way_ends_before_its_block_and_its_mbarrier);
     tcase_add_test(tcase, addresses_and_sizes_are_whole);
