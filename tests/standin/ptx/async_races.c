@@ -222,7 +222,7 @@ uint32_t ptx_races_execution(const ptx_races *races)
 static void touch_hand_over(ptx_touch *touch, uint32_t execution, uint32_t mbarrier, uint32_t phase)
 {
     if (touch->execution == execution) {
-        touch->thread = (uint16_t)((PTX_LANES + mbarrier) * PTX_LANES + touch->thread % PTX_LANES);
+        touch->thread = (uint16_t)((PTX_LANES + mbarrier) * PTX_LANES);
         touch->clock = phase;
     }
 }

@@ -12,7 +12,7 @@ typedef struct ptx_touch {
     uint32_t clock;     /* of the actor */
     uint32_t meetings;  /* of the warp's lanes until then */
     uint32_t execution; /* tells executions of one instruction apart */
-    uint16_t thread;    /* or PTX_LANES · actor + lane */
+    uint16_t thread;    /* or PTX_LANES · actor */
     bool is_atomic;
     bool is_async; /* by the async proxy */
 } ptx_touch;

@@ -220,6 +220,13 @@ START_TEST(loads_are_known_to_those_who_have_waited)
                "race (write after write)", "write of shared memory at 48, where an asynchronous");
     check_load(LOADED(AWAIT("W", "B", "0"), "@%p2 ld.shared.u32 %r5, [S+60];"), "race (",
                "under way");
+    /* Others have read it meanwhile, of the same warp or of another one. */
+    check_load(LOADED("", "bar.sync 0; @%p2 ld.global.u32 %r5, [%out]; bar.sync 0;\n"
+                          "@%p2 st.global.u32 [%out], 1;" AWAIT("W", "B", "0")),
+               "race (write after read) on global", "write of global memory at 0x");
+    check_load(LOADED("", "setp.eq.u32 %p3, %r0, 1; @%p3 ld.global.u32 %r5, [%out]; bar.sync 0;\n"
+                          "@%p2 st.global.u32 [%out], 1;" AWAIT("W", "B", "0")),
+               "race (write after read) on global", "write of global memory at 0x");
     /* Before it began. */
     check_load(LOADED("", "@%p2 st.shared.u32 [S], 1;" AWAIT("W", "B", "0")), "race (",
                "under way");
@@ -300,6 +307,9 @@ START_TEST(addresses_and_sizes_are_whole)
                 "write of shared memory at 0, where an mbarrier is");
     check_fault(STORE "[%out], [S], 16;" STORE "[%out], [S+16], 16;",
                 "write of global memory at 0x");
+    bench_fails(".shared .align 16 .b8 S[16]; setp.eq.u32 %p1, %r0, 0;\n@%p1 " STORE
+                "[%out], [S], 16;\n@!%p1 " STORE "[%out], [S], 16;",
+                2, "write of global memory at 0x");
     check_fault("cp.async.ca.shared.global [S], [%in], 16;" STORE "[%out], [S], 16;",
                 "read of shared memory at 0, where an asynchronous copy is under way");
     check_fault(STORE "[%out], [S], 16; cp.async.ca.shared.global [S+16], [%out], 16;",
