@@ -265,6 +265,28 @@ START_TEST(loads_are_done_early_or_late)
 }
 END_TEST
 
+/* A wait that lacks another arrival is too early for late copies. */
+START_TEST(late_copies_are_done_by_the_last_wait)
+{
+#define LACKING(COPY)                                                                                 \
+    ".shared .align 16 .b8 S[16]; .shared .align 8 .b8 B[8]; mbarrier.init.shared.b64 [B], 2;\n" COPY \
+    "mbarrier.test_wait.parity.shared.b64 %p1, [B], 0; ld.shared.u32 %r1, [S];"
+    static const char *const bodies[] = {
+        LACKING("mbarrier.arrive.expect_tx.shared.b64 _, [B], 16;\n" LOAD "[S], [%in], 16, [B];\n"),
+        LACKING("cp.async.cg.shared.global [S], [%in], 16;\n"
+                "cp.async.mbarrier.arrive.noinc.shared.b64 [B];\n"),
+    };
+
+    for (size_t k = 0; k < 2; ++k) {
+        const bench_kernel kernel = bench_kernel_of(bodies[k], 1);
+        ptx_report report;
+
+        ck_assert_msg(!bench_run(&kernel, &report), "%s", bodies[k]);
+        ck_assert_ptr_nonnull(strstr(report.text, "an asynchronous copy is under way"));
+    }
+}
+END_TEST
+
 START_TEST(what_is_under_way_ends_before_its_block_and_its_mbarrier)
 {
     bench_kernel kernel = bench_kernel_of(LOADED("", ""), 64);
@@ -422,6 +444,7 @@ int main(void)
     tcase_add_test(tcase, loads_are_known_to_those_who_have_waited);
     tcase_add_test(tcase, loads_signal_an_mbarrier_that_their_thread_knows);
     tcase_add_test(tcase, loads_are_done_early_or_late);
+    tcase_add_test(tcase, late_copies_are_done_by_the_last_wait);
     tcase_add_test(tcase, what_is_under_way_ends_before_its_block_and_its_mbarrier);
     tcase_add_test(tcase, addresses_and_sizes_are_whole);
     tcase_add_test(tcase, copies_have_a_form);
