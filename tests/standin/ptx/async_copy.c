@@ -5,6 +5,7 @@
 #include "standin/ptx/array.h"
 #include "standin/ptx/builders.h"
 #include "standin/ptx/counts.h"
+#include "standin/ptx/mbarriers.h"
 #include "standin/ptx/memory.h"
 #include "standin/ptx/races.h"
 
@@ -12,15 +13,28 @@ typedef struct async_copy {
     uint64_t source;
     uint32_t shared_offset;
     uint32_t group;
+    uint32_t number;    /* as they began */
+    uint32_t execution; /* for races */
     uint8_t lane;
     uint8_t bytes;
     uint8_t source_bytes; /* the rest is zero */
     bool is_done;
 } async_copy;
 
+/* Of a lane at an mbarrier, once its copies are done. */
+typedef struct async_arrival {
+    const ptx_instruction *instruction;
+    uint32_t mbarrier;
+    uint32_t copies; /* that had begun */
+    uint8_t lane;
+} async_arrival;
+
 struct ptx_copies {
     async_copy *copies; /* not yet waited for, in the order in which they began */
     uint32_t count;
+    uint32_t begun;
+    async_arrival *arrivals;
+    uint32_t arrival_count;
     uint32_t committed[PTX_LANES]; /* groups */
 };
 
@@ -35,6 +49,7 @@ ptx_copies *ptx_copies_create(void)
 
 void ptx_copies_destroy(ptx_copies *copies)
 {
+    free(copies->arrivals);
     free(copies->copies);
     free(copies);
 }
@@ -42,6 +57,7 @@ void ptx_copies_destroy(ptx_copies *copies)
 void ptx_copies_clear(ptx_copies *copies)
 {
     copies->count = 0;
+    copies->arrival_count = 0;
     memset(copies->committed, 0, sizeof copies->committed);
 }
 
@@ -54,13 +70,18 @@ static void copy_move(const ptx_block *block, async_copy *copy)
     copy->is_done = true;
 }
 
-static bool moves_early(ptx_run *run)
+bool ptx_copies_are_early(ptx_run *run)
 {
     switch (run->launch->schedule.copies) {
     case PTX_COPY_LATE: return false;
     case PTX_COPY_EARLY: return true;
     default: return ptx_random(run) & 1;
     }
+}
+
+bool ptx_copies_hesitate(ptx_run *run)
+{
+    return run->launch->schedule.copies == PTX_COPY_RANDOM && ptx_random(run) & 1;
 }
 
 static bool destinations_check(ptx_warp *warp, const ptx_instruction *i, uint32_t lanes,
@@ -83,6 +104,10 @@ static bool destinations_check(ptx_warp *warp, const ptx_instruction *i, uint32_
                       (unsigned long long)offsets[lane]);
             return false;
         }
+        if (block->has_async &&
+            !ptx_shared_is_free(warp, i, lane, offsets[lane], bytes, PTX_ACCESS_WRITE)) {
+            return false;
+        }
     }
     return true;
 }
@@ -99,7 +124,9 @@ static bool sources_check(ptx_warp *warp, const ptx_instruction *i, uint32_t lan
         {
             alike |= sizes[lane] == size ? 1u << lane : 0;
         }
-        if (!ptx_global_check(warp, i, alike, sources, size, false)) {
+        if (!ptx_global_check(warp, i, alike, sources, size, false) ||
+            (warp->block->has_async &&
+             !ptx_global_is_free(warp, i, alike, sources, size, PTX_ACCESS_READ))) {
             return false;
         }
         if (warp->block->run->races) {
@@ -166,15 +193,18 @@ static void execute_copy(ptx_warp *warp, const ptx_instruction *i, uint32_t lane
             .source = sources[copying],
             .shared_offset = (uint32_t)offsets[copying],
             .group = warp->copies->committed[copying],
+            .number = warp->copies->begun,
+            .execution = run->races ? ptx_races_execution(run->races) : 0,
             .lane = (uint8_t)copying,
             .bytes = (uint8_t)bytes,
             .source_bytes = read_bytes[copying],
         };
         ptx_shared_pending_add(block, copy->shared_offset, bytes, 1);
-        if (moves_early(run)) {
+        if (ptx_copies_are_early(run)) {
             copy_move(block, copy);
         }
     }
+    ++warp->copies->begun;
 }
 
 static void execute_commit(ptx_warp *warp, const ptx_instruction *i, uint32_t lanes)
@@ -222,6 +252,104 @@ static void execute_wait(ptx_warp *warp, const ptx_instruction *i, uint32_t lane
         }
     }
     copies->count = kept;
+}
+
+uint32_t ptx_copies_arrivals(const ptx_copies *copies, uint32_t mbarrier)
+{
+    uint32_t arrivals = 0;
+
+    for (uint32_t k = 0; k < copies->arrival_count; ++k) {
+        arrivals += copies->arrivals[k].mbarrier == mbarrier;
+    }
+    return arrivals;
+}
+
+/* Finishes the copies that the arrival awaits: they are known to those who see its phase done. */
+static void arrival_finish(ptx_warp *warp, const async_arrival *arrival)
+{
+    ptx_copies *copies = warp->copies;
+    ptx_block *block = warp->block;
+    uint32_t kept = 0;
+
+    for (uint32_t k = 0; k < copies->count; ++k) {
+        async_copy *copy = &copies->copies[k];
+
+        if (copy->lane != arrival->lane || copy->number >= arrival->copies) {
+            copies->copies[kept++] = *copy;
+            continue;
+        }
+        ptx_shared_pending_add(block, copy->shared_offset, copy->bytes, -1);
+        if (!copy->is_done) {
+            copy_move(block, copy);
+        }
+        if (block->run->races) {
+            const ptx_proxy_range range = { .address = copy->shared_offset,
+                                            .bytes = copy->bytes,
+                                            .is_shared = true };
+
+            ptx_races_proxy_done(block, &range, copy->execution, arrival->mbarrier);
+        }
+    }
+    copies->count = kept;
+    ptx_mbarrier_arrive(warp, arrival->instruction, arrival->lane,
+                        &block->mbarriers->slots[arrival->mbarrier], 1);
+}
+
+void ptx_copies_arrive(ptx_warp *warp, uint32_t mbarrier)
+{
+    ptx_copies *copies = warp->copies;
+    uint32_t kept = 0;
+
+    for (uint32_t k = 0; k < copies->arrival_count; ++k) {
+        const async_arrival arrival = copies->arrivals[k];
+
+        if (arrival.mbarrier == mbarrier && !warp->block->run->has_failed) {
+            arrival_finish(warp, &arrival);
+        } else {
+            copies->arrivals[kept++] = arrival;
+        }
+    }
+    copies->arrival_count = kept;
+}
+
+/* cp.async.mbarrier.arrive */
+static void execute_arrival(ptx_warp *warp, const ptx_instruction *i, uint32_t lanes)
+{
+    ptx_copies *copies = warp->copies;
+
+    PTX_EACH_LANE(lane, lanes)
+    {
+        ptx_mbarrier *mbarrier = ptx_mbarriers_use(warp, i, lane);
+
+        if (!mbarrier) {
+            return;
+        }
+        const async_arrival arrival = { .instruction = i,
+                                        .mbarrier = ptx_mbarrier_number(warp->block, mbarrier),
+                                        .copies = copies->begun,
+                                        .lane = (uint8_t)lane };
+
+        if (!i->variant) {
+            ptx_mbarrier_await(warp, i, lane, mbarrier);
+        }
+        if (ptx_copies_are_early(warp->block->run)) {
+            arrival_finish(warp, &arrival);
+        } else {
+            *PTX_APPEND(copies->arrivals, copies->arrival_count) = arrival;
+        }
+    }
+}
+
+static bool arrival_build(ptx_statement *statement)
+{
+    ptx_instruction *i = &statement->instruction;
+
+    i->execute = execute_arrival;
+    i->variant = ptx_take(statement, "noinc");
+    if (!ptx_take(statement, "arrive") || statement->operand_count != 1) {
+        return ptx_refuse(statement, "needs .arrive and an address");
+    }
+    return ptx_operand_mbarrier(statement, 0);
 }
 
 static bool wait_build(ptx_statement *statement, bool is_all)
@@ -285,7 +413,7 @@ bool ptx_build_copy(ptx_statement *statement)
         return wait_build(statement, true);
     }
     if (ptx_take(statement, "mbarrier")) {
-        return ptx_build_mbarrier(statement);
+        return arrival_build(statement);
     }
     return copy_build(statement);
 }

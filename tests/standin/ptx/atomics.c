@@ -1,6 +1,7 @@
 /* atom, red and fences. */
 #include "standin/ptx/builders.h"
 #include "standin/ptx/memory.h"
+#include "standin/ptx/passings.h"
 #include "standin/ptx/races.h"
 #include "standin/ptx/small_float.h"
 
@@ -165,28 +166,48 @@ static void execute_fence(ptx_warp *warp, const ptx_instruction *i, uint32_t lan
     ptx_races_fence(warp, i->variant);
 }
 
+static void execute_proxy_fence(ptx_warp *warp, const ptx_instruction *i, uint32_t lanes)
+{
+    ptx_races_proxy_fence(warp, lanes, i->variant);
+}
+
+/* fence.proxy of one space or of all, fence.mbarrier_init: they order nothing between threads. */
+static bool proxy_fence_build(ptx_statement *statement, bool is_init)
+{
+    enum {
+        GLOBAL = 1 << PTX_FENCED_GLOBAL,
+        SHARED = 1 << PTX_FENCED_SHARED | 1 << PTX_FENCED_MBARRIERS
+    };
+    ptx_instruction *i = &statement->instruction;
+
+    i->execute = execute_proxy_fence;
+    if (is_init) {
+        i->variant = 1 << PTX_FENCED_MBARRIERS;
+        return (ptx_take(statement, "release") && ptx_take(statement, "cluster")) ||
+               ptx_refuse(statement, "needs .release.cluster");
+    }
+    if (ptx_take(statement, "alias")) {
+        return true;
+    }
+    if (!ptx_take(statement, "async")) {
+        return ptx_refuse(statement, "needs .alias or .async");
+    }
+    const ptx_space space = ptx_take_space(statement);
+
+    i->variant = space == PTX_GLOBAL ? GLOBAL : space == PTX_SHARED ? SHARED : GLOBAL | SHARED;
+    return true;
+}
+
 /* A fence of the block orders nothing between blocks. */
 bool ptx_build_fence(ptx_statement *statement)
 {
-    static const char *const known[] = { "sc",
-                                         "acq_rel",
-                                         "acquire",
-                                         "release",
-                                         "cluster",
-                                         "gpu",
-                                         "gl",
-                                         "sys",
-                                         "proxy",
-                                         "alias",
-                                         "async",
-                                         "async::generic",
-                                         "mbarrier_init",
-                                         "async::global",
-                                         "async::shared::cta",
-                                         "global",
-                                         "shared::cta",
-                                         NULL };
+    static const char *const known[] = { "sc",  "acq_rel", "acquire", "release", "cluster",
+                                         "gpu", "gl",      "sys",     NULL };
+    const bool is_init = ptx_take(statement, "mbarrier_init");
 
+    if (is_init || ptx_take(statement, "proxy")) {
+        return proxy_fence_build(statement, is_init);
+    }
     statement->instruction.variant = ptx_take(statement, "cta");
     while (ptx_take_one_of(statement, known) >= 0) {
     }

@@ -1,5 +1,7 @@
 /* A block of threads: its memory, and the turns that its warps take. */
 #include "standin/ptx/array.h"
+#include "standin/ptx/bulk_copy.h"
+#include "standin/ptx/mbarriers.h"
 #include "standin/ptx/races.h"
 
 enum {
@@ -20,6 +22,8 @@ void ptx_block_init(ptx_block *block, ptx_run *run)
     block->warp_count = (block->thread_count + PTX_LANES - 1) / PTX_LANES;
     block->shared = ptx_allocate(block->shared_bytes + 16, 1);
     block->pending = ptx_allocate(block->shared_bytes / 4 + 4, 1);
+    block->mbarriers = ptx_mbarriers_create();
+    block->bulk_copies = ptx_bulk_copies_create();
     block->local_bytes = (local_bytes + 15) & ~15u;
     block->local = ptx_allocate((size_t)block->local_bytes * block->warp_count * PTX_LANES + 16, 1);
     block->warps = ptx_allocate(block->warp_count, sizeof *block->warps);
@@ -35,6 +39,8 @@ void ptx_block_fini(ptx_block *block)
     }
     free(block->warps);
     free(block->local);
+    ptx_bulk_copies_destroy(block->bulk_copies);
+    ptx_mbarriers_destroy(block->mbarriers);
     free(block->pending);
     free(block->shared);
 }
@@ -87,6 +93,36 @@ static bool is_done(const ptx_block *block)
     return true;
 }
 
+/* Whether all warps wait for ever, and some of them at mbarriers, where waiting takes turns. */
+static bool is_stuck(const ptx_block *block)
+{
+    bool is_any_stuck = false;
+
+    for (uint32_t k = 0; k < block->warp_count; ++k) {
+        const ptx_warp *warp = &block->warps[k];
+
+        if (warp->state == PTX_WARP_AT_BARRIER || warp->state == PTX_WARP_DONE) {
+            continue;
+        }
+        if (warp->state == PTX_WARP_RELEASED || !ptx_mbarrier_is_stuck(warp)) {
+            return false;
+        }
+        is_any_stuck = true;
+    }
+    return is_any_stuck;
+}
+
+static size_t wait_describe(const ptx_warp *warp, char *text, size_t text_bytes)
+{
+    const ptx_barrier *barrier = &warp->block->barriers[warp->barrier];
+
+    if (warp->state != PTX_WARP_AT_BARRIER) {
+        return ptx_mbarrier_describe(warp, text, text_bytes);
+    }
+    return (size_t)snprintf(text, text_bytes, "warp %u waits at barrier %u (%u of %u threads)",
+                            warp->index, warp->barrier, barrier->arrived, barrier->expected);
+}
+
 /* Everybody waits at barriers that will never be complete: says where. */
 static void deadlock_report(ptx_block *block)
 {
@@ -97,22 +133,27 @@ static void deadlock_report(ptx_block *block)
     for (uint32_t k = 0; k < block->warp_count && length < sizeof text - 80; ++k) {
         ptx_warp *warp = &block->warps[k];
 
-        if (warp->state == PTX_WARP_AT_BARRIER) {
-            first = first ? first : warp;
-            length += (size_t)snprintf(text + length, sizeof text - length,
-                                       "%swarp %u waits at barrier %u (%u of %u threads)",
-                                       length ? ", " : "", k, warp->barrier,
-                                       block->barriers[warp->barrier].arrived,
-                                       block->barriers[warp->barrier].expected);
+        if (warp->state == PTX_WARP_DONE) {
+            continue;
         }
+        if (first) {
+            length += (size_t)snprintf(text + length, sizeof text - length, ", ");
+        } else {
+            first = warp;
+        }
+        length += wait_describe(warp, text + length, sizeof text - length);
     }
     if (!first) {
         return; /* nobody waits */
     }
     const ptx_group *group = &first->groups[0];
-    const ptx_instruction *i = &first->frames[group->frame].function->instructions[group->pc];
+    const bool is_at_barrier = first->state == PTX_WARP_AT_BARRIER;
 
-    ptx_fault(first, i, ptx_lowest_lane(group->lanes), "deadlock: %s", text);
+    ptx_fault(first,
+              is_at_barrier ? &first->frames[group->frame].function->instructions[group->pc]
+                            : first->awaiting,
+              is_at_barrier ? ptx_lowest_lane(group->lanes) : first->awaiting_lane, "deadlock: %s",
+              text);
 }
 
 void ptx_block_run(ptx_block *block)
@@ -124,6 +165,9 @@ void ptx_block_run(ptx_block *block)
     memset(block->pending, 0, block->shared_bytes / 4 + 4);
     memset(block->barriers, 0, sizeof block->barriers);
     block->pending_count = 0;
+    block->has_async = false;
+    ptx_mbarriers_clear(block->mbarriers);
+    ptx_bulk_copies_clear(block->bulk_copies);
     ptx_races_block_begin(block);
     for (uint32_t k = 0; k < block->warp_count; ++k) {
         ptx_warp_begin(&block->warps[k]);
@@ -140,8 +184,9 @@ void ptx_block_run(ptx_block *block)
                          "block (%u, %u, %u) is not done after %llu instructions of the launch",
                          block->id[0], block->id[1], block->id[2],
                          (unsigned long long)run->report->counts.warp_instructions);
-        } else if (!is_any_run) {
+        } else if (!is_any_run || (block->has_async && is_stuck(block))) {
             deadlock_report(block);
         }
     }
+    ptx_bulk_copies_end(block);
 }

@@ -79,9 +79,11 @@ bool ptx_build_mma(ptx_statement *statement);
 bool ptx_build_ldmatrix(ptx_statement *statement);
 bool ptx_build_stmatrix(ptx_statement *statement);
 
-/* async_copy.c, mbarrier.c */
-bool ptx_build_copy(ptx_statement *statement); /* cp.async… */
-bool ptx_build_mbarrier(ptx_statement *statement);
+/* async_copy.c, bulk_copy.c, mbarrier.c */
+bool ptx_build_copy(ptx_statement *statement);      /* cp.async… */
 bool ptx_build_bulk_copy(ptx_statement *statement); /* cp.async.bulk… */
+bool ptx_build_mbarrier(ptx_statement *statement);
+/* The address of an mbarrier, with the space and .b64 of its instruction. */
+bool ptx_operand_mbarrier(ptx_statement *statement, uint32_t operand);
 
 #endif

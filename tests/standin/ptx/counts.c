@@ -66,6 +66,29 @@ void ptx_count_global(ptx_run *run, uint32_t lanes, const uint64_t *addresses, c
     }
 }
 
+static void range_count(ptx_traffic *traffic, uint64_t begin, uint64_t end)
+{
+    traffic->requests += 1;
+    traffic->sectors += (end - 1) / SECTOR_BYTES - begin / SECTOR_BYTES + 1;
+    traffic->ideal_sectors += (end - begin + SECTOR_BYTES - 1) / SECTOR_BYTES;
+    traffic->bytes += end - begin;
+}
+
+void ptx_count_bulk(ptx_run *run, uint64_t address, uint32_t bytes, bool is_write)
+{
+    const ptx_range *watched = &run->launch->watched;
+    ptx_counts *counts = &run->report->counts;
+    const uint64_t begin = address > watched->begin ? address : watched->begin;
+    const uint64_t end = address + bytes < watched->end ? address + bytes : watched->end;
+
+    range_count(is_write ? &counts->stores : &counts->loads, address, address + bytes);
+    if (!is_write && begin < end) {
+        range_count(&counts->watched_loads, begin, end);
+    }
+    counts->shared_requests += 1;
+    counts->shared_wavefronts += (bytes + BANKS * WORD_BYTES - 1) / (BANKS * WORD_BYTES);
+}
+
 /* How often the busiest bank has to give a word after its first one. */
 static uint32_t turn_conflicts(uint32_t lanes, const uint64_t *offsets, uint32_t bytes)
 {

@@ -15,6 +15,9 @@ void ptx_count_global(ptx_run *run, uint32_t lanes, const uint64_t *addresses, c
  * gives one word at a time. */
 void ptx_count_shared(ptx_counts *counts, uint32_t lanes, const uint64_t *offsets, uint32_t bytes);
 
+/* One request of one lane for a range, aligned to 16 bytes. */
+void ptx_count_bulk(ptx_run *run, uint64_t address, uint32_t bytes, bool is_write);
+
 /* sum += after − before */
 void ptx_counts_add(ptx_counts *sum, const ptx_counts *after, const ptx_counts *before);
 

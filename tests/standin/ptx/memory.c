@@ -1,11 +1,13 @@
 #include "standin/ptx/memory.h"
 
+#include "standin/ptx/bulk_copy.h"
 #include "standin/ptx/counts.h"
+#include "standin/ptx/mbarriers.h"
 #include "standin/ptx/races.h"
 
 static const char *access_name(ptx_access access)
 {
-    static const char *const names[] = { "read", "write", "atomic access", "read" };
+    static const char *const names[] = { "read", "write", "atomic access", "read", "mbarrier" };
 
     return names[access];
 }
@@ -86,6 +88,43 @@ void ptx_shared_pending_add(ptx_block *block, uint64_t offset, uint32_t bytes, i
     block->pending_count += (uint32_t)by;
 }
 
+bool ptx_shared_is_free(ptx_warp *warp, const ptx_instruction *i, uint32_t lane, uint64_t offset,
+                        uint32_t bytes, ptx_access access)
+{
+    const ptx_block *block = warp->block;
+    const bool is_copied_to = block->pending_count && ptx_shared_is_pending(block, offset, bytes);
+
+    if (is_copied_to ||
+        ptx_bulk_copies_meet(block, true, offset, bytes, ptx_access_writes(access))) {
+        ptx_fault(warp, i, lane,
+                  "%s of shared memory at %llu, where an asynchronous copy is under way",
+                  access_name(access), (unsigned long long)offset);
+        return false;
+    }
+    if (ptx_mbarriers_meet(block, offset, bytes)) {
+        ptx_fault(warp, i, lane, "%s of shared memory at %llu, where an mbarrier is",
+                  access_name(access), (unsigned long long)offset);
+        return false;
+    }
+    return true;
+}
+
+bool ptx_global_is_free(ptx_warp *warp, const ptx_instruction *i, uint32_t lanes,
+                        const uint64_t *addresses, uint32_t bytes, ptx_access access)
+{
+    PTX_EACH_LANE(lane, lanes)
+    {
+        if (ptx_bulk_copies_meet(warp->block, false, addresses[lane], bytes,
+                                 ptx_access_writes(access))) {
+            ptx_fault(warp, i, lane,
+                      "%s of global memory at 0x%llx, where an asynchronous copy is under way",
+                      access_name(access), (unsigned long long)addresses[lane]);
+            return false;
+        }
+    }
+    return true;
+}
+
 static void shared_places(ptx_warp *warp, const ptx_instruction *i, uint32_t lanes,
                           const uint64_t *offsets, uint32_t bytes, ptx_access access,
                           uint8_t *places[PTX_LANES])
@@ -97,10 +136,8 @@ static void shared_places(ptx_warp *warp, const ptx_instruction *i, uint32_t lan
         if (!ptx_shared_check(warp, i, lane, offsets[lane], bytes)) {
             return;
         }
-        if (block->pending_count && ptx_shared_is_pending(block, offsets[lane], bytes)) {
-            ptx_fault(warp, i, lane,
-                      "%s of shared memory at %llu, where an asynchronous copy is under way",
-                      access_name(access), (unsigned long long)offsets[lane]);
+        if ((block->pending_count || block->has_async) &&
+            !ptx_shared_is_free(warp, i, lane, offsets[lane], bytes, access)) {
             return;
         }
         places[lane] = block->shared + offsets[lane];
@@ -118,7 +155,8 @@ static void global_places(ptx_warp *warp, const ptx_instruction *i, uint32_t lan
     ptx_run *run = warp->block->run;
     uint8_t sizes[PTX_LANES];
 
-    if (!ptx_global_check(warp, i, lanes, addresses, bytes, ptx_access_writes(access))) {
+    if (!ptx_global_check(warp, i, lanes, addresses, bytes, ptx_access_writes(access)) ||
+        (warp->block->has_async && !ptx_global_is_free(warp, i, lanes, addresses, bytes, access))) {
         return;
     }
     memset(sizes, (int)bytes, sizeof sizes);

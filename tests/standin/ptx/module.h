@@ -103,8 +103,9 @@ struct ptx_instruction {
     ptx_value sources[PTX_MAX_SOURCES];
     int64_t offset;        /* added to the address */
     int64_t second_offset; /* of instructions with two addresses */
-    uint32_t target;       /* pc, or index of the module's calls or branch tables */
-    uint32_t line;         /* of the PTX */
+    int64_t third_offset;
+    uint32_t target; /* pc, or index of the module's calls or branch tables */
+    uint32_t line;   /* of the PTX */
     ptx_source_place source;
 };
 

@@ -4,8 +4,9 @@
  * Blocks run one after another; within a block the warps take turns in an order that the schedule
  * gives, and lanes of a warp run in step as far as they agree on the next instruction. What a GPU
  * leaves undefined is reported with the line of PTX and of the source, not executed: unknown
- * instructions, accesses out of bounds or misaligned, races, barriers in divergent code, shuffles
- * that read a lane outside of their mask.
+ * instructions, accesses out of bounds or misaligned, races, barriers in divergent code, mbarriers
+ * that nobody can complete, memory that the async proxy may not have seen, shuffles that read a
+ * lane outside of their mask. Clusters are of one block.
  *
  * Nothing here is global: any number of threads may each execute their own launches, of the same
  * module too, as long as they do not write the same memory.
@@ -57,9 +58,9 @@ typedef enum ptx_order {
     PTX_ORDER_RANDOM /* shuffled, and a warp runs for a random number of instructions */
 } ptx_order;
 
-/* When cp.async copies: all are allowed. */
+/* When asynchronous copies are done: all are allowed. */
 typedef enum ptx_copy_time {
-    PTX_COPY_LATE, /* when waited for */
+    PTX_COPY_LATE, /* when waited for, and nothing else is missing */
     PTX_COPY_EARLY,
     PTX_COPY_RANDOM
 } ptx_copy_time;
@@ -98,11 +99,11 @@ typedef struct ptx_traffic {
 typedef struct ptx_counts {
     uint64_t warp_instructions;
     uint64_t lane_instructions;
-    ptx_traffic loads;          /* cp.async among them */
+    ptx_traffic loads;          /* asynchronous copies among them, as in stores */
     ptx_traffic watched_loads;  /* those of them that read memory of ptx_launch.watched */
     ptx_traffic stores;         /* and atomics */
     uint64_t shared_requests;   /* warp instructions on shared memory, cp.async among them;
-                                   ldmatrix: one per 8 rows */
+                                   ldmatrix: one per 8 rows; a bulk copy: one */
     uint64_t shared_wavefronts; /* the least a bank-conflict-free machine of 32 banks needs … */
     uint64_t shared_conflicts;  /* … and what conflicts add to them */
     uint64_t matrix_products;   /* mma */

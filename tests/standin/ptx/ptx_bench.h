@@ -63,6 +63,8 @@ bool bench_run(const bench_kernel *kernel, ptx_report *report_out);
 void bench_check_schedules(const bench_kernel *kernel, const void *expected);
 /* Under every schedule the run fails with a text that has `text` in it. */
 void bench_check_fails(const bench_kernel *kernel, const char *text);
+/* Under every schedule it fails with one of the texts, which end with NULL. */
+void bench_check_fails_with(const bench_kernel *kernel, const char *const *texts);
 /* Under at least one schedule it does, and under no one otherwise. */
 void bench_check_fails_sometimes(const bench_kernel *kernel, const char *text);
 

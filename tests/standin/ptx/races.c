@@ -1,44 +1,7 @@
 #include "standin/ptx/races.h"
 
 #include "standin/ptx/array.h"
-#include "standin/ptx/knowledge.h"
-#include "standin/ptx/shadow.h"
-
-typedef struct warp_order {
-    uint32_t clocks[PTX_LANES]; /* of the block's warps; its own one counts its releases */
-    ptx_knowledges others;      /* blocks */
-    uint32_t meetings;
-    uint32_t whole_meeting; /* the last one of all lanes */
-    uint32_t lane_meetings[PTX_LANES][PTX_LANES];
-    /* What atomics have passed on: */
-    uint32_t passed[PTX_LANES];
-    ptx_knowledges others_passed;
-    /* As of the last fence: */
-    uint32_t block_fenced[PTX_LANES];
-    uint32_t fenced[PTX_LANES];
-    ptx_knowledges others_fenced;
-    bool has_fenced;
-} warp_order;
-
-/* What atomics at one address have passed on. */
-typedef struct atomic_place {
-    uint64_t address;
-    uint32_t block; /* that wrote block_clocks */
-    uint32_t block_clocks[PTX_LANES];
-    ptx_knowledges blocks;
-} atomic_place;
-
-struct ptx_races {
-    ptx_shadow *global;
-    ptx_shadow *shared;
-    warp_order *warps;
-    uint32_t warp_count;
-    uint32_t barrier_clocks[PTX_BARRIERS][PTX_LANES];
-    ptx_knowledges barrier_others[PTX_BARRIERS];
-    atomic_place *places;
-    uint32_t place_count;
-    uint32_t execution;
-};
+#include "standin/ptx/race_state.h"
 
 ptx_races *ptx_races_create(const ptx_block *block)
 {
@@ -51,6 +14,24 @@ ptx_races *ptx_races_create(const ptx_block *block)
     return races;
 }
 
+void ptx_gathering_clear(ptx_gathering *gathering)
+{
+    ptx_knowledges_fini(&gathering->others);
+    memset(gathering->clocks, 0, sizeof gathering->clocks);
+}
+
+static void order_fini(ptx_warp_order *order)
+{
+    ptx_knowledges_fini(&order->others);
+    ptx_knowledges_fini(&order->others_passed);
+    ptx_knowledges_fini(&order->others_fenced);
+    for (uint32_t kind = 0; kind < PTX_FENCED_KINDS; ++kind) {
+        ptx_passings_fini(&order->proxy_fences[kind]);
+    }
+    ptx_passings_fini(&order->arrivals);
+    free(order->lane_clocks);
+}
+
 void ptx_races_destroy(ptx_races *races)
 {
     if (!races) {
@@ -60,23 +41,20 @@ void ptx_races_destroy(ptx_races *races)
         ptx_knowledges_fini(&races->places[i].blocks);
     }
     for (uint32_t i = 0; i < PTX_BARRIERS; ++i) {
-        ptx_knowledges_fini(&races->barrier_others[i]);
+        ptx_gathering_clear(&races->barriers[i]);
+    }
+    for (uint32_t i = 0; i < PTX_MBARRIERS; ++i) {
+        ptx_gathering_clear(&races->arriving[i]);
+        ptx_gathering_clear(&races->arrived[i]);
     }
     for (uint32_t i = 0; i < races->warp_count; ++i) {
-        ptx_knowledges_fini(&races->warps[i].others);
-        ptx_knowledges_fini(&races->warps[i].others_passed);
-        ptx_knowledges_fini(&races->warps[i].others_fenced);
+        order_fini(&races->warps[i]);
     }
     free(races->places);
     ptx_shadow_destroy(races->shared);
     ptx_shadow_destroy(races->global);
     free(races->warps);
     free(races);
-}
-
-static warp_order *order_of(const ptx_warp *warp)
-{
-    return &warp->block->run->races->warps[warp->index];
 }
 
 void ptx_races_block_begin(ptx_block *block)
@@ -87,16 +65,19 @@ void ptx_races_block_begin(ptx_block *block)
         return;
     }
     for (uint32_t i = 0; i < races->warp_count; ++i) {
-        warp_order *order = &races->warps[i];
+        ptx_warp_order *order = &races->warps[i];
 
-        ptx_knowledges_fini(&order->others);
-        ptx_knowledges_fini(&order->others_passed);
-        ptx_knowledges_fini(&order->others_fenced);
-        *order = (warp_order){ .clocks = { 0 } };
+        order_fini(order);
+        *order = (ptx_warp_order){ .clocks = { 0 } };
         order->clocks[i] = 1;
     }
     for (uint32_t i = 0; i < PTX_BARRIERS; ++i) {
         ptx_races_barrier_clear(block, i);
+    }
+    for (uint32_t i = 0; i < PTX_MBARRIERS; ++i) {
+        ptx_gathering_clear(&races->arriving[i]);
+        ptx_gathering_clear(&races->arrived[i]);
+        races->phases[i] = 1;
     }
     for (uint32_t i = 0; i < races->place_count; ++i) {
         if ((races->places[i].address & PTX_WINDOW_MASK) == PTX_SHARED_BASE) {
@@ -110,9 +91,22 @@ void ptx_races_barrier_clear(ptx_block *block, uint32_t barrier)
     ptx_races *races = block->run->races;
 
     if (races) {
-        memset(races->barrier_clocks[barrier], 0, sizeof races->barrier_clocks[barrier]);
-        ptx_knowledges_fini(&races->barrier_others[barrier]);
+        ptx_gathering_clear(&races->barriers[barrier]);
     }
+}
+
+uint32_t ptx_races_known_of(const ptx_warp_order *order, uint32_t lane, uint32_t lanes)
+{
+    uint32_t known = 0;
+
+    if (lanes >> lane & 1) {
+        return order->meetings;
+    }
+    PTX_EACH_LANE(knowing, lanes)
+    {
+        known = ptx_later(known, order->lane_meetings[lane][knowing]);
+    }
+    return known;
 }
 
 void ptx_races_lanes_meet(ptx_warp *warp, uint32_t lanes)
@@ -120,18 +114,20 @@ void ptx_races_lanes_meet(ptx_warp *warp, uint32_t lanes)
     if (!warp->block->run->races) {
         return;
     }
-    warp_order *order = order_of(warp);
+    ptx_warp_order *order = ptx_races_order(warp);
 
+    ptx_races_lanes_share(warp, lanes);
     ++order->meetings;
     if (lanes == PTX_ALL_LANES) {
         order->whole_meeting = order->meetings;
         return;
     }
-    PTX_EACH_LANE(a, lanes)
-    {
-        PTX_EACH_LANE(b, lanes)
+    for (uint32_t lane = 0; lane < PTX_LANES; ++lane) {
+        const uint32_t known = ptx_races_known_of(order, lane, lanes);
+
+        PTX_EACH_LANE(meeting, lanes)
         {
-            order->lane_meetings[a][b] = order->meetings;
+            order->lane_meetings[lane][meeting] = known;
         }
     }
 }
@@ -141,7 +137,7 @@ void ptx_races_acquire(ptx_warp *warp, bool is_of_block)
     if (!warp->block->run->races) {
         return;
     }
-    warp_order *order = order_of(warp);
+    ptx_warp_order *order = ptx_races_order(warp);
 
     ptx_clocks_join(order->clocks, order->passed);
     if (!is_of_block) {
@@ -154,9 +150,10 @@ void ptx_races_fence(ptx_warp *warp, bool is_of_block)
     if (!warp->block->run->races) {
         return;
     }
-    warp_order *order = order_of(warp);
+    ptx_warp_order *order = ptx_races_order(warp);
 
     ptx_races_acquire(warp, is_of_block);
+    ptx_races_lanes_share(warp, warp->live);
     memcpy(order->block_fenced, order->clocks, sizeof order->clocks);
     order->has_fenced = true;
     if (!is_of_block) {
@@ -171,10 +168,11 @@ void ptx_races_arrive(ptx_warp *warp, uint32_t barrier)
     ptx_races *races = warp->block->run->races;
 
     if (races) {
-        warp_order *order = order_of(warp);
+        ptx_warp_order *order = ptx_races_order(warp);
 
-        ptx_clocks_join(races->barrier_clocks[barrier], order->clocks);
-        ptx_knowledges_join(&races->barrier_others[barrier], &order->others);
+        ptx_races_lanes_share(warp, warp->live);
+        ptx_clocks_join(races->barriers[barrier].clocks, order->clocks);
+        ptx_knowledges_join(&races->barriers[barrier].others, &order->others);
         ++order->clocks[warp->index];
     }
 }
@@ -184,12 +182,12 @@ void ptx_races_leave(ptx_warp *warp, uint32_t barrier)
     const ptx_races *races = warp->block->run->races;
 
     if (races) {
-        ptx_clocks_join(order_of(warp)->clocks, races->barrier_clocks[barrier]);
-        ptx_knowledges_join(&order_of(warp)->others, &races->barrier_others[barrier]);
+        ptx_clocks_join(ptx_races_order(warp)->clocks, races->barriers[barrier].clocks);
+        ptx_knowledges_join(&ptx_races_order(warp)->others, &races->barriers[barrier].others);
     }
 }
 
-static atomic_place *place_find(const ptx_races *races, uint64_t address)
+static ptx_atomic_place *place_find(const ptx_races *races, uint64_t address)
 {
     for (uint32_t i = 0; i < races->place_count; ++i) {
         if (races->places[i].address == address) {
@@ -199,18 +197,18 @@ static atomic_place *place_find(const ptx_races *races, uint64_t address)
     return NULL;
 }
 
-static atomic_place *place_add(ptx_races *races, uint64_t address)
+static ptx_atomic_place *place_add(ptx_races *races, uint64_t address)
 {
-    atomic_place *place = PTX_APPEND(races->places, races->place_count);
+    ptx_atomic_place *place = PTX_APPEND(races->places, races->place_count);
 
     place->address = address;
     return place;
 }
 
 /* Passes on what the warp did before its fence. */
-static void place_release(const ptx_warp *warp, atomic_place *place)
+static void place_release(const ptx_warp *warp, ptx_atomic_place *place)
 {
-    const warp_order *order = order_of(warp);
+    const ptx_warp_order *order = ptx_races_order(warp);
     ptx_knowledge own = { .block = warp->block->ordinal };
 
     if (place->block != own.block) {
@@ -223,9 +221,9 @@ static void place_release(const ptx_warp *warp, atomic_place *place)
     ptx_knowledges_add(&place->blocks, &own);
 }
 
-static void place_pass(const ptx_warp *warp, const atomic_place *place)
+static void place_pass(const ptx_warp *warp, const ptx_atomic_place *place)
 {
-    warp_order *order = order_of(warp);
+    ptx_warp_order *order = ptx_races_order(warp);
 
     ptx_knowledges_join(&order->others_passed, &place->blocks);
     if (place->block == warp->block->ordinal) {
@@ -237,12 +235,12 @@ static void atomic_pass(ptx_warp *warp, const ptx_instruction *i, uint64_t addre
                         ptx_access access)
 {
     ptx_races *races = warp->block->run->races;
-    atomic_place *place = place_find(races, address);
+    ptx_atomic_place *place = place_find(races, address);
 
     if (place && i->destination_count) {
         place_pass(warp, place);
     }
-    if (access == PTX_ACCESS_ATOMIC && order_of(warp)->has_fenced) {
+    if (access == PTX_ACCESS_ATOMIC && ptx_races_order(warp)->has_fenced) {
         place_release(warp, place ? place : place_add(races, address));
     }
 }
@@ -250,8 +248,8 @@ static void atomic_pass(ptx_warp *warp, const ptx_instruction *i, uint64_t addre
 static bool is_ordered(const ptx_warp *warp, const ptx_touch *before, const ptx_touch *now,
                        bool is_shared)
 {
-    const warp_order *order = order_of(warp);
-    const uint32_t before_warp = before->thread / PTX_LANES;
+    const ptx_warp_order *order = ptx_races_order(warp);
+    const uint32_t before_warp = before->thread / PTX_LANES; /* or another actor */
 
     if (!before->block || (before->is_atomic && now->is_atomic)) {
         return true;
@@ -262,7 +260,11 @@ static bool is_ordered(const ptx_warp *warp, const ptx_touch *before, const ptx_
         return is_shared || (known && known->clocks[before_warp] >= before->clock);
     }
     if (before_warp != warp->index) {
-        return order->clocks[before_warp] >= before->clock;
+        const uint32_t known = ptx_races_known(order, now->thread % PTX_LANES, before_warp);
+
+        return known >= before->clock &&
+               (before_warp >= PTX_LANES ||
+                ptx_races_has_passed(&warp->block->run->races->warps[before_warp], before, known));
     }
     return before->thread == now->thread || order->whole_meeting > before->meetings ||
            order->lane_meetings[before->thread % PTX_LANES][now->thread % PTX_LANES] >
@@ -295,7 +297,11 @@ static void race_report(ptx_warp *warp, const ptx_touch *before, const ptx_touch
     char place[PTX_TEXT_BYTES / 4];
 
     ptx_place_print(warp->block->run->launch->module, before->instruction, place, sizeof place);
-    if (before->block == now->block) {
+    if (before->thread >= PTX_LANES * PTX_LANES) {
+        ptx_fault(warp, now->instruction, now->thread % PTX_LANES,
+                  "race (%s) on %s 0x%llx with the asynchronous copy at %s", kinds,
+                  is_shared ? "shared" : "global", (unsigned long long)address, place);
+    } else if (before->block == now->block) {
         ptx_fault(warp, now->instruction, now->thread % PTX_LANES,
                   "race (%s) on %s 0x%llx with thread %u of the block at %s", kinds,
                   is_shared ? "shared" : "global", (unsigned long long)address, before->thread,
@@ -320,8 +326,8 @@ static void read_remember(ptx_cell *cell, const ptx_touch *now)
     cell->read = *now;
 }
 
-static void cell_touch(ptx_warp *warp, ptx_cell *cell, const ptx_touch *now, bool is_write,
-                       uint64_t address, bool is_shared)
+void ptx_races_cell_touch(ptx_warp *warp, ptx_cell *cell, const ptx_touch *now, bool is_write,
+                          uint64_t address, bool is_shared)
 {
     if (!is_ordered(warp, &cell->write, now, is_shared) &&
         !(is_write && is_same_store(warp, &cell->write, now))) {
@@ -342,34 +348,40 @@ static void cell_touch(ptx_warp *warp, ptx_cell *cell, const ptx_touch *now, boo
     *cell = (ptx_cell){ .write = *now };
 }
 
+ptx_touch ptx_races_touch_begin(ptx_warp *warp, const ptx_instruction *i)
+{
+    const ptx_warp_order *order = ptx_races_order(warp);
+
+    return (ptx_touch){
+        .instruction = i,
+        .block = warp->block->ordinal,
+        .clock = order->clocks[warp->index],
+        .meetings = order->meetings,
+        .execution = ++warp->block->run->races->execution,
+    };
+}
+
 void ptx_races_access(ptx_warp *warp, const ptx_instruction *i, uint32_t lanes, bool is_shared,
                       const uint64_t *addresses, uint32_t bytes, ptx_access access)
 {
-    ptx_block *block = warp->block;
-    ptx_races *races = block->run->races;
+    const ptx_run *run = warp->block->run;
     const bool is_write = ptx_access_writes(access);
-    ptx_touch now = {
-        .instruction = i,
-        .block = block->ordinal,
-        .clock = order_of(warp)->clocks[warp->index],
-        .meetings = order_of(warp)->meetings,
-        .execution = ++races->execution,
-        .is_atomic = access == PTX_ACCESS_ATOMIC || access == PTX_ACCESS_ATOMIC_READ,
-    };
+    ptx_touch now = ptx_races_touch_begin(warp, i);
 
+    now.is_atomic = access >= PTX_ACCESS_ATOMIC;
     PTX_EACH_LANE(lane, lanes)
     {
         uint32_t count;
-        ptx_cell *cells = ptx_shadow_cells(is_shared ? races->shared : races->global,
+        ptx_cell *cells = ptx_shadow_cells(is_shared ? run->races->shared : run->races->global,
                                            addresses[lane], bytes, &count);
 
         now.thread = (uint16_t)(warp->index * PTX_LANES + lane);
-        if (now.is_atomic) {
+        if (now.is_atomic && access != PTX_ACCESS_MBARRIER) {
             atomic_pass(warp, i, is_shared ? PTX_SHARED_BASE | addresses[lane] : addresses[lane],
                         access);
         }
-        for (uint32_t k = 0; k < count && !block->run->has_failed; ++k) {
-            cell_touch(warp, &cells[k], &now, is_write, addresses[lane], is_shared);
+        for (uint32_t k = 0; k < count && !run->has_failed; ++k) {
+            ptx_races_cell_touch(warp, &cells[k], &now, is_write, addresses[lane], is_shared);
         }
     }
 }

@@ -7,8 +7,16 @@
  * knows, from its own next fence on, what that one did before its last fence, be it in the same
  * block or in another one.
  *
+ * An mbarrier joins the clocks of those that arrived in a phase to the clocks of those that see the
+ * phase done. Asynchronous copies that it tracks have a clock of their own, the number of the phase
+ * in which they were done, so that only those know of them that know of the phase. What threads
+ * wrote is known to the async proxy, which does bulk copies, from a fence between the two on.
+ *
  * Every byte remembers its last write and three reads: the last, the last of another lane and the
  * last of another warp. A race with a read that was forgotten shows under another schedule.
+ *
+ * Lanes that arrive at an mbarrier, or see its phase done, do so for themselves and for those whom
+ * they meet before, or after. Not looked at: fences between proxies in other blocks.
  */
 #ifndef KVSPAN_STANDIN_PTX_RACES_H
 #define KVSPAN_STANDIN_PTX_RACES_H
@@ -37,5 +45,34 @@ void ptx_races_arrive(ptx_warp *warp, uint32_t barrier);
 void ptx_races_leave(ptx_warp *warp, uint32_t barrier);
 /* All have left: the barrier begins anew. */
 void ptx_races_barrier_clear(ptx_block *block, uint32_t barrier);
+
+/* async_races.c: lanes arrive at an mbarrier, whose number this is; its phase is done; lanes have
+ * seen that. */
+void ptx_races_mbarrier_arrive(ptx_warp *warp, uint32_t lanes, uint32_t mbarrier);
+void ptx_races_mbarrier_complete(ptx_block *block, uint32_t mbarrier);
+void ptx_races_mbarrier_wait(ptx_warp *warp, uint32_t lanes, uint32_t mbarrier);
+
+/* The number of the last execution that was looked at. */
+uint32_t ptx_races_execution(const ptx_races *races);
+
+/* A range that a lane gives to the async proxy, or takes back from it. */
+typedef struct ptx_proxy_range {
+    uint64_t address;
+    uint32_t bytes;
+    bool is_shared;
+    bool is_write;
+} ptx_proxy_range;
+
+/* The lane lets the async proxy read or write. Returns a number of this execution. */
+uint32_t ptx_races_proxy_access(ptx_warp *warp, const ptx_instruction *i, uint32_t lane,
+                                const ptx_proxy_range *range);
+/* The lane lets the async proxy signal the mbarrier at this offset. */
+void ptx_races_proxy_signal(ptx_warp *warp, const ptx_instruction *i, uint32_t lane,
+                            uint32_t offset);
+/* Who knows of the mbarrier's present phase, and nobody else, knows of that access. */
+void ptx_races_proxy_done(ptx_block *block, const ptx_proxy_range *range, uint32_t execution,
+                          uint32_t mbarrier);
+/* A fence between the async proxy and these lanes; kinds: a bit for each ptx_fenced. */
+void ptx_races_proxy_fence(ptx_warp *warp, uint32_t lanes, uint32_t kinds);
 
 #endif

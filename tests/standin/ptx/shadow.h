@@ -9,11 +9,12 @@
 typedef struct ptx_touch {
     const ptx_instruction *instruction;
     uint32_t block;     /* its ordinal; 0: nobody touched it */
-    uint32_t clock;     /* of the warp */
+    uint32_t clock;     /* of the actor */
     uint32_t meetings;  /* of the warp's lanes until then */
     uint32_t execution; /* tells executions of one instruction apart */
-    uint16_t thread;
+    uint16_t thread;    /* or PTX_LANES · actor */
     bool is_atomic;
+    bool is_async; /* by the async proxy */
 } ptx_touch;
 
 typedef struct ptx_cell {

@@ -171,8 +171,10 @@ bool ptx_operand_address(ptx_statement *statement, uint32_t operand)
     i->sources[i->source_count++] = o->values[0];
     if (i->source_count == 1) {
         i->offset = o->offset;
-    } else {
+    } else if (i->source_count == 2) {
         i->second_offset = o->offset;
+    } else {
+        i->third_offset = o->offset;
     }
     return true;
 }
@@ -351,6 +353,9 @@ static bool operand_parse(ptx_statement *statement)
         }
         if (ptx_parser_eat(parser, "+") || ptx_token_is(ptx_parser_token(parser), "-")) {
             o->offset = ptx_parser_integer(parser);
+        }
+        if (ptx_token_is(ptx_parser_token(parser), ",")) {
+            return ptx_refuse(statement, "addresses with coordinates are not supported");
         }
         return ptx_parser_need(parser, "]");
     }

@@ -64,7 +64,8 @@ bool ptx_operands_simple(ptx_statement *statement, uint32_t source_count);
 /* The values of one operand, appended. */
 bool ptx_operand_sources(ptx_statement *statement, uint32_t operand);
 bool ptx_operand_destinations(ptx_statement *statement, uint32_t operand);
-/* An address: its base becomes a source, its offset the instruction's. */
+/* An address: its base becomes a source, its offset the instruction's first, second or, from the
+ * third source on, third. */
 bool ptx_operand_address(ptx_statement *statement, uint32_t operand);
 bool ptx_operand_literal(ptx_statement *statement, uint32_t operand, uint64_t *literal_out);
 

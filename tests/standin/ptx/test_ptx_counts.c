@@ -306,6 +306,53 @@ START_TEST(what_a_copy_in_part_does_not_read_may_be_written)
 }
 END_TEST
 
+/* A bulk copy is one request for all its bytes: sectors it touches, shared memory by 128 bytes. */
+START_TEST(bulk_copies_count_as_one_request)
+{
+    static const char load[] =
+        "setp.eq.u32 %%p1, %%r0, 0; @%%p1 mbarrier.init.shared.b64 [4096], 1;\n"
+        "@%%p1 cp.async.bulk.shared::cta.global.mbarrier::complete_tx::bytes [0], [%%in+%u], %u, "
+        "[4096];\n"
+        "@%%p1 mbarrier.arrive.expect_tx.shared.b64 _, [4096], %u;\n"
+        "W: mbarrier.test_wait.parity.shared.b64 %%p2, [4096], 0; @!%%p2 bra W;";
+    static const struct {
+        uint32_t offset, bytes;
+        uint64_t sectors, ideal, wavefronts, watched_sectors, watched_bytes;
+    } rows[] = {
+        { 0, 16, 1, 1, 1, 0, 0 },    { 16, 32, 2, 1, 1, 0, 0 },  { 0, 128, 4, 4, 1, 2, 48 },
+        { 16, 144, 5, 5, 2, 2, 48 }, { 80, 16, 1, 1, 1, 1, 16 }, { 96, 4000, 125, 125, 32, 1, 32 },
+        { 128, 256, 8, 8, 2, 0, 0 },
+    };
+    const uint64_t in = (uint64_t)(uintptr_t)in_buffer;
+
+    for (size_t k = 0; k < sizeof rows / sizeof *rows; ++k) {
+        char body[1024];
+
+        (void)snprintf(body, sizeof body, load, rows[k].offset, rows[k].bytes, rows[k].bytes);
+        /* The watched 48 bytes begin in the middle of a sector. */
+        const ptx_counts counts =
+            count_watched(body, (ptx_range){ .begin = in + 80, .end = in + 128 });
+        const uint64_t watched = rows[k].watched_bytes;
+
+        check_traffic(&counts.loads, 1, rows[k].sectors, rows[k].ideal, rows[k].bytes);
+        check_traffic(&counts.watched_loads, watched > 0, rows[k].watched_sectors,
+                      (watched + 31) / 32, watched);
+        check_traffic(&counts.stores, 0, 0, 0, 0);
+        check_shared(&counts, 1, rows[k].wavefronts, 0);
+    }
+    const ptx_counts stored =
+        count_watched("setp.eq.u32 %p1, %r0, 0;\n"
+                      "@%p1 cp.async.bulk.global.shared::cta.bulk_group [%out+16], [0], 80;\n"
+                      "cp.async.bulk.commit_group; cp.async.bulk.wait_group 0;",
+                      (ptx_range){ .begin = 0, .end = UINT64_MAX });
+
+    check_traffic(&stored.stores, 1, 3, 3, 80);
+    check_traffic(&stored.loads, 0, 0, 0, 0);
+    check_traffic(&stored.watched_loads, 0, 0, 0, 0);
+    check_shared(&stored, 1, 1, 0);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("ptx counts");
@@ -321,6 +368,7 @@ int main(void)
     tcase_add_test(tcase, copies_in_part_read_what_they_read_and_write_all);
     tcase_add_test(tcase, a_copy_in_part_may_end_where_memory_does);
     tcase_add_test(tcase, what_a_copy_in_part_does_not_read_may_be_written);
+    tcase_add_test(tcase, bulk_copies_count_as_one_request);
     suite_add_tcase(suite, tcase);
     return suite_run(suite);
 }

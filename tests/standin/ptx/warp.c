@@ -81,6 +81,7 @@ void ptx_warp_begin(ptx_warp *warp)
     warp->live = threads >= PTX_LANES ? PTX_ALL_LANES : (1u << threads) - 1;
     warp->state = PTX_WARP_READY;
     warp->patience = PATIENCE;
+    warp->awaiting = NULL;
     warp->groups[0] = (ptx_group){ .lanes = warp->live };
     warp->group_count = 1;
     ptx_copies_clear(warp->copies);
@@ -118,6 +119,7 @@ static void groups_merge(ptx_warp *warp)
             if (other->pc == group->pc && other->frame == group->frame) {
                 group->lanes |= other->lanes;
                 group->waits = false;
+                group->rests = false;
                 group_remove(warp, k--);
             }
         }
@@ -132,6 +134,16 @@ static bool runs_before(const ptx_warp *warp, const ptx_group *a, const ptx_grou
     return depth_a != depth_b ? depth_a > depth_b : a->pc < b->pc;
 }
 
+static bool can_any_run(const ptx_warp *warp)
+{
+    for (uint32_t i = 0; i < warp->group_count; ++i) {
+        if (!warp->groups[i].waits && !warp->groups[i].rests) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* The deepest group that comes first in the text, so that groups meet where branches join; the
  * last one for once after a long loop. false: all groups wait. */
 static bool group_choose(ptx_warp *warp)
@@ -142,10 +154,15 @@ static bool group_choose(ptx_warp *warp)
     if (is_last || warp->group_count == 1) {
         warp->patience = PATIENCE;
     }
+    if (is_last || !can_any_run(warp)) { /* those that rest have rested */
+        for (uint32_t i = 0; i < warp->group_count; ++i) {
+            warp->groups[i].rests = false;
+        }
+    }
     for (uint32_t i = 0; i < warp->group_count; ++i) {
         const ptx_group *group = &warp->groups[i];
 
-        if (!group->waits &&
+        if (!group->waits && !group->rests &&
             (!is_found || runs_before(warp, group, &warp->groups[warp->current]) != is_last)) {
             warp->current = i;
             is_found = true;

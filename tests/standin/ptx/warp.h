@@ -14,6 +14,8 @@ typedef struct ptx_block ptx_block;
 typedef struct ptx_run ptx_run;
 typedef struct ptx_races ptx_races;
 typedef struct ptx_copies ptx_copies;
+typedef struct ptx_bulk_copies ptx_bulk_copies;
+typedef struct ptx_mbarriers ptx_mbarriers;
 
 typedef enum ptx_special {
     PTX_TID_X,
@@ -59,6 +61,7 @@ typedef struct ptx_group {
     uint32_t pc;
     uint32_t frame;
     bool waits; /* for lanes that an instruction needs */
+    bool rests; /* has waited at an mbarrier in vain: other groups come first */
 } ptx_group;
 
 typedef enum ptx_warp_state {
@@ -76,7 +79,12 @@ struct ptx_warp {
     ptx_warp_state state;
     uint32_t barrier; /* that it waits at */
     uint64_t barrier_result;
-    bool yields; /* gives others a turn: it spins */
+    bool yields;                     /* gives others a turn: it spins */
+    const ptx_instruction *awaiting; /* the last wait that found its phase not done … */
+    uint32_t awaiting_lane;
+    uint32_t awaited; /* … of the mbarrier at this offset */
+    uint64_t awaited_change;
+    uint32_t fruitless_waits; /* since anything came to an mbarrier of the block */
 
     ptx_group groups[PTX_LANES];
     uint32_t group_count;
@@ -115,6 +123,9 @@ struct ptx_block {
     uint32_t shared_bytes;
     uint8_t *pending; /* per 4 bytes of shared memory: copies under way */
     uint32_t pending_count;
+    bool has_async; /* mbarriers or bulk copies: shared and global accesses look at them */
+    ptx_mbarriers *mbarriers;
+    ptx_bulk_copies *bulk_copies;
     uint8_t *local;
     uint32_t local_bytes; /* per thread */
     ptx_barrier barriers[PTX_BARRIERS];

@@ -1,0 +1,168 @@
+/* What mbarriers order, and what they do not. */
+#include "standin/ptx/ptx_bench.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define ARRIVE "mbarrier.arrive.shared.b64 _, [B];\n"
+
+#define AWAIT(LABEL, PLACE, PARITY)                                                                \
+    LABEL ": mbarrier.try_wait.parity.shared.b64 %p30, [" PLACE "], " PARITY "; @!%p30 bra " LABEL \
+          ";\n"
+
+/* %r3: this thread's word; %r4: that of a thread of another warp. The first thread begins an
+ * mbarrier for all of a block of 64. */
+#define TWO_WARPS                                                                  \
+    ".shared .align 16 .b8 B[16]; .shared .align 16 .b8 S[256]; mov.u32 %r1, S;\n" \
+    "shl.b32 %r2, %r0, 2; add.u32 %r3, %r1, %r2; xor.b32 %r4, %r2, 128;\n"         \
+    "add.u32 %r4, %r4, %r1; setp.eq.u32 %p1, %r0, 0;\n"                            \
+    "@%p1 mbarrier.init.shared.b64 [B], 64; bar.sync 0;\n"
+
+START_TEST(arrivals_and_waits_order_memory)
+{
+    static const char *const bad[] = {
+        TWO_WARPS "st.shared.u32 [%r3], 1;" ARRIVE "ld.shared.u32 %r5, [%r4];",
+        TWO_WARPS ARRIVE "st.shared.u32 [%r3], 1;" AWAIT("W", "B", "0") "ld.shared.u32 %r5, [%r4];",
+        TWO_WARPS "st.shared.u32 [%r3], 1; mbarrier.arrive.relaxed.cta.shared.b64 _, [B];" AWAIT(
+            "W", "B", "0") "ld.shared.u32 %r5, [%r4];",
+        TWO_WARPS "st.shared.u32 [%r3], 1;" ARRIVE
+                  "W: mbarrier.test_wait.parity.relaxed.cta.shared.b64 %p3, [B], 0;\n"
+                  "@!%p3 bra W; ld.shared.u32 %r5, [%r4];",
+        /* The parity of the phase before. */
+        TWO_WARPS "st.shared.u32 [%r3], 1;" AWAIT("W", "B", "1") "ld.shared.u32 %r5, [%r4];",
+        /* Read before, written after: by who has waited for nothing. */
+        TWO_WARPS "ld.shared.u32 %r5, [%r4];" ARRIVE "st.shared.u32 [%r3], 1;",
+    };
+
+    bench_runs(TWO_WARPS
+               "st.shared.u32 [%r3], 1;" ARRIVE AWAIT("W", "B", "0") "ld.shared.u32 %r5, [%r4];",
+               64);
+    bench_runs(TWO_WARPS
+               "st.shared.u32 [%r3], 1; mbarrier.arrive.release.cta.shared.b64 %d1, [B];\n"
+               "W: mbarrier.test_wait.acquire.cta.shared.b64 %p3, [B], %d1; @!%p3 bra W;\n"
+               "ld.shared.u32 %r5, [%r4];",
+               64);
+    bench_runs(TWO_WARPS "and.b32 %r5, %r0, 1; setp.eq.u32 %p2, %r5, 0; st.shared.u32 [%r3], 1;\n"
+                         "@%p2 mbarrier.arrive.shared.b64 _, [B];\n"
+                         "@!%p2 mbarrier.arrive.shared.b64 _, [B];" AWAIT(
+                             "W", "B", "0") "ld.shared.u32 %r5, [%r4];",
+               64);
+    for (size_t k = 0; k < sizeof bad / sizeof *bad; ++k) {
+        bench_fails(bad[k], 64, "race (");
+    }
+}
+END_TEST
+
+/* Warp 0 reads, of it lane 3 arrives alone; of warp 1 lane 5 waits alone, and all write. */
+#define ELECTED(BEFORE, AFTER)                                                                   \
+    ".shared .align 16 .b8 B[16]; .shared .align 16 .b8 S[128]; mov.u32 %r1, S;\n"               \
+    "and.b32 %r2, %r0, 31; shl.b32 %r3, %r2, 2; add.u32 %r3, %r3, %r1; setp.eq.u32 %p1, %r0, 3;" \
+    "setp.eq.u32 %p2, %r0, 37; setp.ge.u32 %p3, %r0, 32;\n"                                      \
+    "@%p1 mbarrier.init.shared.b64 [B], 1; bar.sync 0; @%p3 bra SECOND;\n"                       \
+    "ld.shared.u32 %r4, [%r3];" BEFORE "@%p1 mbarrier.arrive.shared.b64 _, [B]; bra END;\n"      \
+    "SECOND: @!%p2 bra ALL;\n" AWAIT("W", "B", "0") "ALL:" AFTER "st.shared.u32 [%r3], 1;\nEND:"
+
+START_TEST(lanes_arrive_and_wait_for_those_whom_they_meet)
+{
+    bench_runs(ELECTED("bar.warp.sync -1;", "bar.warp.sync -1;"), 64);
+    /* Others of the warp have not met them: those who read, or those who write. */
+    bench_fails(ELECTED("", "bar.warp.sync -1;"), 64, "race (");
+    bench_fails(ELECTED("bar.warp.sync -1;", ""), 64, "race (");
+    bench_fails(ELECTED("bar.warp.sync -1; ld.shared.u32 %r4, [%r3];", "bar.warp.sync -1;"), 64,
+                "race (");
+    bench_fails(ELECTED("bar.warp.sync -1;", "setp.ne.u32 %p4, %r0, 32; @%p4 bra END;\n"), 64,
+                "race (");
+    /* Half of them have. */
+    bench_fails(ELECTED("setp.lt.u32 %p4, %r2, 16; selp.b32 %r5, 0xffff, 0xffff0000, %p4;\n"
+                        "bar.warp.sync %r5;",
+                        "bar.warp.sync -1;"),
+                64, "race (write after read) on shared 0x50 with thread 16 of the block");
+    bench_fails(ELECTED("bar.warp.sync -1;",
+                        "setp.lt.u32 %p4, %r2, 16; selp.b32 %r5, 0xffff, 0xffff0000, %p4;\n"
+                        "bar.warp.sync %r5;"),
+                64, "thread (48, 0, 0)");
+    /* By way of a third one: a half, and then its neighbour with the rest. */
+    bench_runs(ELECTED("setp.ge.u32 %p4, %r2, 16; @%p4 bar.warp.sync 0xffff0000;\n"
+                       "setp.gt.u32 %p5, %r2, 16; @!%p5 bar.warp.sync 0x1ffff;",
+                       "bar.warp.sync -1;"),
+               64);
+    bench_runs(ELECTED("bar.warp.sync -1;",
+                       "setp.gt.u32 %p5, %r2, 16; @!%p5 bar.warp.sync 0x1ffff;\n"
+                       "setp.ge.u32 %p4, %r2, 16; @%p4 bar.warp.sync 0xffff0000;"),
+               64);
+    /* A barrier of the block is one of the warp, too. */
+    bench_runs(ELECTED("bar.warp.sync -1;", "bar.sync 1, 32;"), 64);
+}
+END_TEST
+
+/* Only arrivals of the phase that a wait has seen are ordered before it. */
+START_TEST(arrivals_of_other_phases_order_nothing)
+{
+#define PHASES(LATER)                                                              \
+    ".shared .align 16 .b8 B[16]; .shared .align 16 .b8 S[16];\n"                  \
+    "setp.eq.u32 %p1, %r0, 0; setp.ge.u32 %p2, %r0, 32;\n"                         \
+    "@%p1 mbarrier.init.shared.b64 [B], 2; bar.sync 0; @%p2 bra READ;\n"           \
+    "@!%p1 bra END;" LATER "bra END;\nREAD:" AWAIT("R", "B", "0") "ld.shared.u32 " \
+                                                                  "%r5, [S];\nEND:"
+    bench_runs(PHASES("st.shared.u32 [S], 1; mbarrier.arrive.shared.b64 _, [B], 2;" ARRIVE), 64);
+    bench_fails(PHASES("mbarrier.arrive.shared.b64 _, [B], 2; st.shared.u32 [S], 1;" ARRIVE), 64,
+                "race (");
+}
+END_TEST
+
+/* The first use of an mbarrier comes after its beginning, its end after all uses. */
+START_TEST(mbarriers_are_memory_to_races)
+{
+    static const char begin[] =
+        ".shared .align 16 .b8 B[16]; setp.eq.u32 %p1, %r0, 0; setp.eq.u32 %p2, %r0, 32;\n";
+    char body[1024];
+
+    (void)snprintf(body, sizeof body,
+                   "%s@%%p1 mbarrier.init.shared.b64 [B], 2; bar.sync 0;\n"
+                   "@%%p2 mbarrier.arrive.shared.b64 _, [B]; %s\n"
+                   "@%%p1 mbarrier.inval.shared.b64 [B];",
+                   begin, "bar.sync 0;");
+    bench_runs(body, 64);
+    (void)snprintf(body, sizeof body,
+                   "%s@%%p1 mbarrier.init.shared.b64 [B], 2; bar.sync 0;\n"
+                   "setp.eq.u32 %%p3, %%r0, 33; @%%p3 mbarrier.arrive.shared.b64 _, [B];\n"
+                   "@%%p2 mbarrier.inval.shared.b64 [B];",
+                   begin);
+    bench_fails(body, 64, "race (write after read) on shared 0x0");
+}
+END_TEST
+
+/* Thread 0 of the second block to come knows what that of the first one wrote, and so does thread
+ * 32 behind an mbarrier. */
+static const char known[] =
+    ".shared .align 16 .b8 B[16]; .shared .align 16 .b8 S[16]; setp.eq.u32 %p1, %r0, 0;\n"
+    "setp.eq.u32 %p2, %r0, 32; @%p1 mbarrier.init.shared.b64 [B], 1; bar.sync 0;\n"
+    "@%p2 bra READ; @!%p1 bra END; atom.global.add.u32 %r1, [%out], 1;\n"
+    "setp.eq.u32 %p3, %r1, 0; @%p3 st.global.u32 [%out+16], 1; membar.gl;\n"
+    "atom.global.or.b32 %r2, [%out+4], 1; membar.gl; st.shared.u32 [S], %r1;" ARRIVE "bra END;\n"
+    "READ:" AWAIT("W", "B", "0") "ld.shared.u32 %r1, [S]; setp.eq.u32 %p3, %r1, 1;\n"
+                                 "@%p3 ld.global.u32 %r4, [%out+16];\nEND:";
+
+START_TEST(what_is_known_of_blocks_passes_mbarriers)
+{
+    bench_kernel kernel = bench_kernel_of(known, 64);
+    const uint32_t expected[BENCH_WORDS] = { 2, 1, 0, 0, 1 };
+
+    kernel.grid = 2;
+    bench_check_schedules(&kernel, expected);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("ptx mbarrier orders");
+    TCase *tcase = tcase_create("all");
+
+    tcase_add_test(tcase, arrivals_and_waits_order_memory);
+    tcase_add_test(tcase, lanes_arrive_and_wait_for_those_whom_they_meet);
+    tcase_add_test(tcase, arrivals_of_other_phases_order_nothing);
+    tcase_add_test(tcase, mbarriers_are_memory_to_races);
+    tcase_add_test(tcase, what_is_known_of_blocks_passes_mbarriers);
+    suite_add_tcase(suite, tcase);
+    return suite_run(suite);
+}
