@@ -12,14 +12,15 @@ uint32_t ptx_parser_frame_room(ptx_parser *parser, uint64_t bytes, uint32_t alig
     return offset;
 }
 
-uint32_t ptx_parser_register_new(ptx_parser *parser)
+uint32_t ptx_parser_registers_new(ptx_parser *parser, uint32_t count)
 {
-    const uint32_t index = parser->next_register++;
+    const uint32_t first = parser->next_register;
 
+    parser->next_register += count;
     if (parser->function->register_count < parser->next_register) {
         parser->function->register_count = parser->next_register;
     }
-    return index;
+    return first;
 }
 
 uint32_t ptx_parser_register(const ptx_parser *parser, const ptx_token *token,
@@ -70,11 +71,6 @@ void ptx_parser_symbol_use(ptx_parser *parser, uint32_t symbol)
 {
     ptx_function *function = parser->function;
 
-    for (uint32_t i = 0; i < function->used_symbol_count; ++i) {
-        if (function->used_symbols[i] == symbol) {
-            return;
-        }
-    }
     *PTX_APPEND(function->used_symbols, function->used_symbol_count) = symbol;
 }
 
@@ -99,25 +95,22 @@ static void registers_parse(ptx_parser *parser)
     do {
         const ptx_token *token = ptx_parser_token(parser);
         ptx_register_range *range = PTX_APPEND(parser->ranges, parser->range_count);
-        uint32_t count = 0;
+        uint64_t count = 0;
 
         ++parser->at;
         if (ptx_parser_eat(parser, "<")) {
-            count = (uint32_t)ptx_parser_integer(parser);
+            count = (uint64_t)ptx_parser_integer(parser);
             ptx_parser_need(parser, ">");
         }
         if (count > MOST) {
             ptx_parser_fail(parser, "more than %d registers", MOST);
-            return;
         }
         *range = (ptx_register_range){ .name = token->text,
                                        .length = token->length,
-                                       .count = count,
-                                       .first = parser->next_register,
+                                       .count = (uint32_t)count,
+                                       .first = ptx_parser_registers_new(
+                                           parser, count ? (uint32_t)count : 1),
                                        .is_predicate = is_predicate };
-        for (uint32_t i = 0; i < (count ? count : 1); ++i) {
-            ptx_parser_register_new(parser);
-        }
     } while (ptx_parser_eat(parser, ","));
     ptx_parser_need(parser, ";");
 }
@@ -216,7 +209,7 @@ static void label_parse(ptx_parser *parser)
         branch_table_parse(parser, label);
     } else if (ptx_parser_eat(parser, ".callprototype") || ptx_parser_eat(parser, ".calltargets")) {
         ptx_parser_skip_to(parser, ";"); /* calls say themselves what they pass */
-        ptx_parser_eat(parser, ";");
+        ptx_parser_need(parser, ";");
     }
 }
 
@@ -271,8 +264,6 @@ static void line_parse(ptx_parser *parser)
 
     if (token->length == 0) {
         ptx_parser_fail(parser, "%s does not end", parser->function->name);
-    } else if (ptx_parser_eat(parser, ";")) {
-        return;
     } else if (ptx_parser_eat(parser, ".reg")) {
         registers_parse(parser);
     } else if (ptx_parser_eat(parser, ".local") || ptx_parser_eat(parser, ".param")) {
@@ -282,6 +273,7 @@ static void line_parse(ptx_parser *parser)
         ptx_parser_variables(parser);
     } else if (ptx_parser_eat(parser, ".pragma")) {
         ptx_parser_skip_to(parser, ";");
+        ptx_parser_need(parser, ";");
     } else if (ptx_token_is(token + 1, ":")) {
         label_parse(parser);
     } else {
@@ -289,19 +281,10 @@ static void line_parse(ptx_parser *parser)
     }
 }
 
-bool ptx_parser_body(ptx_parser *parser)
+void ptx_parser_body(ptx_parser *parser)
 {
-    if (!ptx_token_is(ptx_parser_token(parser), "{")) {
-        return ptx_parser_fail(parser, "expected the body of %s", parser->function->name);
-    }
     scope_parse(parser);
-    if (parser->has_failed) {
-        return false;
-    }
     labels_resolve(parser);
-    ptx_instruction *last =
-        ptx_parser_instruction_new(parser, &parser->tokens.tokens[parser->at - 1]);
-
-    last->flow = PTX_FLOW_RETURN;
-    return true;
+    /* No fault is ever found at it: any line will do. */
+    ptx_parser_instruction_new(parser, ptx_parser_token(parser))->flow = PTX_FLOW_RETURN;
 }

@@ -22,9 +22,9 @@ static const uint8_t *host_place(const ptx_warp *warp, uint32_t lane, uint64_t a
     return (const uint8_t *)(uintptr_t)address;
 }
 
-/* One conversion of a format, with its argument; returns how many bytes of arguments it took. */
-static size_t conversion_print(const char *specification, char conversion, const uint8_t *argument,
-                               bool is_long)
+/* One conversion of a format, with its argument. */
+static void conversion_print(const char *specification, char conversion, const uint8_t *argument,
+                             bool is_long)
 {
     uint64_t wide;
     uint32_t narrow;
@@ -41,25 +41,27 @@ static size_t conversion_print(const char *specification, char conversion, const
         if (is_long) {
             memcpy(&wide, argument, sizeof wide);
             printf(specification, (unsigned long long)wide);
-            return 8;
+        } else {
+            memcpy(&narrow, argument, sizeof narrow);
+            printf(specification, narrow);
         }
-        memcpy(&narrow, argument, sizeof narrow);
-        printf(specification, narrow);
-        return 4;
+        break;
     case 's':
     case 'p':
         memcpy(&wide, argument, sizeof wide);
         printf(specification, (const char *)(uintptr_t)wide);
-        return 8;
+        break;
     default:
         memcpy(&number, argument, sizeof number);
         printf(specification, number);
-        return 8;
+        break;
     }
 }
 
-static void device_printf(const char *format, const uint8_t *arguments)
+/* Returns how many arguments it took, as the device does. */
+static int32_t device_printf(const char *format, const uint8_t *arguments)
 {
+    int32_t count = 0;
     size_t offset = 0;
 
     while (*format) {
@@ -78,16 +80,19 @@ static void device_printf(const char *format, const uint8_t *arguments)
             is_long = *format == 'l' || *format == 'z'; /* lengths come last */
         }
         if (!*format) {
-            return;
+            break;
         }
         const char conversion = *format++;
         const size_t bytes = strchr("diuoxXc", conversion) && !is_long ? 4 : 8;
         char *specification = ptx_text_copy(begin, (size_t)(format - begin));
 
         offset = (offset + bytes - 1) / bytes * bytes;
-        offset += conversion_print(specification, conversion, arguments + offset, is_long);
+        conversion_print(specification, conversion, arguments + offset, is_long);
+        offset += bytes;
+        ++count;
         free(specification);
     }
+    return count;
 }
 
 bool ptx_device_call_is_known(const ptx_function *function)
@@ -118,10 +123,10 @@ void ptx_device_call(ptx_warp *warp, const ptx_instruction *i, uint32_t lane, co
                      const uint8_t *const arguments[PTX_DEVICE_ARGUMENTS], uint8_t *result)
 {
     if (strcmp(name, "vprintf") == 0) {
-        const int32_t count = 0;
+        const int32_t count =
+            device_printf((const char *)host_place(warp, lane, argument_u64(arguments[0])),
+                          host_place(warp, lane, argument_u64(arguments[1])));
 
-        device_printf((const char *)host_place(warp, lane, argument_u64(arguments[0])),
-                      host_place(warp, lane, argument_u64(arguments[1])));
         memcpy(result, &count, sizeof count);
     } else {
         uint32_t line;

@@ -16,11 +16,10 @@ static void execute_frame_address(ptx_warp *warp, const ptx_instruction *i, uint
 
 ptx_value ptx_frame_address(ptx_parser *parser, const ptx_token *token, ptx_value offset)
 {
-    const uint32_t result = ptx_parser_register_new(parser);
+    const uint32_t result = ptx_parser_registers_new(parser, 1);
     ptx_instruction *i = ptx_parser_instruction_new(parser, token);
 
     i->execute = execute_frame_address;
-    i->destination_count = i->source_count = 1;
     i->destinations[0] = result;
     i->sources[0] = offset;
     return result;

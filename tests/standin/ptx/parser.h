@@ -91,13 +91,15 @@ typedef struct ptx_declaration {
 bool ptx_parser_declaration(ptx_parser *parser, ptx_declaration *declaration_out);
 /* .global, .const or .shared variables, up to and with the semicolon. */
 void ptx_parser_variables(ptx_parser *parser);
-bool ptx_parser_body(ptx_parser *parser);
+/* A function's, from its first brace, or from the end of the text if there is none. */
+void ptx_parser_body(ptx_parser *parser);
 
 const ptx_local_name *ptx_parser_local_name(const ptx_parser *parser, const ptx_token *token);
 void ptx_parser_symbol_use(ptx_parser *parser, uint32_t symbol);
 /* Index of a symbol of the module, or symbol_count. */
 uint32_t ptx_parser_symbol(const ptx_parser *parser, const ptx_token *token);
-uint32_t ptx_parser_register_new(ptx_parser *parser);
+/* The first of `count` new ones. */
+uint32_t ptx_parser_registers_new(ptx_parser *parser, uint32_t count);
 /* UINT32_MAX: no register of that name. */
 uint32_t ptx_parser_register(const ptx_parser *parser, const ptx_token *token,
                              bool *is_predicate_out); /* may be NULL */

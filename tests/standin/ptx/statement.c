@@ -465,6 +465,7 @@ void ptx_parser_statement(ptx_parser *parser)
             parser->uses[k].pc = parser->function->instruction_count - 1;
         }
     } else {
+        parser->use_count = uses; /* they have no pc */
         ptx_parser_skip_to(parser, ";");
     }
     ptx_parser_eat(parser, ";");

@@ -269,6 +269,39 @@ START_TEST(directives_may_say_more)
 }
 END_TEST
 
+/* Words: from outer memory of a name that is hidden for a while, from a register beside those of an
+ * inner scope, from between bytes, and from variables that are declared inside. */
+START_TEST(functions_have_scopes_and_variables)
+{
+    ptx_module *module = bench_module_of(
+        ".entry k(.param .u64 out) { .reg .b32 %r<3>; .reg .b64 %d; ld.param.u64 %d, [out];\n"
+        ".pragma \"nounroll\";\n"
+        ".local .b32 x; st.local.u32 [x], 5; { .local .b32 x; st.local.u32 [x], 6; }\n"
+        "ld.local.u32 %r1, [x]; st.global.u32 [%d], %r1;\n"
+        "mov.u32 %r2, 7; { .reg .b32 %a<9>; mov.u32 %a8, 8; } .reg .b32 %b<9>;\n"
+        "mov.u32 %b0, 1; mov.u32 %b1, 2; mov.u32 %b2, 3; mov.u32 %b3, 4; mov.u32 %b4, 5;\n"
+        "st.global.u32 [%d+4], %r2;\n"
+        ".local .b8 before; .local .b32 word; .local .b8 behind; st.local.u32 [word], 0x1020304;\n"
+        "st.local.u8 [before], 9; st.local.u8 [behind], 9;\n"
+        "ld.local.u32 %r1, [word]; st.global.u32 [%d+8], %r1;\n"
+        ".global .align 4 .u32 g = 10; .const .align 4 .u32 c = 11;\n"
+        "ld.global.u32 %r1, [g]; st.global.u32 [%d+12], %r1;\n"
+        "ld.const.u32 %r1, [c]; st.global.u32 [%d+16], %r1; ret; }");
+    static const uint32_t expected[5] = { 5, 7, 0x1020304, 10, 11 };
+    uint32_t words[5] = { 0 };
+    uint32_t storage[2];
+    const uint64_t address = (uint64_t)(uintptr_t)words;
+    const void *const parameters[] = { &address };
+
+    ck_assert_uint_eq(ptx_module_variable_count(module), 2);
+    for (uint32_t i = 0; i < 2; ++i) {
+        ptx_module_variable_bind(module, i, &storage[i]);
+        ptx_module_variable_init(module, i, &storage[i]);
+    }
+    check_words(module, parameters, words, expected, sizeof words);
+}
+END_TEST
+
 START_TEST(long_texts_are_cut)
 {
     enum {
@@ -316,6 +349,7 @@ int main(void)
     tcase_add_test(tcase, kernels_need_no_registers);
     tcase_add_test(tcase, shared_memory_is_dynamic_where_its_length_is_open);
     tcase_add_test(tcase, directives_may_say_more);
+    tcase_add_test(tcase, functions_have_scopes_and_variables);
     tcase_add_test(tcase, long_texts_are_cut);
     suite_add_tcase(suite, tcase);
     return suite_run(suite);

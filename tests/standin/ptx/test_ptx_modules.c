@@ -103,12 +103,14 @@ static bool is_run(const ptx_module *module, const char *name, uint32_t block, p
 START_TEST(launches_need_what_their_kernel_reaches)
 {
     ptx_module *module =
-        bench_module_of(".global .u32 variable;\n"
+        bench_module_of(".global .u32 variable; .global .u32 another;\n"
                         ".func missing();\n.func deep()\n{ call.uni missing; ret; }\n"
                         ".func broken()\n{ frobnicate; ret; }\n"
                         ".func by_address() { ret; }\n"
                         ".entry good() { ret; }\n"
                         ".entry uses() { .reg .b32 %r; ld.global.u32 %r, [variable]; }\n"
+                        ".entry both() { .reg .b32 %r; ld.global.u32 %r, [variable];\n"
+                        "ld.global.u32 %r, [another]; }\n"
                         ".entry calls() { call.uni deep; ret; }\n"
                         ".entry fails() { call.uni broken; ret; }\n"
                         ".entry bounded() .maxntid 32 { ret; }\n"
@@ -131,6 +133,8 @@ START_TEST(launches_need_what_their_kernel_reaches)
     ck_assert_str_eq(report.text, "uses: variable variable is not bound");
     ptx_module_variable_bind(module, 0, &word);
     ck_assert(is_run(module, "uses", 1, &report));
+    ck_assert(!is_run(module, "both", 1, &report));
+    ck_assert_str_eq(report.text, "both: variable another is not bound");
     ck_assert(!is_run(module, "calls", 1, &report));
     ck_assert_str_eq(report.text, "calls: function missing has no body");
     ck_assert(!is_run(module, "fails", 1, &report));
@@ -213,9 +217,11 @@ START_TEST(grids_have_a_size)
         { { 3, 0, 7 }, { 1, 1, 1 }, "k: 0 blocks of 1 threads" },
         { { 1, 1, 1 }, { 1, 0, 7 }, "k: 1 blocks of 0 threads" },
         { { 65536, 32768, 2 }, { 1, 1, 1 }, "k: 4294967296 blocks of 1 threads" },
+        /* The most blocks that there may be are refused for their threads. */
+        { { 65536, 32768, 1 }, { 5, 5, 1 }, "k: blocks of 25 threads, compiled for 24" },
         { { 1, 2, 3 }, { 4, 2, 3 }, "" },
     };
-    ptx_module *module = bench_module_of(".entry k() { ret; }");
+    ptx_module *module = bench_module_of(".entry k() .maxntid 24 { ret; }");
 
     ck_assert_uint_eq(ptx_module_kernel_count(module), 1);
     ck_assert_ptr_eq(ptx_module_kernel_at(module, 0), ptx_module_kernel(module, "k"));
@@ -283,6 +289,7 @@ START_TEST(modules_that_cannot_be_read_say_why)
         { ".global .align 4 .u32 x[2] = {1, 2, 3};", "too many initial values" },
         { ".visible .entry k() { .reg .b32 %r<; ret; }", "';' is no number" },
         { ".entry k() { .reg .b32 %r<1048577>; }", "more than 1048576 registers" },
+        { ".entry k() { .reg .b32 %r<4294967297>; }", "more than 1048576 registers" },
         { ".global x;", "'x' has no type" },
         { ".global .align 8 x[4];", "'x' has no type" },
         { ".global .u32 x[2000000000];", "a variable of 8000000000 bytes" },
@@ -295,10 +302,13 @@ START_TEST(modules_that_cannot_be_read_say_why)
         { ".entry k() { ret; }\n.entry k() { ret; }", "PTX line 2: k is defined twice" },
         { ".func f(.reg .b32 x) { ret; }", "parameters in registers are not supported" },
         { ".func f(.local .b32 x) { ret; }", "expected '.param', not '.local'" },
-        { ".entry k()", "PTX line 1: expected the body of k" },
+        { ".entry k()", "PTX line 1: k does not end" },
         { ".entry k() { .reg .b32 %r }", "expected ';', not '}'" },
         { ".entry k() { .local .b32 x }", "expected ';', not '}'" },
         { ".entry k() { .local .b12 x; }", "unknown type '.b12'" },
+        { ".entry k() { .local .align 0 x; }", "an alignment of 0" },
+        { ".entry k() { .pragma \"x\"", "expected ';', not ''" },
+        { ".entry k() { p: .callprototype _ _ ()", "expected ';', not ''" },
         { ".entry k() { .reg .b32 %r; ld.global.u32 %r, [%r; }", "expected ']', not ';'" },
         { ".entry k() { .reg .b32 %r; mov.b32 {%r, %r, %r; }", "expected '}', not ';'" },
         { ".entry k() { L: .branchtargets A B; }", "expected ';', not 'B'" },
@@ -384,6 +394,48 @@ START_TEST(scopes_are_as_deep_as_64)
 }
 END_TEST
 
+START_TEST(registers_end_with_their_scope)
+{
+    static const struct {
+        const char *body;
+        uint32_t count;
+    } bodies[] = {
+        { "", 0 },
+        { ".reg .b32 %a;", 1 },
+        { ".reg .b32 %a<3>, %b;", 4 },
+        { ".reg .b32 %a; .reg .b32 %b<5>;", 6 },
+        { "{ .reg .b32 %a<3>; } .reg .b32 %b<2>;", 3 },
+        { ".reg .b32 %a<2>; { .reg .b32 %b<3>; } { .reg .b32 %c<4>; }", 6 },
+        { "{ { .reg .b32 %a<2>; } .reg .b32 %b<2>; } .reg .b32 %c;", 2 },
+        { ".reg .b32 %a; .local .b32 x; st.local.u32 [x], 1;", 2 }, /* one for the address */
+    };
+
+    for (size_t k = 0; k < sizeof bodies / sizeof *bodies; ++k) {
+        char text[256];
+
+        (void)snprintf(text, sizeof text, ".entry k() { %s ret; }", bodies[k].body);
+        ptx_module *module = bench_module_of(text);
+
+        ck_assert_msg(ptx_module_kernel(module, "k")->register_count ==
+                          PTX_FIRST_REGISTER + bodies[k].count,
+                      "%s has %u", bodies[k].body, ptx_module_kernel(module, "k")->register_count);
+        ptx_module_free(module);
+    }
+}
+END_TEST
+
+/* What is refused leaves nothing behind, even as the only instruction of its function. */
+START_TEST(refused_branches_go_nowhere)
+{
+    ptx_module *module = bench_module_of(".entry k() { L: bra.many L; }");
+    ptx_report report;
+
+    ck_assert(!is_run(module, "k", 1, &report));
+    ck_assert_str_eq(report.text, "k: PTX line 1: bra.many: modifier '.many' is not supported");
+    ptx_module_free(module);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("ptx modules");
@@ -399,6 +451,8 @@ int main(void)
     tcase_add_test(tcase, modules_that_cannot_be_read_say_why);
     tcase_add_test(tcase, comments_are_skipped);
     tcase_add_test(tcase, scopes_are_as_deep_as_64);
+    tcase_add_test(tcase, registers_end_with_their_scope);
+    tcase_add_test(tcase, refused_branches_go_nowhere);
     suite_add_tcase(suite, tcase);
     return suite_run(suite);
 }

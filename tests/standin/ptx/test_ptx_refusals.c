@@ -345,6 +345,8 @@ START_TEST(statements_have_a_form)
     static const bench_refusal rows[] = {
         { "add.s32 %r1, %r2, %unknown;", "unknown operand '%unknown'" },
         { "add.s32 %r1, %r2, %r40;", "unknown operand '%r40'" },
+        { "add.s32 %r1, %r2, %rA;", "unknown operand '%rA'" },
+        { "ret;;", ";: unknown instruction" },
         { "@%p40 add.s32 %r1, %r2, %r3;", "unknown guard '%p40'" },
         { "@!%q1 add.s32 %r1, %r2, %r3;", "unknown guard '%q1'" },
         { "mov.u32 5, %r2;", "a result has to be a register" },

@@ -1,5 +1,6 @@
 /* Schedules: the order of blocks and warps, and what the environment says. */
 #include "standin/ptx/ptx_bench.h"
+#include "standin/ptx/warp.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -157,6 +158,46 @@ START_TEST(budgets_come_from_the_environment)
 }
 END_TEST
 
+START_TEST(budgets_are_four_billion_unless_given)
+{
+    static const uint64_t budgets[] = { 0, 4000000000 };
+    uint64_t clocks[2]; /* which begin where the budget does */
+
+    for (uint32_t i = 0; i < 2; ++i) {
+        const bench_kernel kernel = { .body = "mov.u64 %d9, %clock64; st.global.u64 [%out], %d9;",
+                                      .out = &clocks[i],
+                                      .out_bytes = sizeof clocks[i],
+                                      .schedule = { .max_instructions = budgets[i] } };
+        ptx_report report;
+
+        ck_assert_msg(bench_run(&kernel, &report), "%s", report.text);
+    }
+    ck_assert_uint_eq(clocks[0], clocks[1]);
+}
+END_TEST
+
+START_TEST(numbers_are_those_of_splitmix64)
+{
+    static const struct {
+        uint64_t seed;
+        uint64_t numbers[4]; /* as they are published */
+    } rows[] = {
+        { 0, { 0xe220a8397b1dcdaf, 0x6e789e6aa1b965f4, 0x06c45d188009454f, 0xf88bb8a8724c81ec } },
+        { 1234567,
+          { 6457827717110365317u, 3203168211198807973u, 9817491932198370423u,
+            4593380528125082431u } },
+    };
+
+    for (size_t k = 0; k < sizeof rows / sizeof *rows; ++k) {
+        ptx_run run = { .random = rows[k].seed };
+
+        for (uint32_t i = 0; i < 4; ++i) {
+            ck_assert_uint_eq(ptx_random(&run), rows[k].numbers[i]);
+        }
+    }
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("ptx schedules");
@@ -165,6 +206,8 @@ int main(void)
     tcase_add_test(tcase, schedules_order_blocks_and_warps);
     tcase_add_test(tcase, schedules_come_from_the_environment);
     tcase_add_test(tcase, budgets_come_from_the_environment);
+    tcase_add_test(tcase, budgets_are_four_billion_unless_given);
+    tcase_add_test(tcase, numbers_are_those_of_splitmix64);
     suite_add_tcase(suite, tcase);
     return suite_run(suite);
 }

@@ -359,9 +359,9 @@ static void check_calls(const char *code, uint32_t (*expected_of)(uint32_t lane)
     }
 }
 
-static uint32_t square_or_twice(uint32_t lane)
+static uint32_t seven_or_square_or_twice(uint32_t lane)
 {
-    return lane % 2 ? 2 * (lane + 1) : (lane + 1) * (lane + 1);
+    return lane == 0 ? 7 : lane % 2 ? 2 * (lane + 1) : (lane + 1) * (lane + 1);
 }
 
 static uint32_t all_but_lane(uint32_t lane)
@@ -450,10 +450,10 @@ START_TEST(functions_are_called)
                 "add.u64 %d2, %d2, %d1; ld.global.u64 %d3, [%d2];\n"
                 "add.u32 %r2, %r0, 1; setp.ne.u32 %p1, %r0, 0;\n"
                 "{ .param .b32 p0; st.param.b32 [p0+0], %r2; .param .b32 r0;\n"
-                "st.param.b32 [r0+0], 1; /* lane 0 does not call, and has 1 all the same */\n"
+                "st.param.b32 [r0+0], 7; /* which lane 0 keeps: it does not call */\n"
                 "proto: .callprototype (.param .b32 _) _ (.param .b32 _);\n"
                 "@%p1 call (r0), %d3, (p0), proto; ld.param.b32 %r9, [r0+0]; }",
-                square_or_twice);
+                seven_or_square_or_twice);
     check_calls("mov.u64 %d3, twice; { .param .b32 p0; st.param.b32 [p0+0], %r0; .param .b32 r0;\n"
                 "proto: .callprototype (.param .b32 _) _ (.param .b32 _);\n"
                 "call (r0), %d3, (p0), proto; ld.param.b32 %r9, [r0+0]; }",

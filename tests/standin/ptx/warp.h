@@ -218,6 +218,7 @@ bool ptx_barrier_come(ptx_warp *warp, const ptx_instruction *i, uint32_t lanes);
 /* Releases warps whose barriers are complete. */
 void ptx_barriers_release(ptx_block *block);
 
+/* launch.c: SplitMix64, from the schedule's seed. */
 uint64_t ptx_random(ptx_run *run);
 
 /* report.c: stops the run with the place in the text; the first one counts. */
