@@ -78,17 +78,17 @@ static void symbols_resolve(ptx_run *run)
 {
     const ptx_launch *launch = run->launch;
     const ptx_module *module = launch->module;
-    uint64_t *offsets = ptx_allocate(module->symbol_count + 1u, sizeof *offsets);
+    uint64_t *offsets = ptx_allocate(module->symbol_count, sizeof *offsets);
     const uint32_t static_bytes = ptx_kernel_shared_layout(module, launch->kernel, offsets);
     uint64_t end = static_bytes;
 
-    run->symbols = ptx_allocate(module->symbol_count + 1u, sizeof *run->symbols);
+    run->symbols = ptx_allocate(module->symbol_count, sizeof *run->symbols);
     for (uint32_t i = 0; i < module->symbol_count; ++i) {
         const ptx_symbol *symbol = &module->symbols[i];
         const uint64_t value =
             symbol->space == PTX_SHARED ? offsets[i] : (uint64_t)(uintptr_t)symbol->storage;
 
-        if (symbol->is_dynamic && offsets[i] > end) {
+        if (offsets[i] > end) {
             end = offsets[i];
         }
         for (uint32_t lane = 0; lane < PTX_LANES; ++lane) {
