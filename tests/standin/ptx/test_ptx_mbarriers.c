@@ -223,11 +223,11 @@ START_TEST(a_block_has_up_to_32_mbarriers_at_a_time)
                                "setp.lt.u32 %%p1, %%r2, %u; @%%p1 bra LOOP;";
     char text[1024];
 
-    (void)snprintf(text, sizeof text, body, "", 32);
+    (void)snprintf(text, sizeof text, body, "", 32u);
     bench_runs(text, 1);
-    (void)snprintf(text, sizeof text, body, "", 33);
+    (void)snprintf(text, sizeof text, body, "", 33u);
     bench_fails(text, 1, "more than 32 mbarriers in a block");
-    (void)snprintf(text, sizeof text, body, "mbarrier.inval.shared.b64 [%r1];", 64);
+    (void)snprintf(text, sizeof text, body, "mbarrier.inval.shared.b64 [%r1];", 64u);
     bench_runs(text, 1);
 }
 END_TEST
