@@ -42,10 +42,7 @@ static int fetches_chunks(const kvspan_tile_block *block)
 /* Whether heads take turns chunk by chunk instead of page by page. */
 static int is_by_head(const kvspan_tile_block *block)
 {
-    if (FETCHES_IN_STREAMS) {
-        return !block->key_codes && !block->value_codes && stream_is_by_head(block);
-    }
-    return fetches_chunks(block);
+    return FETCHES_IN_STREAMS ? !block->key_codes && !block->value_codes : fetches_chunks(block);
 }
 
 /* What is read some steps after a tile of keys: values come after the last keys. */

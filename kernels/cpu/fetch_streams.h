@@ -3,6 +3,9 @@
  * memory in turn. A core has few lines under way at a time when it asks for them one by one; four
  * streams make the second cache fetch ahead by itself, in each.
  *
+ * All that a chunk has of a head is read before the next head's: its weights and sums then stay in
+ * the first cache.
+ *
  * The places fetched are some kilobytes ahead of those read, so few that they stay in the first
  * cache. They gain on them while weights are made, when nothing is read, and lose that again:
  * memory is never idle.
@@ -13,7 +16,6 @@
 #include <immintrin.h>
 #include <stddef.h>
 
-#include "kernels/cpu/page_order.h"
 #include "kernels/cpu/tile_kernels.h"
 
 enum {
@@ -46,15 +48,6 @@ static inline uint32_t stream_window_tiles(uint32_t tile_bytes)
                                      : KVSPAN_STREAMS;
 }
 
-/* Whether all that a chunk has of a head is read before the next head's, as its weights and sums
- * then stay in the first cache; else heads take turns page by page, where those are so small that
- * two heads share a stream. */
-static inline int stream_is_by_head(const kvspan_tile_block *block)
-{
-    return block->page_tiles * stream_tile_bytes(block, STREAM_KEYS) >= STREAM_BYTES &&
-           block->page_tiles * stream_tile_bytes(block, STREAM_VALUES) >= STREAM_BYTES;
-}
-
 static inline const unsigned char *stream_tile(const kvspan_fetch *fetch)
 {
     const kvspan_tile_block *const block = fetch->block;
@@ -70,24 +63,15 @@ static inline const unsigned char *stream_tile(const kvspan_fetch *fetch)
 /* To the tile that is read next. */
 static inline void stream_step(kvspan_fetch *fetch)
 {
-    const kvspan_tile_chunk *const chunk = fetch->chunk;
-    const uint64_t ahead = fetch->plane == STREAM_NEXT_KEYS ? KVSPAN_CHUNK_TOKENS : 0;
-    const uint32_t end = stream_is_by_head(fetch->block)
-                             ? chunk->tile_count
-                             : kvspan_page_end(fetch->block, chunk->index + ahead,
-                                               chunk->tile_count, fetch->page_first);
-
-    if (++fetch->tile < end) {
+    if (++fetch->tile < fetch->chunk->tile_count) {
         return;
     }
-    fetch->tile = fetch->page_first;
+    fetch->tile = 0;
     if (++fetch->head < fetch->block->head_count) {
         return;
     }
     fetch->head = 0;
-    fetch->page_first = end < chunk->tile_count ? end : 0;
-    fetch->tile = fetch->page_first;
-    fetch->plane += fetch->page_first == 0;
+    fetch->plane++;
 }
 
 /* Nothing of the chunk has been fetched: what is read first need not be any more. */

@@ -56,7 +56,6 @@ typedef struct kvspan_fetch {
     uint32_t plane;
     uint32_t head;
     uint32_t tile;
-    uint32_t page_first; /* of the chunk's tiles in its page */
     /* How many lines are fetched and not read, and should be. */
     int32_t ahead_lines;
     int32_t aim_lines;
