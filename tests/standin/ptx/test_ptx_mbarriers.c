@@ -194,6 +194,9 @@ START_TEST(mbarriers_are_begun_once_and_used_between_begin_and_end)
     check_fault("cp.async.bulk.shared::cta.global.mbarrier::complete_tx::bytes [B+16], [%in], 16, "
                 "[B];",
                 "there is no mbarrier at 0");
+    check_fault("cp.async.bulk.shared::cta.global.mbarrier::complete_tx::bytes [B+16], [%in], 16, "
+                "[B+8];",
+                "there is no mbarrier at 8 of shared memory");
     check_fault(INIT(1) INIT(1), "write of shared memory at 0, where an mbarrier is");
     check_fault(INIT(0), "mbarrier of 0 arrivals, not of 1 to 1048575");
     check_fault(INIT(0x100000), "mbarrier of 1048576 arrivals, not of 1 to 1048575");
