@@ -26,9 +26,8 @@ typedef struct kvspan_digit_tiles {
 typedef struct kvspan_digit_passes {
     /* Writes a query as the block's row. */
     void (*pack_query)(kvspan_tile_workspace *work, uint32_t row, const float *query, uint32_t dim);
-    /* Products of rows [first_row, first_row + row_count) with tiles of keys, as many as
-     * the instruction set takes at once, into the
-     * rows' scores. */
+    /* Products of rows [first_row, first_row + row_count) with as many tiles of keys as
+     * the instruction set takes at once, into the rows' scores. */
     void (*score)(const kvspan_tile_block *block, uint32_t first_row, uint32_t row_count,
                   const kvspan_digit_tiles *keys);
     /* Writes the chunk's weights of a row, the highest of which is `highest`, from its scores. */

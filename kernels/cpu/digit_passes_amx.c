@@ -9,7 +9,6 @@
 enum {
     QUERY_DIGITS = 3,
     WEIGHT_DIGITS = 2,
-    SCORE_TILES = 4,
     VALUE_UNIT_TILES = 4 /* the most */
 };
 
@@ -62,7 +61,7 @@ INLINED void finish_tile(const int32_t *sums, size_t stride, float unit, float *
 static void score(const kvspan_tile_block *block, uint32_t first_row, uint32_t row_count,
                   const kvspan_digit_tiles *keys)
 {
-    _Alignas(64) int32_t sums[KVSPAN_BLOCK_ROWS][QUERY_DIGITS][SCORE_TILES * LANES];
+    _Alignas(64) int32_t sums[KVSPAN_BLOCK_ROWS][QUERY_DIGITS][MATRIX_TILES * LANES];
     kvspan_tile_workspace *const work = block->work;
     const uint32_t quads = block->key_dim / QUAD;
     const matrix_keys product = { .rows = (const unsigned char *)query_numbers(work, first_row,
@@ -82,7 +81,7 @@ static void score(const kvspan_tile_block *block, uint32_t first_row, uint32_t r
                               (size_t)keys->first * KVSPAN_TILE_TOKENS;
 
         for (uint32_t i = 0; i < keys->count; i++) {
-            finish_tile(sums[row][0] + (size_t)i * LANES, (size_t)SCORE_TILES * LANES,
+            finish_tile(sums[row][0] + (size_t)i * LANES, (size_t)MATRIX_TILES * LANES,
                         work->query_digits[first_row + row].unit, scores + (size_t)i * LANES);
         }
     }

@@ -24,7 +24,7 @@ enum {
     MATRIX_LINES = 16, /* the most of a step */
     MATRIX_LINE_BYTES = 64,
     MATRIX_UNIT_BYTES = 4,
-    MATRIX_TILES = 4 /* the most of keys at once */
+    MATRIX_TILES = KVSPAN_KEY_TILES
 };
 
 #define MATRIX_INLINED static inline __attribute__((always_inline))

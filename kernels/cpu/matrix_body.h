@@ -14,10 +14,10 @@
 static uint32_t choose_tiles(uint32_t head_rows)
 {
     (void)head_rows;
-    return SCORE_TILES;
+    return MATRIX_TILES;
 }
 
-/* At most SCORE_TILES tiles for the rows of one head. */
+/* At most MATRIX_TILES tiles for the rows of one head. */
 static void score_tile_rows(const kvspan_tile_block *block, uint32_t head, uint32_t first_tile,
                             const struct ready_tiles *ready, uint32_t tiles)
 {

@@ -47,7 +47,7 @@ static void ready_key(const kvspan_tile_block *block, const kvspan_tile_chunk *c
     }
 }
 
-/* At most SCORE_TILES tiles for the rows of one head. */
+/* At most choose_tiles() tiles for the rows of one head. */
 static void score_step(const kvspan_tile_block *block, const kvspan_tile_chunk *chunk,
                        uint32_t head, uint32_t first_tile, uint32_t tiles)
 {
@@ -204,9 +204,9 @@ static void fold_values_in_units(const kvspan_tile_block *block, const kvspan_ti
 
     if (!block->value_digits) {
         memset(block->work->chunk_outputs, 0, bytes);
-    }
-    if (!block->value_digits && !WEIGHTS_ARE_EXACT) {
-        memset(block->work->rest_outputs, 0, bytes);
+        if (!WEIGHTS_ARE_EXACT) {
+            memset(block->work->rest_outputs, 0, bytes);
+        }
     }
     fold_chunk_values(block, chunk);
     for (uint32_t row = 0; row < block->row_count; row++) {

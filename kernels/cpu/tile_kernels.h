@@ -41,6 +41,7 @@ struct kvspan_tile_block;
 struct kvspan_tile_chunk;
 
 enum {
+    KVSPAN_KEY_TILES = 4, /* the most that an instruction set multiplies at once */
     KVSPAN_STREAMS = 4,
     KVSPAN_STREAM_TILES = 16 /* the most of a stream */
 };
@@ -81,7 +82,7 @@ typedef struct kvspan_tile_workspace {
     };
     _Alignas(64) float rest_outputs[KVSPAN_BLOCK_ROWS * KVSPAN_TILE_MAX_DIM];
     _Alignas(64) float totals[KVSPAN_BLOCK_ROWS * KVSPAN_TILE_MAX_DIM]; /* of all splits so far */
-    _Alignas(64) uint16_t keys[4 * KVSPAN_TILE_TOKENS * KVSPAN_TILE_MAX_DIM];
+    _Alignas(64) uint16_t keys[KVSPAN_KEY_TILES * KVSPAN_TILE_TOKENS * KVSPAN_TILE_MAX_DIM];
     _Alignas(64) uint16_t values[KVSPAN_CHUNK_TILES * KVSPAN_TILE_TOKENS * KVSPAN_TILE_MAX_DIM];
     _Alignas(64) unsigned char unit_copies[2][2 * KVSPAN_TILE_TOKENS * KVSPAN_TILE_MAX_DIM * 2];
     _Alignas(64) kvspan_query_digits query_digits[KVSPAN_BLOCK_ROWS];
