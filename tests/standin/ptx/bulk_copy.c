@@ -127,29 +127,32 @@ static void load_finish(ptx_block *block, uint32_t index)
     ptx_mbarrier_complete(copy.warp, copy.instruction, copy.lane, mbarrier, copy.bytes);
 }
 
+/* The first load under way that is to complete at that mbarrier; their count: none. */
+static uint32_t load_find(const ptx_bulk_copies *copies, uint32_t mbarrier)
+{
+    uint32_t k = 0;
+
+    while (k < copies->count &&
+           (copies->copies[k].is_store || copies->copies[k].mbarrier != mbarrier)) {
+        ++k;
+    }
+    return k;
+}
+
 bool ptx_bulk_copies_await(const ptx_block *block, uint32_t mbarrier)
 {
-    for (uint32_t k = 0; k < block->bulk_copies->count; ++k) {
-        const bulk_copy *copy = &block->bulk_copies->copies[k];
-
-        if (!copy->is_store && copy->mbarrier == mbarrier) {
-            return true;
-        }
-    }
-    return false;
+    return load_find(block->bulk_copies, mbarrier) < block->bulk_copies->count;
 }
 
 bool ptx_bulk_copies_finish_one(ptx_block *block, uint32_t mbarrier)
 {
-    for (uint32_t k = 0; k < block->bulk_copies->count; ++k) {
-        const bulk_copy *copy = &block->bulk_copies->copies[k];
+    const uint32_t found = load_find(block->bulk_copies, mbarrier);
 
-        if (!copy->is_store && copy->mbarrier == mbarrier) {
-            load_finish(block, k);
-            return true;
-        }
+    if (found == block->bulk_copies->count) {
+        return false;
     }
-    return false;
+    load_finish(block, found);
+    return true;
 }
 
 /* The lane has waited for the store, or for no more than its reads. */

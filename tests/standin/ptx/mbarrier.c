@@ -256,16 +256,21 @@ bool ptx_operand_mbarrier(ptx_statement *statement, uint32_t operand)
     return ptx_operand_address(statement, operand);
 }
 
-/* .release or .acquire, which hold unless .relaxed stands there, and their scope. */
-static void order_take(ptx_statement *statement, const char *order, uint32_t flag)
+static void scope_take(ptx_statement *statement)
 {
     static const char *const scopes[] = { "cta", "cluster", NULL };
 
+    ptx_take_one_of(statement, scopes);
+}
+
+/* .release or .acquire, which hold unless .relaxed stands there, and their scope. */
+static void order_take(ptx_statement *statement, const char *order, uint32_t flag)
+{
     if (!ptx_take(statement, "relaxed")) {
         ptx_take(statement, order);
         statement->instruction.flags |= flag;
     }
-    ptx_take_one_of(statement, scopes);
+    scope_take(statement);
 }
 
 static bool operands_are(ptx_statement *statement, uint32_t least, uint32_t most)
@@ -315,11 +320,9 @@ static bool wait_build(ptx_statement *statement, bool may_suspend)
 
 static bool transaction_build(ptx_statement *statement, bool completes)
 {
-    static const char *const scopes[] = { "cta", "cluster", NULL };
-
     statement->instruction.variant = completes;
     ptx_take(statement, "relaxed");
-    ptx_take_one_of(statement, scopes);
+    scope_take(statement);
     return numbered_build(statement, execute_transaction);
 }
 

@@ -1,12 +1,10 @@
 /* cp.async.bulk: what it copies and when, and what it may not meet. */
+#include "standin/ptx/mbarrier_text.h"
 #include "standin/ptx/ptx_bench.h"
 
 #include <stdio.h>
 #include <string.h>
 
-#define AWAIT(LABEL, PLACE, PARITY)                                                                \
-    LABEL ": mbarrier.try_wait.parity.shared.b64 %p30, [" PLACE "], " PARITY "; @!%p30 bra " LABEL \
-          ";\n"
 #define LOAD  "cp.async.bulk.shared::cluster.global.mbarrier::complete_tx::bytes "
 #define STORE "cp.async.bulk.global.shared::cta.bulk_group "
 

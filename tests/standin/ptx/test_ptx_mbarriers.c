@@ -1,5 +1,6 @@
 /* mbarriers: phases, counts and transactions, and what is a fault. Values are those of the PTX
  * ISA's sections on mbarrier. */
+#include "standin/ptx/mbarrier_text.h"
 #include "standin/ptx/ptx_bench.h"
 
 #include <stdio.h>
@@ -8,7 +9,6 @@
 static const char variables[] = ".shared .align 16 .b8 B[64];\n";
 
 #define INIT(COUNT)     "mbarrier.init.shared.b64 [B], " #COUNT ";\n"
-#define ARRIVE          "mbarrier.arrive.shared.b64 _, [B];\n"
 #define TEST(PARITY)    "mbarrier.test_wait.parity.shared.b64 %p9, [B], " #PARITY ";\n"
 #define EXPECT(BYTES)   "mbarrier.expect_tx.relaxed.cta.shared.b64 [B], " #BYTES ";\n"
 #define COMPLETE(BYTES) "mbarrier.complete_tx.relaxed.cta.shared::cluster.b64 [B], " #BYTES ";\n"
@@ -296,18 +296,6 @@ START_TEST(instructions_have_a_form)
     BENCH_CHECK_REFUSALS(rows);
 }
 END_TEST
-
-#define AWAIT(LABEL, PLACE, PARITY)                                                                \
-    LABEL ": mbarrier.try_wait.parity.shared.b64 %p30, [" PLACE "], " PARITY "; @!%p30 bra " LABEL \
-          ";\n"
-
-/* %r3: this thread's word; %r4: that of a thread of another warp. The first thread begins an
- * mbarrier for all of a block of 64. */
-#define TWO_WARPS                                                                  \
-    ".shared .align 16 .b8 B[16]; .shared .align 16 .b8 S[256]; mov.u32 %r1, S;\n" \
-    "shl.b32 %r2, %r0, 2; add.u32 %r3, %r1, %r2; xor.b32 %r4, %r2, 128;\n"         \
-    "add.u32 %r4, %r4, %r1; setp.eq.u32 %p1, %r0, 0;\n"                            \
-    "@%p1 mbarrier.init.shared.b64 [B], 64; bar.sync 0;\n"
 
 START_TEST(waits_that_nobody_can_end_are_named)
 {
