@@ -14,7 +14,7 @@ static ptx_passing passing_begin(ptx_warp *warp, uint32_t lanes)
     ptx_passing passing = { .clock = order->clocks[warp->index] };
 
     memcpy(passing.clocks, order->clocks, sizeof passing.clocks);
-    if (order->has_lane_clocks) {
+    if (order->lane_clocks) {
         PTX_EACH_LANE(knowing, lanes)
         {
             ptx_clocks_join(passing.clocks, order->lane_clocks[knowing]);
@@ -61,7 +61,7 @@ void ptx_races_lanes_share(ptx_warp *warp, uint32_t lanes)
     ptx_warp_order *order = ptx_races_order(warp);
     uint32_t shared[PTX_ACTORS] = { 0 };
 
-    if (!order->has_lane_clocks) {
+    if (!order->lane_clocks) {
         return;
     }
     PTX_EACH_LANE(from, lanes)
@@ -70,8 +70,6 @@ void ptx_races_lanes_share(ptx_warp *warp, uint32_t lanes)
     }
     if ((warp->live & ~lanes) == 0) {
         ptx_clocks_join(order->clocks, shared);
-        order->has_lane_clocks = false;
-        return;
     }
     PTX_EACH_LANE(to, lanes)
     {
@@ -91,6 +89,17 @@ void ptx_races_mbarrier_complete(ptx_block *block, uint32_t mbarrier)
     }
 }
 
+static void lanes_learn(ptx_warp_order *order, uint32_t lanes, const uint32_t *clocks)
+{
+    if (!order->lane_clocks) {
+        order->lane_clocks = ptx_allocate(PTX_LANES, sizeof *order->lane_clocks);
+    }
+    PTX_EACH_LANE(lane, lanes)
+    {
+        ptx_clocks_join(order->lane_clocks[lane], clocks);
+    }
+}
+
 void ptx_races_mbarrier_wait(ptx_warp *warp, uint32_t lanes, uint32_t mbarrier)
 {
     const ptx_races *races = warp->block->run->races;
@@ -103,18 +112,8 @@ void ptx_races_mbarrier_wait(ptx_warp *warp, uint32_t lanes, uint32_t mbarrier)
     ptx_knowledges_join(&order->others, &races->arrived[mbarrier].others);
     if (lanes == warp->live) {
         ptx_clocks_join(order->clocks, races->arrived[mbarrier].clocks);
-        return;
-    }
-    if (!order->lane_clocks) {
-        order->lane_clocks = ptx_allocate(PTX_LANES, sizeof *order->lane_clocks);
-    }
-    if (!order->has_lane_clocks) {
-        memset(order->lane_clocks, 0, PTX_LANES * sizeof *order->lane_clocks);
-        order->has_lane_clocks = true;
-    }
-    PTX_EACH_LANE(lane, lanes)
-    {
-        ptx_clocks_join(order->lane_clocks[lane], races->arrived[mbarrier].clocks);
+    } else {
+        lanes_learn(order, lanes, races->arrived[mbarrier].clocks);
     }
 }
 

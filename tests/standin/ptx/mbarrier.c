@@ -133,35 +133,56 @@ static uint32_t lanes_alike(const ptx_warp *warp, const ptx_instruction *i, uint
     return alike;
 }
 
+static uint32_t arrivals_of(ptx_warp *warp, const ptx_instruction *i, uint32_t lane)
+{
+    const bool has_count = i->source_count > 1 && i->variant != ARRIVE_EXPECT;
+
+    return has_count ? (uint32_t)ptx_source(warp, i, 1)[lane] : 1;
+}
+
+/* Those of the lanes, from one of them on, whose arrivals are of the present phase. */
+static uint32_t lanes_of_phase(ptx_warp *warp, const ptx_instruction *i, uint32_t lanes,
+                               uint32_t first, const ptx_mbarrier *mbarrier)
+{
+    uint32_t pending = mbarrier->pending;
+    uint32_t together = 0;
+
+    PTX_EACH_LANE(lane, lanes_alike(warp, i, lanes, first))
+    {
+        const uint32_t arrivals = arrivals_of(warp, i, lane);
+
+        together |= (uint32_t)(pending > 0) << lane;
+        pending -= arrivals < pending ? arrivals : pending;
+    }
+    return together;
+}
+
 static void execute_arrive(ptx_warp *warp, const ptx_instruction *i, uint32_t lanes)
 {
-    const uint64_t *operands = ptx_source(warp, i, 1); /* the sink where there is none */
-    uint64_t *states = ptx_destination(warp, i, 0);    /* or the sink */
-
-    ptx_mbarrier *released = NULL;
-    uint32_t phase = 0;
+    const uint64_t *bytes = ptx_source(warp, i, 1); /* the sink where there is none */
+    uint64_t *states = ptx_destination(warp, i, 0); /* or the sink */
+    uint32_t released = 0;                          /* lanes */
 
     PTX_EACH_LANE(lane, lanes)
     {
-        const uint32_t operand = (uint32_t)operands[lane];
-        const bool has_count = i->source_count > 1 && i->variant != ARRIVE_EXPECT;
         ptx_mbarrier *mbarrier = ptx_mbarriers_use(warp, i, lane);
 
         if (!mbarrier) {
             return;
         }
-        if (i->flags & PTX_FLAG_RELEASES && (mbarrier != released || mbarrier->phase != phase)) {
-            /* Lanes that arrive in one phase do so together. */
-            ptx_races_mbarrier_arrive(warp, lanes_alike(warp, i, lanes, lane),
-                                      ptx_mbarrier_number(warp->block, mbarrier));
+        const uint32_t phase = mbarrier->phase;
+
+        if (i->flags & PTX_FLAG_RELEASES && !(released >> lane & 1)) {
+            const uint32_t together = lanes_of_phase(warp, i, lanes, lane, mbarrier);
+
+            ptx_races_mbarrier_arrive(warp, together, ptx_mbarrier_number(warp->block, mbarrier));
+            released |= together;
         }
-        released = mbarrier;
-        phase = mbarrier->phase;
         states[lane] = state_of(warp->block, mbarrier, i->variant == ARRIVE_NO_COMPLETE);
         if (i->variant == ARRIVE_EXPECT) {
-            ptx_mbarrier_expect(warp, i, lane, mbarrier, operand);
+            ptx_mbarrier_expect(warp, i, lane, mbarrier, (uint32_t)bytes[lane]);
         }
-        ptx_mbarrier_arrive(warp, i, lane, mbarrier, has_count ? operand : 1);
+        ptx_mbarrier_arrive(warp, i, lane, mbarrier, arrivals_of(warp, i, lane));
         if (i->variant == ARRIVE_NO_COMPLETE && mbarrier->phase != phase) {
             ptx_fault(warp, i, lane, "this arrival at the mbarrier at %u completes its phase",
                       mbarrier->offset);
@@ -169,9 +190,9 @@ static void execute_arrive(ptx_warp *warp, const ptx_instruction *i, uint32_t la
     }
 }
 
-/* The phase that a state is of; false: a fault. */
-static bool phase_of_state(ptx_warp *warp, const ptx_instruction *i, uint32_t lane,
-                           const ptx_mbarrier *mbarrier, uint64_t state, uint32_t *phase_out)
+/* How many phases a state is behind the present one: 0 or 1; false: a fault. */
+static bool state_behind(ptx_warp *warp, const ptx_instruction *i, uint32_t lane,
+                         const ptx_mbarrier *mbarrier, uint64_t state, uint32_t *behind_out)
 {
     const uint32_t behind = mbarrier->phase - (uint32_t)(state >> STATE_PHASE);
 
@@ -186,7 +207,7 @@ static bool phase_of_state(ptx_warp *warp, const ptx_instruction *i, uint32_t la
                   mbarrier->phase - behind, mbarrier->offset, mbarrier->phase);
         return false;
     }
-    *phase_out = mbarrier->phase - behind;
+    *behind_out = behind;
     return true;
 }
 
@@ -195,7 +216,8 @@ static void execute_wait(ptx_warp *warp, const ptx_instruction *i, uint32_t lane
 {
     const uint64_t *asked = ptx_source(warp, i, 1);
     uint64_t *d = ptx_destination(warp, i, 0);
-    const ptx_mbarrier *seen = NULL; /* done */
+    uint32_t numbers[PTX_LANES];
+    uint32_t done = 0; /* lanes */
     bool has_waited = false;
 
     PTX_EACH_LANE(lane, lanes)
@@ -207,24 +229,29 @@ static void execute_wait(ptx_warp *warp, const ptx_instruction *i, uint32_t lane
         }
         const uint32_t parity = (uint32_t)asked[lane];
         /* The phase of that parity is the one under way, or the one before it. */
-        uint32_t phase = mbarrier->phase - ((mbarrier->phase ^ parity) & 1);
+        uint32_t behind = (mbarrier->phase ^ parity) & 1;
 
         if (i->variant && parity > 1) {
             ptx_fault(warp, i, lane, "parity %u of a phase", parity);
             return;
         }
-        if (!i->variant && !phase_of_state(warp, i, lane, mbarrier, asked[lane], &phase)) {
+        if (!i->variant && !state_behind(warp, i, lane, mbarrier, asked[lane], &behind)) {
             return;
         }
-        d[lane] = ptx_mbarrier_is_done(warp->block, mbarrier, phase);
+        d[lane] = behind || ptx_mbarrier_go_on(warp->block, mbarrier);
+        done |= (uint32_t)d[lane] << lane;
+        numbers[lane] = ptx_mbarrier_number(warp->block, mbarrier);
         if (!d[lane] && !has_waited) {
             ptx_mbarrier_wait_on(warp, i, lane, mbarrier);
             has_waited = true;
-        } else if (d[lane] && i->flags & PTX_FLAG_ACQUIRES && mbarrier != seen) {
-            ptx_races_mbarrier_wait(warp, lanes_alike(warp, i, lanes, lane),
-                                    ptx_mbarrier_number(warp->block, mbarrier));
-            seen = mbarrier;
         }
+    }
+    while (done && i->flags & PTX_FLAG_ACQUIRES) {
+        const uint32_t lane = ptx_lowest_lane(done);
+        const uint32_t together = lanes_alike(warp, i, done, lane);
+
+        ptx_races_mbarrier_wait(warp, together, numbers[lane]);
+        done &= ~together;
     }
 }
 

@@ -1,5 +1,5 @@
 /** @file
- * PTX that tests of mbarriers are made of.
+ * PTX that tests of mbarriers and of bulk copies are made of.
  */
 #ifndef KVSPAN_STANDIN_PTX_MBARRIER_TEXT_H
 #define KVSPAN_STANDIN_PTX_MBARRIER_TEXT_H
@@ -9,6 +9,10 @@
 #define AWAIT(LABEL, PLACE, PARITY)                                                                \
     LABEL ": mbarrier.try_wait.parity.shared.b64 %p30, [" PLACE "], " PARITY "; @!%p30 bra " LABEL \
           ";\n"
+
+#define LOAD   "cp.async.bulk.shared::cluster.global.mbarrier::complete_tx::bytes "
+#define STORE  "cp.async.bulk.global.shared::cta.bulk_group "
+#define COMMIT "cp.async.bulk.commit_group;"
 
 /* %r3: this thread's word; %r4: that of a thread of another warp. The first thread begins an
  * mbarrier for all of a block of 64. */

@@ -160,28 +160,20 @@ void ptx_mbarrier_complete(ptx_warp *warp, const ptx_instruction *i, uint32_t la
     phase_end(warp->block, mbarrier);
 }
 
-/* The asynchronous part of what the phase still wants, if that is all it wants. */
-static void async_go_on(ptx_block *block, const ptx_mbarrier *mbarrier)
+bool ptx_mbarrier_go_on(ptx_block *block, const ptx_mbarrier *mbarrier)
 {
     const uint32_t number = ptx_mbarrier_number(block, mbarrier);
     const uint32_t phase = mbarrier->phase;
     const uint32_t arrivals = async_arrivals(block, number);
 
     if (mbarrier->pending > arrivals || ptx_copies_hesitate(block->run)) {
-        return;
+        return false;
     }
     for (uint32_t k = 0; k < block->warp_count; ++k) {
         ptx_copies_arrive(&block->warps[k], number);
     }
     while (mbarrier->phase == phase && !block->run->has_failed &&
            ptx_bulk_copies_finish_one(block, number)) {
-    }
-}
-
-bool ptx_mbarrier_is_done(ptx_block *block, ptx_mbarrier *mbarrier, uint32_t phase)
-{
-    if (mbarrier->phase == phase) {
-        async_go_on(block, mbarrier);
     }
     return mbarrier->phase != phase;
 }

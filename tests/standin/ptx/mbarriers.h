@@ -65,8 +65,9 @@ void ptx_mbarrier_expect(ptx_warp *warp, const ptx_instruction *i, uint32_t lane
 void ptx_mbarrier_complete(ptx_warp *warp, const ptx_instruction *i, uint32_t lane,
                            ptx_mbarrier *mbarrier, uint32_t bytes);
 
-/* Whether that phase is done: lets what is asynchronous go on if nothing else is missing. */
-bool ptx_mbarrier_is_done(ptx_block *block, ptx_mbarrier *mbarrier, uint32_t phase);
+/* Lets what is asynchronous go on if nothing else is missing. Returns whether that ends the phase.
+ */
+bool ptx_mbarrier_go_on(ptx_block *block, const ptx_mbarrier *mbarrier);
 /* The lane, as the first of its group, has waited in vain: others have a turn. */
 void ptx_mbarrier_wait_on(ptx_warp *warp, const ptx_instruction *i, uint32_t lane,
                           const ptx_mbarrier *mbarrier);

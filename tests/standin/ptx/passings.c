@@ -5,7 +5,6 @@
 void ptx_passings_fini(ptx_passings *passings)
 {
     free(passings->passings);
-    *passings = (ptx_passings){ 0 };
 }
 
 uint32_t ptx_passings_until(const ptx_passings *passings, uint32_t clock)

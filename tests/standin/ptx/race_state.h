@@ -28,7 +28,6 @@ typedef struct ptx_warp_order {
     ptx_passings arrivals; /* at mbarriers, of some lanes without the others */
     /* What lanes have learnt from mbarriers without the others; NULL: nothing yet. */
     uint32_t (*lane_clocks)[PTX_ACTORS];
-    bool has_lane_clocks;
 } ptx_warp_order;
 
 /* What those who come to a barrier know. */
@@ -69,7 +68,7 @@ static inline uint32_t ptx_races_known(const ptx_warp_order *order, uint32_t lan
 {
     const uint32_t clock = order->clocks[actor];
 
-    return order->has_lane_clocks ? ptx_later(clock, order->lane_clocks[lane][actor]) : clock;
+    return order->lane_clocks ? ptx_later(clock, order->lane_clocks[lane][actor]) : clock;
 }
 
 /* Until which meeting what a lane did is known to one of these lanes. */

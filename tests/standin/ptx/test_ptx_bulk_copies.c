@@ -5,9 +5,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#define LOAD  "cp.async.bulk.shared::cluster.global.mbarrier::complete_tx::bytes "
-#define STORE "cp.async.bulk.global.shared::cta.bulk_group "
-
 static void check_either(const bench_kernel *kernel, const char *text, const char *or_text)
 {
     const char *const texts[] = { text, or_text, NULL };
@@ -21,7 +18,6 @@ static void check_either(const bench_kernel *kernel, const char *text, const cha
     "setp.eq.u32 %p1, %r0, 0; add.u32 %r4, %r0, 7; st.shared.u32 [%r3], %r4;\n" AFTER_WRITE       \
     "\nbar.sync 0; @!%p1 bra OTHERS;\n" BEFORE_COPY STORE "[%out], [S], 256;\n" WAIT              \
     "\nOTHERS: " AFTER
-#define COMMIT "cp.async.bulk.commit_group;"
 
 static void check_stored(const char *body)
 {
@@ -68,6 +64,22 @@ START_TEST(stores_take_what_was_written_before_their_fence)
     check_stored(STORED("bar.warp.sync -1; and.b32 %r5, %r0, 31; setp.eq.u32 %p2, %r5, 3;\n"
                         "@%p2 fence.proxy.async;",
                         "", COMMIT "cp.async.bulk.wait_group.read 0;", ""));
+}
+END_TEST
+
+/* By one lane that has waited alone for those who wrote and fenced. */
+START_TEST(stores_take_what_their_lane_knows_of)
+{
+#define ELECTED(FENCE, STORER)                                                                     \
+    ".shared .align 16 .b8 S[128]; .shared .align 8 .b8 B[8]; mov.u32 %r1, S;\n"                   \
+    "and.b32 %r2, %r0, 31; shl.b32 %r2, %r2, 2; add.u32 %r3, %r1, %r2; setp.eq.u32 %p1, %r0, 0;\n" \
+    "setp.lt.u32 %p2, %r0, 64; setp.eq.u32 %p3, %r0, " STORER ";\n"                                \
+    "@%p1 mbarrier.init.shared.b64 [B], 32; bar.sync 0; @%p3 bra STORE; @%p2 bra END;\n"           \
+    "st.shared.u32 [%r3], 1;" FENCE ARRIVE "bra END;\n"                                            \
+    "STORE:" AWAIT("W", "B", "0") STORE "[%out], [S], 128;" COMMIT                                 \
+                                        "cp.async.bulk.wait_group 0;\nEND:"
+    bench_runs(ELECTED("fence.proxy.async;", "37"), 96);
+    bench_fails(ELECTED("", "37"), 96, "bulk copy of shared 0x0, written by thread 64 at PTX line");
 }
 END_TEST
 
@@ -132,44 +144,6 @@ START_TEST(stores_are_waited_for)
                 64, "read of global memory at 0x");
     check_stored(STORED("fence.proxy.async;", "",
                         COMMIT "cp.async.bulk.wait_group 0; ld.global.u32 %r5, [%out+252];", ""));
-}
-END_TEST
-
-START_TEST(groups_are_waited_for_in_their_order)
-{
-    static const char body[] =
-        ".shared .align 16 .b8 S[64]; st.shared.u32 [S], 1; st.shared.u32 [S+16], 2;\n"
-        "st.shared.u32 [S+32], 3; fence.proxy.async;\n" STORE "[%%out], [S], 16;" COMMIT STORE
-        "[%%out+16], [S+16], 16;" COMMIT COMMIT "cp.async.bulk.wait_group%s %u;\n"
-        "st.shared.u32 [S+%u], 0; cp.async.bulk.wait_group 0;";
-    /* Of three groups the last one is empty. */
-    static const struct {
-        uint32_t groups, written;
-        bool is_good;
-    } rows[] = { { 0, 0, true },  { 0, 16, true },  { 1, 0, true },  { 1, 16, true },
-                 { 2, 0, true },  { 2, 16, false }, { 3, 0, false }, { 0, 32, true },
-                 { 3, 32, true }, { 3, 16, false } };
-
-    for (size_t k = 0; k < sizeof rows / sizeof *rows; ++k) {
-        for (uint32_t read = 0; read < 2; ++read) {
-            char text[1024];
-
-            (void)snprintf(text, sizeof text, body, read ? ".read" : "", rows[k].groups,
-                           rows[k].written);
-            if (rows[k].is_good) {
-                bench_runs(text, 1);
-            } else {
-                bench_fails(text, 1, "where an asynchronous copy is under way");
-            }
-        }
-    }
-    /* A group is the thread's own. */
-    bench_fails(".shared .align 16 .b8 S[1024]; mov.u32 %r1, S; shl.b32 %r2, %r0, 4;\n"
-                "add.u32 %r1, %r1, %r2; mul.wide.u32 %d1, %r0, 16; add.u64 %d1, %d1, %out;\n"
-                "setp.lt.u32 %p1, %r0, 8; setp.lt.u32 %p2, %r0, 7;\n@%p1 " STORE
-                "[%d1], [%r1], 16;" COMMIT "@%p2 cp.async.bulk.wait_group 0;\n"
-                "@%p1 st.shared.u32 [%r1], 0;",
-                32, "thread (7, 0, 0)");
 }
 END_TEST
 
@@ -239,6 +213,12 @@ START_TEST(loads_signal_an_mbarrier_that_their_thread_knows)
                "fence.proxy.async; @%p2 " LOAD "[S], [%in], 16, [B];",
                "race (read after write) on shared 0x80 with thread 0 of the block",
                "there is no mbarrier at 128");
+    /* By one that knows of it, but with no fence. */
+    bench_fails(".shared .align 16 .b8 S[128]; .shared .align 8 .b8 B[8];\n"
+                "setp.eq.u32 %p1, %r0, 0; setp.eq.u32 %p2, %r0, 41;\n"
+                "@%p1 mbarrier.init.shared.b64 [B], 1; bar.sync 0; @%p2 " LOAD
+                "[S], [%in], 16, [B];",
+                64, "thread (41, 0, 0)");
 }
 END_TEST
 
@@ -259,28 +239,6 @@ START_TEST(loads_are_done_early_or_late)
         kernel.schedule = (ptx_schedule){ .copies = (ptx_copy_time)copies, .finds_races = true };
         ck_assert(!bench_run(&kernel, &report));
         ck_assert_msg(strstr(report.text, texts[copies]) != NULL, "%s", report.text);
-    }
-}
-END_TEST
-
-/* A wait that lacks another arrival is too early for late copies. */
-START_TEST(late_copies_are_done_by_the_last_wait)
-{
-#define LACKING(COPY)                                                                                 \
-    ".shared .align 16 .b8 S[16]; .shared .align 8 .b8 B[8]; mbarrier.init.shared.b64 [B], 2;\n" COPY \
-    "mbarrier.test_wait.parity.shared.b64 %p1, [B], 0; ld.shared.u32 %r1, [S];"
-    static const char *const bodies[] = {
-        LACKING("mbarrier.arrive.expect_tx.shared.b64 _, [B], 16;\n" LOAD "[S], [%in], 16, [B];\n"),
-        LACKING("cp.async.cg.shared.global [S], [%in], 16;\n"
-                "cp.async.mbarrier.arrive.noinc.shared.b64 [B];\n"),
-    };
-
-    for (size_t k = 0; k < 2; ++k) {
-        const bench_kernel kernel = bench_kernel_of(bodies[k], 1);
-        ptx_report report;
-
-        ck_assert_msg(!bench_run(&kernel, &report), "%s", bodies[k]);
-        ck_assert_ptr_nonnull(strstr(report.text, "an asynchronous copy is under way"));
     }
 }
 END_TEST
@@ -315,6 +273,13 @@ START_TEST(addresses_and_sizes_are_whole)
                "[S], [%in], %r1, [B];\n" STORE "[%out], [S], %r1;\n"
                "mbarrier.arrive.shared.b64 _, [B];" AWAIT("W", "B", "0"),
                1);
+    /* With a policy for the second cache, which is not looked at. */
+    bench_runs(".shared .align 16 .b8 S[16]; .shared .align 8 .b8 B[8]; mov.u64 %d1, 0;\n"
+               "mbarrier.init.shared.b64 [B], 1; fence.proxy.async;\n"
+               "mbarrier.arrive.expect_tx.shared.b64 _, [B], 16;\n"
+               "cp.async.bulk.shared::cta.global.mbarrier::complete_tx::bytes.L2::cache_hint [S], "
+               "[%in], 16, [B], %d1;" AWAIT("W", "B", "0"),
+               1);
     check_fault(LOAD "[S+8], [%in], 16, [B];",
                 "misaligned bulk copy of 16 bytes between global 0x");
     check_fault(LOAD "[S], [%in+8], 16, [B];", "misaligned bulk copy of 16 bytes");
@@ -323,6 +288,7 @@ START_TEST(addresses_and_sizes_are_whole)
     check_fault(LOAD "[S+112], [%in], 48, [B];", "48 bytes at 112 of shared memory, which has 136");
     check_fault(LOAD "[S], [%in+240], 32, [B];", "global read of 32 bytes at 0x");
     check_fault(STORE "[%in], [S], 16;", "global write of 16 bytes at 0x");
+    check_fault("mov.u64 %d1, 0;" STORE "[%d1], [S], 16;", "global write of 16 bytes at 0x0");
     check_fault("mbarrier.init.shared.b64 [S+24], 1;" LOAD "[S], [%in], 32, [B];",
                 "write of shared memory at 0, where an mbarrier is");
     check_fault(STORE "[%out], [S], 16;" STORE "[%out], [S+16], 16;",
@@ -436,13 +402,12 @@ int main(void)
     TCase *tcase = tcase_create("all");
 
     tcase_add_test(tcase, stores_take_what_was_written_before_their_fence);
+    tcase_add_test(tcase, stores_take_what_their_lane_knows_of);
     tcase_add_test(tcase, stores_take_what_other_copies_brought);
     tcase_add_test(tcase, stores_are_waited_for);
-    tcase_add_test(tcase, groups_are_waited_for_in_their_order);
     tcase_add_test(tcase, loads_are_known_to_those_who_have_waited);
     tcase_add_test(tcase, loads_signal_an_mbarrier_that_their_thread_knows);
     tcase_add_test(tcase, loads_are_done_early_or_late);
-    tcase_add_test(tcase, late_copies_are_done_by_the_last_wait);
     tcase_add_test(tcase, what_is_under_way_ends_before_its_block_and_its_mbarrier);
     tcase_add_test(tcase, addresses_and_sizes_are_whole);
     tcase_add_test(tcase, copies_have_a_form);

@@ -97,6 +97,90 @@ START_TEST(arrivals_of_other_phases_order_nothing)
 }
 END_TEST
 
+/* Lane 8 of warp 1 waits alone, arrives alone, and so does lane 6 of warp 2, of which then all
+ * read. */
+START_TEST(lanes_pass_on_what_they_have_learnt)
+{
+#define CHAIN(WRITE, BETWEEN, MEETING)                                                                \
+    ".shared .align 16 .b8 B[16]; .shared .align 16 .b8 S[16]; setp.eq.u32 %p1, %r0, 0;\n"            \
+    "setp.eq.u32 %p2, %r0, 40; setp.eq.u32 %p3, %r0, 70; setp.ge.u32 %p4, %r0, 64;\n"                 \
+    "@%p1 mbarrier.init.shared.b64 [B], 1; @%p1 mbarrier.init.shared.b64 [B+8], 1; bar.sync 0;" WRITE \
+    "@%p1 mbarrier.arrive.shared.b64 _, [B]; @%p2 bra SECOND; @%p4 bra THIRD; bra END;\n"             \
+    "SECOND:" AWAIT("W", "B", "0") BETWEEN                                                            \
+        "mbarrier.arrive.shared.b64 _, [B+8]; bra END;\n"                                             \
+        "THIRD: @!%p3 bra ALL;\n" AWAIT("V", "B+8", "0") "ALL:" MEETING                               \
+                                                         "ld.shared.u32 %r5, [S];\nEND:"
+    bench_runs(CHAIN("@%p1 st.shared.u32 [S], 1;", "", "bar.warp.sync -1;"), 96);
+    bench_fails(CHAIN("@%p1 st.shared.u32 [S], 1;", "", ""), 96, "race (");
+    /* What nobody has passed on. */
+    bench_fails(
+        CHAIN("setp.eq.u32 %p5, %r0, 1; @%p5 st.shared.u32 [S], 1;", "", "bar.warp.sync -1;"), 96,
+        "race (");
+}
+END_TEST
+
+/* Of warps 1 and 2, which have met, a lane waits for another one's arrival; warp 0 has met
+ * nobody. */
+START_TEST(lanes_learn_of_no_others)
+{
+    bench_fails(
+        ".shared .align 16 .b8 B[16]; .shared .align 16 .b8 S[16]; setp.lt.u32 %p1, %r0, 32;\n"
+        "@%p1 st.shared.u32 [S], 1; @%p1 bra END; setp.eq.u32 %p2, %r0, 32;\n"
+        "@%p2 mbarrier.init.shared.b64 [B], 1; bar.sync 1, 64; setp.eq.u32 %p3, %r0, 64;\n"
+        "@%p3 mbarrier.arrive.shared.b64 _, [B]; setp.ge.u32 %p3, %r0, 64; @%p3 bra END;\n"
+        "setp.eq.u32 %p4, %r0, 40; @!%p4 bra ALL;\n" AWAIT(
+            "W", "B",
+            "0") "ALL: setp.ge.u32 %p5, %r0, 48; selp.b32 %r6, 0xffff0000, 0xffff, %p5;\n"
+                 "bar.warp.sync %r6; setp.eq.u32 %p6, %r0, 33; @%p6 ld.shared.u32 %r5, [S];\nEND:",
+        96, "race (");
+}
+END_TEST
+
+/* What some lanes passed on before a barrier of all is not all that passes. */
+START_TEST(barriers_pass_on_what_arrivals_did_not)
+{
+    bench_runs(TWO_WARPS "@%p1 mbarrier.arrive.shared.b64 _, [B]; st.shared.u32 [%r3], 1;\n"
+                         "bar.sync 0; ld.shared.u32 %r5, [%r4];",
+               64);
+}
+END_TEST
+
+/* Of the lanes of one instruction 24 arrive in a phase, and 8 in the next one. */
+START_TEST(lanes_arrive_in_two_phases)
+{
+#define TWO_PHASES(LATER)                                                             \
+    ".shared .align 16 .b8 B[16]; .shared .align 16 .b8 S[128]; mov.u32 %r1, S;\n"    \
+    "shl.b32 %r2, %r0, 2; add.u32 %r1, %r1, %r2; setp.eq.u32 %p1, %r0, 0;\n"          \
+    "setp.eq.u32 %p2, %r0, 32; setp.gt.u32 %p3, %r0, 32;\n"                           \
+    "@%p1 mbarrier.init.shared.b64 [B], 24; bar.sync 0; @%p3 bra END; @%p2 bra READ;" \
+    "st.shared.u32 [%r1], 1;" ARRIVE "bra END;\nREAD:" AWAIT("R", "B", "0") LATER "\nEND:"
+    bench_runs(TWO_PHASES("ld.shared.u32 %r5, [S+92];"), 64);
+    bench_fails(TWO_PHASES("ld.shared.u32 %r5, [S+96];"), 64,
+                "race (read after write) on shared 0x70 with thread 24 of the block");
+    bench_runs(TWO_PHASES("mbarrier.arrive.shared.b64 _, [B], 16;" AWAIT(
+                   "L", "B", "1") "ld.shared.u32 %r5, [S+96];"),
+               64);
+}
+END_TEST
+
+/* Of one wait, lanes whose state is of the phase that is done learn what it passed on, and lanes
+ * whose state is of the next one do not. */
+START_TEST(lanes_see_the_phase_of_their_state)
+{
+#define STATES(READER)                                                                          \
+    ".shared .align 16 .b8 B[16]; .shared .align 16 .b8 S[16]; setp.eq.u32 %p1, %r0, 0;\n"      \
+    "setp.eq.u32 %p2, %r0, 32; setp.gt.u32 %p3, %r0, 31; setp.lt.u32 %p4, %r0, 16;\n"           \
+    "@%p1 mbarrier.init.shared.b64 [B], 17; bar.sync 0; @%p3 bra WRITE;\n"                      \
+    "@%p4 mbarrier.arrive.shared.b64 %d1, [B];\n"                                               \
+    "W: mbarrier.test_wait.parity.relaxed.cta.shared.b64 %p6, [B], 0; @!%p6 bra W;\n"           \
+    "@!%p4 mbarrier.arrive.shared.b64 %d1, [B]; mbarrier.test_wait.shared.b64 %p5, [B], %d1;\n" \
+    "setp.eq.u32 %p7, %r0, " READER "; @%p7 ld.shared.u32 %r5, [S]; bra END;\n"                 \
+    "WRITE: @!%p2 bra END; st.shared.u32 [S], 1;" ARRIVE "\nEND:"
+    bench_runs(STATES("15"), 64);
+    bench_fails(STATES("16"), 64, "race (read after write)");
+}
+END_TEST
+
 /* The first use of an mbarrier comes after its beginning, its end after all uses. */
 START_TEST(mbarriers_are_memory_to_races)
 {
@@ -127,8 +211,8 @@ static const char known[] =
     "@%p2 bra READ; @!%p1 bra END; atom.global.add.u32 %r1, [%out], 1;\n"
     "setp.eq.u32 %p3, %r1, 0; @%p3 st.global.u32 [%out+16], 1; membar.gl;\n"
     "atom.global.or.b32 %r2, [%out+4], 1; membar.gl; st.shared.u32 [S], %r1;" ARRIVE "bra END;\n"
-    "READ:" AWAIT("W", "B", "0") "ld.shared.u32 %r1, [S]; setp.eq.u32 %p3, %r1, 1;\n"
-                                 "@%p3 ld.global.u32 %r4, [%out+16];\nEND:";
+    "READ:" AWAIT("W", "B", "0") ARRIVE "ld.shared.u32 %r1, [S]; setp.eq.u32 %p3, %r1, 1;\n"
+                                        "@%p3 ld.global.u32 %r4, [%out+16];\nEND:";
 
 START_TEST(what_is_known_of_blocks_passes_mbarriers)
 {
@@ -148,6 +232,11 @@ int main(void)
     tcase_add_test(tcase, arrivals_and_waits_order_memory);
     tcase_add_test(tcase, lanes_arrive_and_wait_for_those_whom_they_meet);
     tcase_add_test(tcase, arrivals_of_other_phases_order_nothing);
+    tcase_add_test(tcase, lanes_pass_on_what_they_have_learnt);
+    tcase_add_test(tcase, lanes_learn_of_no_others);
+    tcase_add_test(tcase, barriers_pass_on_what_arrivals_did_not);
+    tcase_add_test(tcase, lanes_arrive_in_two_phases);
+    tcase_add_test(tcase, lanes_see_the_phase_of_their_state);
     tcase_add_test(tcase, mbarriers_are_memory_to_races);
     tcase_add_test(tcase, what_is_known_of_blocks_passes_mbarriers);
     suite_add_tcase(suite, tcase);

@@ -120,6 +120,10 @@ START_TEST(states_tell_what_was_pending)
           'r',
           { 0 },
           0xfffff },
+        { INIT(2) ARRIVE ARRIVE NO_COMPLETE("%d1", 1) "mbarrier.pending_count.b64 %r9, %d1;",
+          'r',
+          { 0 },
+          2 },
         { INIT(5) NO_COMPLETE("%d1", 4) "mbarrier.test_wait.shared.b64 %p9, [B], %d1;",
           'p',
           { 0 },
@@ -317,6 +321,9 @@ START_TEST(waits_that_nobody_can_end_are_named)
                 64,
                 "deadlock: warp 0 waits at barrier 1 (32 of 0 threads), warp 1 waits at the "
                 "mbarrier at 0");
+    /* Of a warp, who waits. */
+    bench_fails(TWO_WARPS "setp.eq.u32 %p2, %r0, 37; @!%p2 bra END;\n" AWAIT("W", "B", "0") "END:",
+                64, "thread (37, 0, 0)");
     /* Bytes that never come. */
     bench_fails(TWO_WARPS "@%p1 mbarrier.expect_tx.shared.b64 [B], 48;" ARRIVE AWAIT("W", "B", "0"),
                 64, "(phase 0, 0 of 64 arrivals pending, tx-count 48)");

@@ -1,5 +1,6 @@
 /* A ring of two stages that bulk copies, mbarriers and fences hold together, each of which is
  * missed when it is gone. */
+#include "standin/ptx/mbarrier_text.h"
 #include "standin/ptx/ptx_bench.h"
 
 #include <stdio.h>
@@ -11,8 +12,6 @@ enum {
     TILE_WORDS = 64,
     RING_THREADS = 96
 };
-
-#define LOAD "cp.async.bulk.shared::cluster.global.mbarrier::complete_tx::bytes "
 
 /* Warp 0 fills stages with tiles of 256 bytes, 64 threads add up what lies at their place in each
  * tile. The barriers: full, full, empty, empty. */
