@@ -88,10 +88,10 @@ is_passed() (
 )
 
 # is_noticed FOLDER KIND FILE: whether a test fails with the library of the folder. The suite that
-# noticed the last mutant of the file runs first.
+# noticed the last mutant of the file runs first, the others as they take longer.
 is_noticed() {
     last=$work/last_$3
-    for program in $(cat "$last" 2>/dev/null) "$work/$2"/test_*; do
+    for program in $(cat "$last" "$work/suites_$2" 2>/dev/null); do
         is_passed "$1" "$work/$2/${program##*/}" || {
             echo "${program##*/}" >"$last"
             return 0
@@ -208,7 +208,10 @@ for kind in $kinds; do
         # shellcheck disable=SC2086
         cc $flags $options -o "$program" "$source" "$ptx"/ptx_bench.c "$tests/support/suite.c" \
             -L"$work/unchanged_$kind" -lstandin_ptx $check 2>/dev/null
-    done
+        began=$(date +%s%N)
+        is_passed "$work/unchanged_$kind" "$program" || : # seen below
+        echo "$(($(date +%s%N) - began)) ${program##*/}"
+    done | sort -n | cut -d " " -f 2 >"$work/suites_$kind"
 done
 fuzz_count=30
 if "$ptx/fuzz.sh" --prepare "$work" 1 "$fuzz_count"; then

@@ -6,7 +6,7 @@
 #include "standin/ptx/races.h"
 
 enum {
-    STUCK_AFTER = 1024 /* waits in vain */
+    STUCK_AFTER = 256 /* waits in vain */
 };
 
 ptx_mbarriers *ptx_mbarriers_create(void)

@@ -244,7 +244,7 @@ void ptx_memory_places(ptx_warp *warp, const ptx_instruction *i, uint32_t lanes,
                        uint8_t *places[PTX_LANES])
 {
     uint64_t addresses[PTX_LANES];
-    uint32_t lanes_of[PTX_CONSTANT + 1] = { 0 };
+    uint32_t lanes_of[PTX_CONSTANT] = { 0 }; /* constants lie in global memory */
 
     lanes_sort(lanes, space, base, offset, addresses, lanes_of);
     PTX_EACH_LANE(lane, lanes)

@@ -376,7 +376,7 @@ void ptx_races_access(ptx_warp *warp, const ptx_instruction *i, uint32_t lanes, 
                                            addresses[lane], bytes, &count);
 
         now.thread = (uint16_t)(warp->index * PTX_LANES + lane);
-        if (now.is_atomic && access != PTX_ACCESS_MBARRIER) {
+        if (now.is_atomic) {
             atomic_pass(warp, i, is_shared ? PTX_SHARED_BASE | addresses[lane] : addresses[lane],
                         access);
         }

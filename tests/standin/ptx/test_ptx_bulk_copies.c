@@ -239,6 +239,7 @@ START_TEST(loads_are_done_early_or_late)
         kernel.schedule = (ptx_schedule){ .copies = (ptx_copy_time)copies, .finds_races = true };
         ck_assert(!bench_run(&kernel, &report));
         ck_assert_msg(strstr(report.text, texts[copies]) != NULL, "%s", report.text);
+        ck_assert_msg(strstr(report.text, "thread (32, 0, 0)") != NULL, "%s", report.text);
     }
 }
 END_TEST

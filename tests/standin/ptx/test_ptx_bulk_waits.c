@@ -153,6 +153,46 @@ START_TEST(a_late_wait_is_for_all_copies_of_its_mbarrier)
 }
 END_TEST
 
+/* Of a random schedule, the first wait may see what is under way as done, or not. */
+START_TEST(copies_hesitate_at_random)
+{
+    uint32_t seen = 0;
+
+    for (uint64_t seed = 0; seed < 64; ++seed) {
+        bench_kernel kernel = bench_kernel_of(
+            ".shared .align 16 .b8 S[16]; .shared .align 8 .b8 B[8];\n"
+            "mbarrier.init.shared.b64 [B], 1; fence.proxy.async;\n" EXPECT("B", "16")
+                LOAD_FIRST TEST("B") "selp.u32 %r1, 1, 0, %p9; st.global.u32 [%out], %r1;" AWAIT(
+                    "W", "B", "0"),
+            1);
+        ptx_report report;
+
+        kernel.schedule = (ptx_schedule){ .copies = PTX_COPY_RANDOM, .seed = seed };
+        ck_assert_msg(bench_run(&kernel, &report), "%s", report.text);
+        seen |= 1u << *(const uint32_t *)kernel.out;
+    }
+    ck_assert_uint_eq(seen, 3);
+}
+END_TEST
+
+/* What arrives when its copies are done does so in its own block only. */
+START_TEST(arrivals_of_copies_end_with_their_block)
+{
+    bench_kernel kernel = bench_kernel_of(
+        ".shared .align 16 .b8 S[16]; .shared .align 8 .b8 B[8]; mov.u32 %r1, %ctaid.x;\n"
+        "mul.wide.u32 %d1, %r1, 4; add.u64 %d1, %d1, %out; mbarrier.init.shared.b64 [B], 2;\n"
+        "cp.async.cg.shared.global [S], [%in], 16;\n"
+        "cp.async.mbarrier.arrive.noinc.shared.b64 [B];\n"
+        "mbarrier.test_wait.parity.shared.b64 %p1, [B], 0; selp.u32 %r2, 1, 2, %p1;\n"
+        "st.global.u32 [%d1], %r2;",
+        1);
+    const uint32_t expected[BENCH_WORDS] = { 2, 2, 2 };
+
+    kernel.grid = 3;
+    bench_check_schedules(&kernel, expected);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("ptx bulk waits");
@@ -163,6 +203,8 @@ int main(void)
     tcase_add_test(tcase, groups_are_waited_for_in_their_order);
     tcase_add_test(tcase, late_copies_are_done_by_the_last_wait);
     tcase_add_test(tcase, a_late_wait_is_for_all_copies_of_its_mbarrier);
+    tcase_add_test(tcase, copies_hesitate_at_random);
+    tcase_add_test(tcase, arrivals_of_copies_end_with_their_block);
     suite_add_tcase(suite, tcase);
     return suite_run(suite);
 }

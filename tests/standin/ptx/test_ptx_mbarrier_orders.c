@@ -119,6 +119,23 @@ START_TEST(lanes_pass_on_what_they_have_learnt)
 }
 END_TEST
 
+/* By a fence and an atomic, too. */
+START_TEST(lanes_pass_on_to_atomics_what_they_have_learnt)
+{
+#define FLAGGED(FENCE)                                                                             \
+    ".shared .align 16 .b8 B[16]; .shared .align 16 .b8 S[16]; setp.eq.u32 %p1, %r0, 0;\n"         \
+    "setp.eq.u32 %p2, %r0, 40; setp.eq.u32 %p3, %r0, 70;\n"                                        \
+    "@%p1 mbarrier.init.shared.b64 [B], 1; bar.sync 0; @%p1 st.shared.u32 [S], 1;\n"               \
+    "@%p1 mbarrier.arrive.shared.b64 _, [B]; @%p2 bra SECOND; @%p3 bra THIRD; bra END;\n"          \
+    "SECOND:" AWAIT("W", "B", "0") FENCE                                                           \
+        "atom.global.or.b32 %r6, [%out], 1; bra END;\n"                                            \
+        "THIRD: atom.global.cas.b32 %r6, [%out], 1, 1; setp.eq.u32 %p6, %r6, 0; @%p6 bra THIRD;\n" \
+        "membar.gl; ld.shared.u32 %r5, [S];\nEND:"
+    bench_runs(FLAGGED("membar.gl;"), 96);
+    bench_fails(FLAGGED(""), 96, "race (read after write) on shared 0x10");
+}
+END_TEST
+
 /* Of warps 1 and 2, which have met, a lane waits for another one's arrival; warp 0 has met
  * nobody. */
 START_TEST(lanes_learn_of_no_others)
@@ -207,10 +224,12 @@ END_TEST
  * 32 behind an mbarrier. */
 static const char known[] =
     ".shared .align 16 .b8 B[16]; .shared .align 16 .b8 S[16]; setp.eq.u32 %p1, %r0, 0;\n"
-    "setp.eq.u32 %p2, %r0, 32; @%p1 mbarrier.init.shared.b64 [B], 1; bar.sync 0;\n"
+    "setp.eq.u32 %p2, %r0, 32; @%p1 mbarrier.init.shared.b64 [B], 1;\n"
+    "@%p1 mbarrier.init.shared.b64 [B+8], 2; bar.sync 0;\n"
     "@%p2 bra READ; @!%p1 bra END; atom.global.add.u32 %r1, [%out], 1;\n"
     "setp.eq.u32 %p3, %r1, 0; @%p3 st.global.u32 [%out+16], 1; membar.gl;\n"
-    "atom.global.or.b32 %r2, [%out+4], 1; membar.gl; st.shared.u32 [S], %r1;" ARRIVE "bra END;\n"
+    "atom.global.or.b32 %r2, [%out+4], 1; membar.gl; st.shared.u32 [S], %r1;" ARRIVE
+    "mbarrier.arrive.shared.b64 _, [B+8]; bra END;\n"
     "READ:" AWAIT("W", "B", "0") ARRIVE "ld.shared.u32 %r1, [S]; setp.eq.u32 %p3, %r1, 1;\n"
                                         "@%p3 ld.global.u32 %r4, [%out+16];\nEND:";
 
@@ -224,6 +243,28 @@ START_TEST(what_is_known_of_blocks_passes_mbarriers)
 }
 END_TEST
 
+/* Each block does the first, or the second, by when it came. Mbarriers of both have number 1. */
+#define IN_TURN(FIRST, SECOND)                                                                     \
+    ".shared .align 16 .b8 B[16]; .shared .align 16 .b8 S[16]; setp.eq.u32 %p1, %r0, 0;\n"         \
+    "setp.eq.u32 %p2, %r0, 32; @!%p1 bra READY; mbarrier.init.shared.b64 [B], 1;\n"                \
+    "mbarrier.init.shared.b64 [B+8], 2; atom.global.add.u32 %r1, [%out], 1;\n"                     \
+    "st.shared.u32 [S+4], %r1;\nREADY: bar.sync 0; ld.shared.u32 %r1, [S+4];\n"                    \
+    "setp.eq.u32 %p3, %r1, 0; @%p1 st.shared.u32 [S], 1; @!%p3 bra SECOND; @!%p1 bra END;\n" FIRST \
+    "bra END;\nSECOND: @!%p2 bra END;\n" SECOND "ld.shared.u32 %r5, [S];\nEND:"
+
+START_TEST(blocks_know_nothing_of_the_mbarriers_of_others)
+{
+#define ARRIVE_SECOND "mbarrier.arrive.shared.b64 _, [B+8];\n"
+    bench_kernel kernel = bench_kernel_of(
+        IN_TURN(ARRIVE_SECOND, ARRIVE_SECOND ARRIVE_SECOND AWAIT("W", "B+8", "0")), 64);
+
+    kernel.grid = 2;
+    bench_check_fails(&kernel, "on shared 0x10 with thread");
+    kernel.body = IN_TURN(ARRIVE_SECOND ARRIVE_SECOND, AWAIT("W", "B+8", "1"));
+    bench_check_fails(&kernel, "on shared 0x10 with thread");
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("ptx mbarrier orders");
@@ -233,12 +274,14 @@ int main(void)
     tcase_add_test(tcase, lanes_arrive_and_wait_for_those_whom_they_meet);
     tcase_add_test(tcase, arrivals_of_other_phases_order_nothing);
     tcase_add_test(tcase, lanes_pass_on_what_they_have_learnt);
+    tcase_add_test(tcase, lanes_pass_on_to_atomics_what_they_have_learnt);
     tcase_add_test(tcase, lanes_learn_of_no_others);
     tcase_add_test(tcase, barriers_pass_on_what_arrivals_did_not);
     tcase_add_test(tcase, lanes_arrive_in_two_phases);
     tcase_add_test(tcase, lanes_see_the_phase_of_their_state);
     tcase_add_test(tcase, mbarriers_are_memory_to_races);
     tcase_add_test(tcase, what_is_known_of_blocks_passes_mbarriers);
+    tcase_add_test(tcase, blocks_know_nothing_of_the_mbarriers_of_others);
     suite_add_tcase(suite, tcase);
     return suite_run(suite);
 }

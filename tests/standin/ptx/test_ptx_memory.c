@@ -68,6 +68,10 @@ START_TEST(memory_is_read_and_written_in_every_width)
           { 9 },
           8 },
         { "mov.u64 %d4, S; cvta.shared.u64 %d4, %d4; isspacep.shared %p9, %d4;", 'p', { 9 }, 1 },
+        { "mov.u64 %d4, 8; cvta.param.u64 %d4, %d4; ld.u64 %d5, [%d4]; setp.eq.u64 %p9, %d5, %out;",
+          'p',
+          { 0 },
+          1 },
         { "cvta.to.shared.u64 %d9, %d0;", 'd', { 0 }, 0 }, /* NULL has no space */
         { "isspacep.shared %p9, %in;", 'p', { 9 }, 0 },
         { "isspacep.global %p9, %in;", 'p', { 9 }, 1 },
