@@ -19,7 +19,7 @@ START_TEST(copies_fill_up_with_zeros)
         .body =
             ".shared .align 16 .b8 S[64];\n"
             "mov.u32 %r1, S; mov.u32 %r2, 4; setp.eq.u32 %p1, %r2, 4; setp.ne.u32 %p2, %r2, 4;\n"
-            "cp.async.cg.shared.global [%r1], [%in], 16;\n"
+            "mov.u64 %d9, 1; cp.async.cg.shared.global.L2::cache_hint [%r1], [%in], 16, %d9;\n"
             "cp.async.cg.shared.global.L2::128B [%r1+16], [%in+16], 16, %r2;\n"
             "cp.async.ca.shared.global [%r1+32], [%in+32], 16, %p1;\n"
             "cp.async.ca.shared.global [%r1+48], [%in+48], 4, %p2;\n"

@@ -132,6 +132,7 @@ START_TEST(accesses_stay_within_bounds)
     bench_fails(".local .align 16 .b8 L[16]; ld.local.u32 %r1, [L+-4];", 1, "local memory");
     bench_fails("mov.u64 %d1, 0x2000000000001000; ld.u32 %r1, [%d1];", 1, "local memory");
     bench_runs(".local .align 4 .b8 L[16]; st.local.u32 [L+12], 1;", 1);
+    bench_fails(".local .align 4 .b8 L[16]; st.local.u32 [L+16], 1;", 1, "local memory");
     /* One lane of many, in whatever order they stand. */
     bench_fails(LANE_WORDS "setp.eq.u32 %p1, %r0, 31; @%p1 add.u64 %d2, %d2, 4096;\n"
                            "st.global.u32 [%d2], 1;",

@@ -1,4 +1,4 @@
-/* Waits for cp.async.bulk: by groups, by mbarriers, and what they tell whom. */
+/* Waits for asynchronous copies: by groups, by mbarriers, and what they tell whom. */
 #include "standin/ptx/mbarrier_text.h"
 #include "standin/ptx/ptx_bench.h"
 
@@ -153,6 +153,63 @@ START_TEST(a_late_wait_is_for_all_copies_of_its_mbarrier)
 }
 END_TEST
 
+/* Each lane waits for its own copy. */
+START_TEST(lanes_wait_for_their_copies)
+{
+#define COPIED(WAIT)                                                                              \
+    ".shared .align 16 .b8 S[256]; mov.u32 %r1, S; shl.b32 %r2, %r0, 2; add.u32 %r3, %r1, %r2;\n" \
+    "setp.eq.u32 %p1, %r0, 37; setp.eq.u32 %p2, %r0, 20; mul.wide.u32 %d1, %r0, 4;\n"             \
+    "add.u64 %d2, %d1, %in; add.u64 %d1, %d1, %out; xor.b32 %r2, %r2, 128;\n"                     \
+    "add.u32 %r4, %r1, %r2; cp.async.ca.shared.global [%r3], [%d2], 4;\n" WAIT
+    bench_kernel kernel = bench_kernel_of(
+        COPIED("cp.async.wait_all; bar.sync 0; ld.shared.u32 %r5, [%r4]; st.global.u32 [%d1], "
+               "%r5;"),
+        BENCH_WORDS);
+    uint32_t in[BENCH_WORDS];
+    uint32_t expected[BENCH_WORDS];
+
+    for (uint32_t k = 0; k < BENCH_WORDS; ++k) {
+        in[k] = 5 * k;
+        expected[k] = 5 * (k ^ 32);
+    }
+    kernel.in = in;
+    bench_check_schedules(&kernel, expected);
+    /* A barrier before the wait tells nobody of it. */
+    kernel.body = COPIED("bar.sync 0; cp.async.wait_all; @%p2 ld.shared.u32 %r5, [S+148];");
+    bench_check_fails_with(&kernel, (const char *[]){ "race (read after write) on shared 0x94 with "
+                                                      "thread 37 of the block",
+                                                      "under way", NULL });
+}
+END_TEST
+
+/* Late arrivals wait until theirs is the mbarrier that is asked for. */
+START_TEST(late_arrivals_are_those_of_the_mbarrier)
+{
+#define COPY(PLACE)  "cp.async.cg.shared.global [" PLACE "], [%in], 16;\n"
+#define TRACK(PLACE) "cp.async.mbarrier.arrive.shared.b64 [" PLACE "];\n"
+#define THREE_TRACKED                                                                      \
+    COPY("S+32")                                                                           \
+    "cp.async.mbarrier.arrive.noinc.shared.b64 [B+8];\n" COPY("S") TRACK("B") COPY("S+16") \
+        TRACK("B") ARRIVE TEST("B+8") "ld.shared.u32 %r1, [S+32];\n"
+
+    check_late(THREE_TRACKED TEST("B") "ld.shared.u32 %r1, [S]; ld.shared.u32 %r1, [S+16];", NULL);
+    check_late(THREE_TRACKED "ld.shared.u32 %r1, [S];", "under way");
+    check_late(THREE_TRACKED "ld.shared.u32 %r1, [S+16];", "under way");
+    /* Once. */
+    check_late(THREE_TRACKED
+               "mbarrier.test_wait.parity.shared.b64 %p9, [B+8], 1; @%p9 trap;\n" TEST("B"),
+               NULL);
+    /* For all copies before it. */
+    bench_runs(".shared .align 16 .b8 S[48]; .shared .align 8 .b8 B[8];\n"
+               "mbarrier.init.shared.b64 [B], 1;\n" COPY("S") COPY("S+16")
+                   COPY("S+32") "cp.async.mbarrier.arrive.noinc.shared.b64 [B];" AWAIT(
+                       "W", "B",
+                       "0") "ld.shared.u32 %r1, [S]; ld.shared.u32 %r1, [S+16]; ld.shared.u32 %r1, "
+                            "[S+32];",
+               1);
+}
+END_TEST
+
 /* Of a random schedule, the first wait may see what is under way as done, or not. */
 START_TEST(copies_hesitate_at_random)
 {
@@ -195,7 +252,7 @@ END_TEST
 
 int main(void)
 {
-    Suite *suite = suite_create("ptx bulk waits");
+    Suite *suite = suite_create("ptx copy waits");
     TCase *tcase = tcase_create("all");
 
     tcase_add_test(tcase, only_what_follows_the_wait_knows_of_it);
@@ -203,6 +260,8 @@ int main(void)
     tcase_add_test(tcase, groups_are_waited_for_in_their_order);
     tcase_add_test(tcase, late_copies_are_done_by_the_last_wait);
     tcase_add_test(tcase, a_late_wait_is_for_all_copies_of_its_mbarrier);
+    tcase_add_test(tcase, lanes_wait_for_their_copies);
+    tcase_add_test(tcase, late_arrivals_are_those_of_the_mbarrier);
     tcase_add_test(tcase, copies_hesitate_at_random);
     tcase_add_test(tcase, arrivals_of_copies_end_with_their_block);
     suite_add_tcase(suite, tcase);
