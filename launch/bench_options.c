@@ -91,7 +91,8 @@ static const char documentation[] =
     "  kvspan bench append --kv-dtype int8\n"
     "  kvspan bench ledger\n"
     "\n"
-    "Exit codes: 0 good, 2 usage or configuration, 5 input or output.";
+    "Exit codes: 0 good, 2 usage, configuration, or memory or a GPU that failed, 5 input\n"
+    "or output.";
 
 static const kvspan_option_word case_words[] = { { "attention", KVSPAN_BENCH_ATTENTION },
                                                  { "append", KVSPAN_BENCH_APPEND },

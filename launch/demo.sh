@@ -26,7 +26,7 @@ export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
 export OMPI_MCA_rmaps_base_oversubscribe=1 OMPI_MCA_mpi_yield_when_idle=1
 export OMPI_MCA_btl_vader_single_copy_mechanism=none
 
-# Recorded prompts are thousands of tokens long, too long for the reference column in a demonstration.
+# Recorded prompts are thousands of tokens long, too long for a demonstration.
 if [ -n "$trace" ]; then
     set -- --trace "$trace" --requests 64 --scale 64
 else

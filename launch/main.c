@@ -40,8 +40,9 @@ static void print_usage(FILE *file)
                   "         its options: kvspan bench --help\n"
                   "\n"
                   "run is started by mpirun or srun on several ranks, or alone on one.\n"
-                  "Exit codes: 0 good, 1 a check failed, 2 usage or configuration, 3 finished\n"
-                  "with requests refused, 4 a rank was late or failed, 5 input or output.\n");
+                  "Exit codes: 0 good, 1 a check failed, 2 usage, configuration, or memory or a\n"
+                  "GPU that failed on this rank, 3 finished with requests refused, 4 a rank was\n"
+                  "late or failed, 5 input or output.\n");
 }
 
 static int fail_usage(const char *message)

@@ -159,8 +159,9 @@ static const char documentation[] =
     "      --page-tokens 32 --slots 256 --token-budget 2048 --json\n"
     "\n"
     "SIGINT, SIGTERM and SIGUSR1 end a run at the next step, with its summary.\n"
-    "Exit codes: 0 good, 1 a check failed, 2 usage or configuration, 3 finished with\n"
-    "requests refused, 4 a rank was late or failed, 5 input or output.";
+    "Exit codes: 0 good, 1 a check failed, 2 usage, configuration, or memory or a GPU\n"
+    "that failed on this rank, 3 finished with requests refused, 4 a rank was late or\n"
+    "failed, 5 input or output.";
 
 static const kvspan_option_word dtype_words[] = { KVSPAN_OPTION_FLOAT_WORDS, { NULL, 0 } };
 static const kvspan_option_word kv_dtype_words[] = { { "same", 0 },

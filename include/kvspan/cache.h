@@ -151,7 +151,8 @@ KVSPAN_API void kvspan_cache_destroy(kvspan_cache *cache);
  * Not collective.
  *
  * @param cache  a live cache
- * @return the ledger on the step group's coordinator, NULL on every other rank. Owned by @p cache
+ * @return the ledger where this rank decides: on the step group's coordinator, under
+ *         KVSPAN_REPLICATED on every rank; else NULL. Owned by @p cache
  */
 KVSPAN_API kvspan_ledger *kvspan_cache_ledger(kvspan_cache *cache);
 
@@ -269,7 +270,7 @@ typedef struct kvspan_step_view {
  *
  * @param cache  a live cache whose last step has ended
  * @param step  the open step of this cache's ledger where this rank decides, consumed on success;
- *              NULL on every other rank
+ *              NULL where it does not
  * @param stream  NULL on CPUs
  * @param timeout_ms  how long a rank other than the coordinator waits for the step to come; all
  *                    other waits are bounded by the config's deadline_ms

@@ -51,8 +51,8 @@ typedef struct kvspan_device_description {
  *
  * @param name  "reference": the portable column, the meaning of every operation. "cpu": vector
  *              instructions and threads, with defaults as for kvspan_device_open_cpu(). "cuda"
- *              answers UNSUPPORTED until it is built in. NULL = the best that runs here: cpu, or
- *              reference where the machine has not even AVX2.
+ *              answers UNSUPPORTED: kvspan_device_open_cuda() of libkvspan_cuda opens it. NULL =
+ *              the best that runs here: cpu, or reference where the machine has not even AVX2.
  * @param index  which of them, 0-based; 0 on CPUs
  * @param[out] device_out  closed with kvspan_device_close()
  * @param[out] error  may be NULL

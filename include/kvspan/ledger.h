@@ -91,7 +91,7 @@ KVSPAN_API kvspan_status kvspan_ledger_check(const kvspan_ledger *ledger, kvspan
 typedef struct kvspan_sequence_config {
     size_t size;             /**< sizeof(kvspan_sequence_config) as the caller compiled it */
     uint64_t tag;            /**< the caller's own name for it; rides to every rank in kvspan_row */
-    const uint32_t *tokens;  /**< [token_count] prompt ids, for the prefix index; may be NULL */
+    const uint32_t *tokens;  /**< [token_count] prompt ids; not used so far; may be NULL */
     uint64_t token_count;    /**< prompt length; 0 = not known */
     const void *name_space;  /**< UNSUPPORTED unless NULL */
     size_t name_space_bytes; /**< UNSUPPORTED unless 0 */
@@ -106,7 +106,8 @@ typedef struct kvspan_sequence_config {
  * @param ledger  a live ledger
  * @param config  copied, tokens included
  * @param[out] sequence_out  ended with kvspan_sequence_free()
- * @param[out] cached_tokens_out  leading prompt tokens already in pages; may be NULL
+ * @param[out] cached_tokens_out  leading prompt tokens already in pages: 0, as prefixes are not
+ *             shared so far; may be NULL
  * @param[out] error  may be NULL
  * @return KVSPAN_OK; KVSPAN_ERR_ARGUMENT; KVSPAN_ERR_NO_SLOTS (every slot is taken: free one);
  *         KVSPAN_ERR_NEVER_FITS (the prompt is longer than max_sequence_tokens, or needs more
@@ -159,7 +160,7 @@ KVSPAN_API kvspan_status kvspan_sequence_truncate(kvspan_ledger *ledger, kvspan_
  *
  * @param ledger  a live ledger
  * @param sequence  a live sequence
- * @param tokens  [token_count] ids, for the prefix index; may be NULL
+ * @param tokens  [token_count] ids; not used so far; may be NULL
  * @param token_count  at least 1
  * @param accepted_nodes  which nodes of a token tree stay; UNSUPPORTED unless NULL
  * @param[out] error  may be NULL

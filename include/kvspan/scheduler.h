@@ -1,8 +1,8 @@
 /** @file
  * A scheduler on top of the ledger: continuous batching, a token budget, chunked prefill, first
  * come first served, preemption by recompute. It uses the public surface alone, so that an engine
- * can have its own instead. Deterministic: equal calls give equal steps. No call is collective: the
- * coordinator alone has a scheduler.
+ * can have its own instead. Deterministic: equal calls give equal steps. No call is collective: who
+ * decides has a scheduler, the coordinator alone or, under KVSPAN_REPLICATED, every rank.
  */
 #ifndef KVSPAN_SCHEDULER_H
 #define KVSPAN_SCHEDULER_H

@@ -25,7 +25,7 @@ typedef enum kvspan_status {
     KVSPAN_ERR_LATE = 7,       /**< A named rank missed the deadline inside a step; handle spent. */
     KVSPAN_ERR_PEER = 8,       /**< A named rank failed first; handle spent. */
     KVSPAN_ERR_MISMATCH = 9,   /**< Ranks disagree on what must be equal. */
-    KVSPAN_ERR_STALE = 10,     /**< An epoch or weight version is not the current one. */
+    KVSPAN_ERR_STALE = 10,     /**< A message is of another step than the one that is due. */
     KVSPAN_ERR_IO = 11,        /**< A file could not be read or written. */
     KVSPAN_ERR_CORRUPT = 12,   /**< Bytes are not what their sender or writer meant. */
     KVSPAN_ERR_CUDA = 13,      /**< The CUDA runtime failed. */

@@ -1,7 +1,7 @@
 #!/bin/sh
-# Takes barriers, waits, masks and guards out of the CUDA kernels, all instances of one place of the
-# source at a time (tests/standin/ptx/removal.h says which), and runs suites until one fails. What
-# no suite notices has to stand in kernel_equivalents.txt with the reason why nobody can. A guard
+# Takes barriers, waits, fences, masks and guards out of the CUDA kernels, all instances of one place
+# of the source at a time (tests/standin/ptx/removal.h says which), and runs suites until one fails.
+# What no suite notices has to stand in kernel_equivalents.txt with the reason why nobody can. A guard
 # that stands there is then always obeyed, which again a suite must notice, or that stands there, too.
 #
 # usage: tests/mutation/kernels.sh BUILD [I/N [PATTERN]]

@@ -7,6 +7,7 @@
 # usage: ptx.sh [--every K] [--first N] [--jobs J] [--quick 1] [--only LIST]
 #        [FILE.c …]
 #   --every K  each K-th mutant only, from the N-th on (default: all of them)
+#   --jobs J   so many at a time (default: as many as there are processors)
 #   --quick 1  without those that are listed, and without sanitizers, which are asked about what the
 #              tests do not notice
 #   --only LIST  those whose names are lines of that file

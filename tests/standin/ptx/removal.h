@@ -16,6 +16,8 @@
  * | skip | a guarded branch forward: what it would jump over is always executed |
  * | jump | the guard of such a branch: what it would jump over never is |
  *
+ * What mbarriers and bulk copies order is not taken out.
+ *
  * jump is no mutant of the list: where nobody can notice a skip, as the branch chooses a quick way
  * to what the slow one gives, too, it is the quick way alone that remains.
  */
