@@ -98,7 +98,8 @@ bool bench_run(const bench_kernel *kernel, ptx_report *report_out)
     const ptx_launch launch = {
         .module = module,
         .kernel = ptx_module_kernel(module, "k"),
-        .grid = { kernel->grid ? kernel->grid : 1, 1, 1 },
+        .grid = { kernel->grid[0] ? kernel->grid[0] : 1, kernel->grid[1] ? kernel->grid[1] : 1,
+                  kernel->grid[2] ? kernel->grid[2] : 1 },
         .block = { kernel->block ? kernel->block : 1, 1, 1 },
         .dynamic_shared_bytes = kernel->dynamic_shared_bytes,
         .parameters = parameters,

@@ -43,7 +43,7 @@ void bench_check_lanes(const char *code, uint32_t (*expected_of)(uint32_t lane))
 typedef struct bench_kernel {
     const char *declarations;
     const char *body;
-    uint32_t grid;
+    uint32_t grid[3]; /* of each 0: 1 */
     uint32_t block;
     uint32_t dynamic_shared_bytes;
     const void *in;

@@ -20,7 +20,7 @@ START_TEST(barriers_wait_for_the_whole_block)
             "LOOP: st.shared.u32 [%r3], %r5; bar.sync 0; ld.shared.u32 %r5, [%r4]; bar.sync 0;\n"
             "add.u32 %r5, %r5, 1; add.u32 %r6, %r6, 1; setp.lt.u32 %p1, %r6, 3; @%p1 bra LOOP;\n"
             "cvt.u64.u32 %d1, %r2; add.u64 %d1, %d1, %out; st.global.u32 [%d1], %r5;",
-        .grid = 1,
+        .grid = { 1 },
         .block = THREADS,
         .out = out,
         .out_bytes = sizeof out,

@@ -82,7 +82,7 @@ START_TEST(blocks_begin_with_all_lanes_together)
                 "@%p1 bra A; @%p2 bra B; add.u32 %r1, %r1, 1; B: add.u32 %r1, %r1, 1;\n"
                 "A: bar.warp.sync -1; activemask.b32 %r2; setp.ne.u32 %p1, %r2, -1; @%p1 trap;\n"
                 "red.global.add.u32 [%out], 1;",
-        .grid = 3,
+        .grid = { 3 },
         .block = LANES,
         .out = out,
         .out_bytes = sizeof out,
@@ -115,7 +115,7 @@ START_TEST(blocks_begin_without_groups_of_the_last_one)
                 "and.b32 %r2, %r0, 3; setp.eq.u32 %p3, %r2, 0; setp.eq.u32 %p4, %r2, 1;\n"
                 "@%p3 bra A; @%p4 bra B; add.u32 %r2, %r2, 1; B: add.u32 %r2, %r2, 1;\n"
                 "A: red.global.add.u32 [%out], 1;",
-        .grid = 3,
+        .grid = { 3 },
         .block = LANES,
         .out = out,
         .out_bytes = sizeof out,
@@ -132,13 +132,14 @@ START_TEST(copies_of_a_block_end_with_it)
     uint32_t out[3];
     const uint32_t expected[3] = { 5, 5, 5 };
     const bench_kernel kernel = {
-        .body = ".shared .align 16 .b8 S[32];\n"
-                "cp.async.cg.shared.global [S], [%in], 16; cp.async.commit_group;\n"
-                "cp.async.wait_all; ld.shared.u32 %r1, [S]; mov.u32 %r2, %ctaid.x;\n"
-                "mul.wide.u32 %d1, %r2, 4; add.u64 %d1, %d1, %out; st.global.u32 [%d1], %r1;\n"
-                "cp.async.cg.shared.global [S], [%in], 16;\n"
-                "cp.async.cg.shared.global [S+16], [%in], 16; cp.async.commit_group;",
-        .grid = 3,
+        .body =
+            ".shared .align 16 .b8 S[256];\n"
+            "cp.async.cg.shared.global [S], [%in], 16; cp.async.commit_group;\n"
+            "ld.shared.u32 %r3, [S+240]; cp.async.wait_all; ld.shared.u32 %r1, [S]; mov.u32 %r2, %ctaid.x;\n"
+            "mul.wide.u32 %d1, %r2, 4; add.u64 %d1, %d1, %out; st.global.u32 [%d1], %r1;\n"
+            "cp.async.cg.shared.global [S], [%in], 16;\n"
+            "cp.async.cg.shared.global [S+240], [%in], 16; cp.async.commit_group;",
+        .grid = { 3 },
         .in = in,
         .in_bytes = sizeof in,
         .out = out,

@@ -42,7 +42,7 @@ START_TEST(copies_end_with_their_block)
         1);
     const uint32_t expected[BENCH_WORDS] = { 7, 0, 0, 0, 7 };
 
-    kernel.grid = 2;
+    kernel.grid[0] = 2;
     bench_check_schedules(&kernel, expected);
     /* The first of two was read, the second one was not. */
     bench_fails(".shared .align 16 .b8 S[16];\n" STORE "[%out], [S], 16;" COMMIT STORE
@@ -245,7 +245,7 @@ START_TEST(arrivals_of_copies_end_with_their_block)
         1);
     const uint32_t expected[BENCH_WORDS] = { 2, 2, 2 };
 
-    kernel.grid = 3;
+    kernel.grid[0] = 3;
     bench_check_schedules(&kernel, expected);
 }
 END_TEST

@@ -132,7 +132,7 @@ START_TEST(accesses_stay_within_bounds)
     bench_fails(".local .align 16 .b8 L[16]; ld.local.u32 %r1, [L+-4];", 1, "local memory");
     bench_fails("mov.u64 %d1, 0x2000000000001000; ld.u32 %r1, [%d1];", 1, "local memory");
     bench_runs(".local .align 4 .b8 L[16]; st.local.u32 [L+12], 1;", 1);
-    bench_fails(".local .align 4 .b8 L[16]; st.local.u32 [L+16], 1;", 1, "local memory");
+    bench_fails(".local .align 4 .b8 L[16]; st.local.u8 [L+16], %h0;", 1, "local memory");
     /* One lane of many, in whatever order they stand. */
     bench_fails(LANE_WORDS "setp.eq.u32 %p1, %r0, 31; @%p1 add.u64 %d2, %d2, 4096;\n"
                            "st.global.u32 [%d2], 1;",
@@ -411,8 +411,14 @@ START_TEST(endless_loops_end)
                                           "@%p1 bra LOOP; ret.uni;",
                                           1);
 
-    kernel.grid = 3;
+    kernel.grid[0] = 3;
     bench_check_fails(&kernel, "block (2, 0, 0) is not done after 100000 instructions");
+    kernel.body = "mov.u32 %r1, %ctaid.y; mov.u32 %r2, %ctaid.z; setp.eq.u32 %p1, %r1, 1;\n"
+                  "LOOP: setp.eq.and.u32 %p2, %r2, 2, %p1; @%p2 bra LOOP;";
+    kernel.grid[1] = 2;
+    kernel.grid[2] = 3;
+    kernel.grid[0] = 1;
+    bench_check_fails(&kernel, "block (0, 1, 2) is not done after 100000 instructions");
 }
 END_TEST
 

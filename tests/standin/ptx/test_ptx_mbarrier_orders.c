@@ -238,7 +238,7 @@ START_TEST(what_is_known_of_blocks_passes_mbarriers)
     bench_kernel kernel = bench_kernel_of(known, 64);
     const uint32_t expected[BENCH_WORDS] = { 2, 1, 0, 0, 1 };
 
-    kernel.grid = 2;
+    kernel.grid[0] = 2;
     bench_check_schedules(&kernel, expected);
 }
 END_TEST
@@ -258,7 +258,7 @@ START_TEST(blocks_know_nothing_of_the_mbarriers_of_others)
     bench_kernel kernel = bench_kernel_of(
         IN_TURN(ARRIVE_SECOND, ARRIVE_SECOND ARRIVE_SECOND AWAIT("W", "B+8", "0")), 64);
 
-    kernel.grid = 2;
+    kernel.grid[0] = 2;
     bench_check_fails(&kernel, "on shared 0x10 with thread");
     kernel.body = IN_TURN(ARRIVE_SECOND ARRIVE_SECOND, AWAIT("W", "B+8", "1"));
     bench_check_fails(&kernel, "on shared 0x10 with thread");

@@ -324,6 +324,10 @@ START_TEST(waits_that_nobody_can_end_are_named)
     /* Of a warp, who waits. */
     bench_fails(TWO_WARPS "setp.eq.u32 %p2, %r0, 37; @!%p2 bra END;\n" AWAIT("W", "B", "0") "END:",
                 64, "thread (37, 0, 0)");
+    /* Many of them: as far as there is room. */
+    bench_fails(".shared .align 16 .b8 B[16]; setp.eq.u32 %p1, %r0, 0;\n"
+                "@%p1 mbarrier.init.shared.b64 [B], 0xfffff; bar.sync 0;\n" AWAIT("W", "B", "0"),
+                1024, "warp 0 waits at the mbarrier at 0 (phase 0, 1048575 of 1048575 arrivals");
     /* Bytes that never come. */
     bench_fails(TWO_WARPS "@%p1 mbarrier.expect_tx.shared.b64 [B], 48;" ARRIVE AWAIT("W", "B", "0"),
                 64, "(phase 0, 0 of 64 arrivals pending, tx-count 48)");
@@ -357,6 +361,20 @@ START_TEST(waits_may_end_without_success)
                    "W", "B", "0") "bra END;\nWORK: add.u32 %r6, %r6, 1;\n"
                                   "setp.lt.u32 %p2, %r6, 300; @%p2 bra WORK;" ARRIVE "END:",
                32);
+    /* Each block waits anew: of the first one warps 0 and 1 for warp 2, of the second one warp 0
+     * for warp 1. */
+    kernel = bench_kernel_of(
+        ".shared .align 16 .b8 B[16]; mov.u32 %r1, %ctaid.x; mov.u32 %r6, 0; shr.u32 %r2, %r0, 5;\n"
+        "setp.eq.u32 %p1, %r0, 0; @%p1 mbarrier.init.shared.b64 [B], 32; bar.sync 0;\n"
+        "add.u32 %r3, %r2, %r1; setp.eq.u32 %p2, %r3, 2; @%p2 bra SLEEP;\n"
+        "setp.gt.u32 %p2, %r3, 2; @%p2 bra END;\n" AWAIT(
+            "W", "B",
+            "0") "bra END;\n"
+                 "SLEEP: nanosleep.u32 20; add.u32 %r6, %r6, 1; setp.lt.u32 %p3, %r6, 300;\n"
+                 "@%p3 bra SLEEP;" ARRIVE "END:",
+        96);
+    kernel.grid[0] = 2;
+    ck_assert_msg(bench_run(&kernel, &report), "%s", report.text);
 }
 END_TEST
 

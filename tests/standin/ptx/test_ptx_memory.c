@@ -181,7 +181,7 @@ START_TEST(atomics_of_all_lanes_add_up)
     uint32_t out[1];
     const uint32_t expected[1] = { 4 * 64 * 3 };
     const bench_kernel kernel = { .body = "red.global.add.u32 [%out], 3;",
-                                  .grid = 4,
+                                  .grid = { 4 },
                                   .block = 64,
                                   .out = out,
                                   .out_bytes = sizeof out };

@@ -132,7 +132,7 @@ static void check_report(const char *body, uint32_t grid, const char *expected)
     bench_kernel kernel = bench_kernel_of(body, 64);
     ptx_report report;
 
-    kernel.grid = grid;
+    kernel.grid[0] = grid;
     kernel.schedule.finds_races = true;
     ck_assert_msg(!bench_run(&kernel, &report), "%s runs", body);
     ck_assert_str_eq(report.text, expected);
@@ -181,7 +181,7 @@ static void check_blocks(const char *body, uint32_t block, bool is_good)
     bench_kernel kernel = bench_kernel_of(body, block);
     ptx_report report;
 
-    kernel.grid = 3;
+    kernel.grid[0] = 3;
     if (!is_good) {
         bench_check_fails(&kernel, "of another block");
         return;
@@ -351,7 +351,7 @@ START_TEST(blocks_pass_on_what_they_know)
         "red.global.add.u32 [%out], 1; END:",
         96);
 
-    kernel.grid = 2;
+    kernel.grid[0] = 2;
     bench_check_fails(&kernel, "race (");
 }
 END_TEST
@@ -425,7 +425,7 @@ START_TEST(arrivals_end_with_their_block)
                        "WRITE: @%%p3 st.shared.u32 [S], 1; bra END;\n"
                        "FIRST: @!%%p2 bra END; bar.arrive %u, 96; END:",
                        barrier, barrier);
-        kernel.grid = 2;
+        kernel.grid[0] = 2;
         bench_check_fails(&kernel, "race (");
     }
     /* Nor is what was known of other blocks, which has to be freed. */
