@@ -324,10 +324,14 @@ START_TEST(waits_that_nobody_can_end_are_named)
     /* Of a warp, who waits. */
     bench_fails(TWO_WARPS "setp.eq.u32 %p2, %r0, 37; @!%p2 bra END;\n" AWAIT("W", "B", "0") "END:",
                 64, "thread (37, 0, 0)");
-    /* Many of them: as far as there is room. */
-    bench_fails(".shared .align 16 .b8 B[16]; setp.eq.u32 %p1, %r0, 0;\n"
-                "@%p1 mbarrier.init.shared.b64 [B], 0xfffff; bar.sync 0;\n" AWAIT("W", "B", "0"),
-                1024, "warp 0 waits at the mbarrier at 0 (phase 0, 1048575 of 1048575 arrivals");
+    /* Many of them, with long numbers: as far as there is room. */
+    bench_fails(".shared .align 16 .b8 B[40016]; setp.eq.u32 %p1, %r0, 0; mov.u32 %r1, B;\n"
+                "@%p1 mbarrier.init.shared.b64 [%r1+40000], 0xfffff;\n"
+                "@%p1 mbarrier.complete_tx.shared.b64 [%r1+40000], 0xfffff; bar.sync 0;\n" AWAIT(
+                    "W", "%r1+40000", "0"),
+                1024,
+                "warp 0 waits at the mbarrier at 40000 (phase 0, 1048575 of 1048575 arrivals "
+                "pending, tx-count -1048575)");
     /* Bytes that never come. */
     bench_fails(TWO_WARPS "@%p1 mbarrier.expect_tx.shared.b64 [B], 48;" ARRIVE AWAIT("W", "B", "0"),
                 64, "(phase 0, 0 of 64 arrivals pending, tx-count 48)");
