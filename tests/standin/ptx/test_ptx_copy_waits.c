@@ -192,7 +192,10 @@ START_TEST(late_arrivals_are_those_of_the_mbarrier)
     "cp.async.mbarrier.arrive.noinc.shared.b64 [B+8];\n" COPY("S") TRACK("B") COPY("S+16") \
         TRACK("B") ARRIVE TEST("B+8") "ld.shared.u32 %r1, [S+32];\n"
 
-    check_late(THREE_TRACKED TEST("B") "ld.shared.u32 %r1, [S]; ld.shared.u32 %r1, [S+16];", NULL);
+    check_late(
+        THREE_TRACKED TEST("B") "ld.shared.u32 %r1, [S]; ld.shared.u32 %r1, [S+16];\n"
+                                "mbarrier.test_wait.parity.shared.b64 %p9, [B], 1; @%p9 trap;",
+        NULL);
     check_late(THREE_TRACKED "ld.shared.u32 %r1, [S];", "under way");
     check_late(THREE_TRACKED "ld.shared.u32 %r1, [S+16];", "under way");
     /* Once. */

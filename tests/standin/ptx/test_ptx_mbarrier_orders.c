@@ -59,6 +59,13 @@ START_TEST(lanes_arrive_and_wait_for_those_whom_they_meet)
                 "race (");
     bench_fails(ELECTED("bar.warp.sync -1;", "setp.ne.u32 %p4, %r0, 32; @%p4 bra END;\n"), 64,
                 "race (");
+    /* Not the first lane, either. */
+    bench_fails(TWO_WARPS "@%p1 mbarrier.inval.shared.b64 [B];\n"
+                          "@%p1 mbarrier.init.shared.b64 [B], 1; bar.sync 0;\n"
+                          "@%p1 st.shared.u32 [S], 1; setp.eq.u32 %p2, %r0, 5;\n"
+                          "@%p2 mbarrier.arrive.shared.b64 _, [B]; setp.eq.u32 %p2, %r0, 32;\n"
+                          "@!%p2 bra END;\n" AWAIT("W", "B", "0") "ld.shared.u32 %r5, [S];\nEND:",
+                64, "race (read after write)");
     /* Half of them have. */
     bench_fails(ELECTED("setp.lt.u32 %p4, %r2, 16; selp.b32 %r5, 0xffff, 0xffff0000, %p4;\n"
                         "bar.warp.sync %r5;",
@@ -165,17 +172,27 @@ END_TEST
 /* Of the lanes of one instruction 24 arrive in a phase, and 8 in the next one. */
 START_TEST(lanes_arrive_in_two_phases)
 {
-#define TWO_PHASES(LATER)                                                             \
-    ".shared .align 16 .b8 B[16]; .shared .align 16 .b8 S[128]; mov.u32 %r1, S;\n"    \
-    "shl.b32 %r2, %r0, 2; add.u32 %r1, %r1, %r2; setp.eq.u32 %p1, %r0, 0;\n"          \
-    "setp.eq.u32 %p2, %r0, 32; setp.gt.u32 %p3, %r0, 32;\n"                           \
-    "@%p1 mbarrier.init.shared.b64 [B], 24; bar.sync 0; @%p3 bra END; @%p2 bra READ;" \
+#define TWO_PHASES(LATER)                                                                          \
+    ".shared .align 16 .b8 B[16]; .shared .align 16 .b8 S[128]; mov.u32 %r1, S;\n"                 \
+    "and.b32 %r2, %r0, 31; shl.b32 %r2, %r2, 2; add.u32 %r1, %r1, %r2; setp.eq.u32 %p1, %r0, 0;\n" \
+    "setp.eq.u32 %p2, %r0, 32; setp.lt.u32 %p3, %r0, 64;\n"                                        \
+    "@%p1 mbarrier.init.shared.b64 [B], 24; bar.sync 0; @%p2 bra READ; @%p3 bra END;\n"            \
     "st.shared.u32 [%r1], 1;" ARRIVE "bra END;\nREAD:" AWAIT("R", "B", "0") LATER "\nEND:"
-    bench_runs(TWO_PHASES("ld.shared.u32 %r5, [S+92];"), 64);
-    bench_fails(TWO_PHASES("ld.shared.u32 %r5, [S+96];"), 64,
-                "race (read after write) on shared 0x70 with thread 24 of the block");
+    bench_runs(TWO_PHASES("ld.shared.u32 %r5, [S+92];"), 96);
+    bench_fails(TWO_PHASES("ld.shared.u32 %r5, [S+96];"), 96,
+                "race (read after write) on shared 0x70 with thread 88 of the block");
     bench_runs(TWO_PHASES("mbarrier.arrive.shared.b64 _, [B], 16;" AWAIT(
                    "L", "B", "1") "ld.shared.u32 %r5, [S+96];"),
+               96);
+    /* Every second one at another mbarrier. */
+    bench_runs(TWO_WARPS "and.b32 %r5, %r0, 1; shl.b32 %r5, %r5, 3; mov.u32 %r6, B;\n"
+                         "add.u32 %r6, %r6, %r5; @%p1 mbarrier.inval.shared.b64 [B];\n"
+                         "@%p1 mbarrier.init.shared.b64 [B], 16;\n"
+                         "@%p1 mbarrier.init.shared.b64 [B+8], 16; bar.sync 0;\n"
+                         "setp.ge.u32 %p2, %r0, 32; @%p2 bra READ; st.shared.u32 [%r3], 1;\n"
+                         "mbarrier.arrive.shared.b64 _, [%r6]; bra END;\nREAD:" AWAIT("V", "B", "0")
+                             AWAIT("W", "B+8", "0") "ld.shared.u32 %r5, [%r4];\n"
+                                                    "END:",
                64);
 }
 END_TEST
