@@ -67,6 +67,30 @@ START_TEST(stores_take_what_was_written_before_their_fence)
 }
 END_TEST
 
+START_TEST(loads_take_what_was_written_before_their_fence)
+{
+#define WRITTEN(FENCE)                                                                         \
+    ".shared .align 16 .b8 S[16]; .shared .align 8 .b8 B[8]; mbarrier.init.shared.b64 [B], 1;" \
+    "fence.mbarrier_init.release.cluster; st.global.u32 [%out], 7;" FENCE                      \
+    "mbarrier.arrive.expect_tx.shared.b64 _, [B], 16;\n" LOAD "[S], [%out], 16, [B];\n" AWAIT( \
+        "W", "B", "0") "ld.shared.u32 %r1, [S]; st.global.u32 [%out+16], %r1;"
+    static const char *const good[] = { WRITTEN("fence.proxy.async;"),
+                                        WRITTEN("fence.proxy.async.global;") };
+    static const char *const bad[] = { WRITTEN(""), WRITTEN("fence.proxy.async.shared::cta;"),
+                                       WRITTEN("fence.proxy.alias;") };
+    const uint32_t expected[BENCH_WORDS] = { 7, 0, 0, 0, 7 };
+
+    for (size_t k = 0; k < sizeof good / sizeof *good; ++k) {
+        const bench_kernel kernel = bench_kernel_of(good[k], 1);
+
+        bench_check_schedules(&kernel, expected);
+    }
+    for (size_t k = 0; k < sizeof bad / sizeof *bad; ++k) {
+        bench_fails(bad[k], 1, "with no fence.proxy.async between");
+    }
+}
+END_TEST
+
 /* By one lane that has waited alone for those who wrote and fenced. */
 START_TEST(stores_take_what_their_lane_knows_of)
 {
@@ -403,6 +427,7 @@ int main(void)
     TCase *tcase = tcase_create("all");
 
     tcase_add_test(tcase, stores_take_what_was_written_before_their_fence);
+    tcase_add_test(tcase, loads_take_what_was_written_before_their_fence);
     tcase_add_test(tcase, stores_take_what_their_lane_knows_of);
     tcase_add_test(tcase, stores_take_what_other_copies_brought);
     tcase_add_test(tcase, stores_are_waited_for);
