@@ -185,15 +185,15 @@ START_TEST(lanes_arrive_in_two_phases)
                    "L", "B", "1") "ld.shared.u32 %r5, [S+96];"),
                96);
     /* Every second one at another mbarrier. */
-    bench_runs(TWO_WARPS "and.b32 %r5, %r0, 1; shl.b32 %r5, %r5, 3; mov.u32 %r6, B;\n"
-                         "add.u32 %r6, %r6, %r5; @%p1 mbarrier.inval.shared.b64 [B];\n"
-                         "@%p1 mbarrier.init.shared.b64 [B], 16;\n"
-                         "@%p1 mbarrier.init.shared.b64 [B+8], 16; bar.sync 0;\n"
-                         "setp.ge.u32 %p2, %r0, 32; @%p2 bra READ; st.shared.u32 [%r3], 1;\n"
-                         "mbarrier.arrive.shared.b64 _, [%r6]; bra END;\nREAD:" AWAIT("V", "B", "0")
-                             AWAIT("W", "B+8", "0") "ld.shared.u32 %r5, [%r4];\n"
-                                                    "END:",
-               64);
+#define ALTERNATE(SECOND)                                                                        \
+    TWO_WARPS "and.b32 %r5, %r0, 1; shl.b32 %r5, %r5, 3; mov.u32 %r6, B; add.u32 %r6, %r6, %r5;" \
+              "@%p1 mbarrier.inval.shared.b64 [B]; @%p1 mbarrier.init.shared.b64 [B], 16;\n"     \
+              "@%p1 mbarrier.init.shared.b64 [B+8], 16; bar.sync 0;\n"                           \
+              "setp.ge.u32 %p2, %r0, 32; @%p2 bra READ; st.shared.u32 [%r3], 1;\n"               \
+              "mbarrier.arrive.shared.b64 _, [%r6]; bra END;\nREAD:" AWAIT("V", "B", "0") SECOND \
+        "ld.shared.u32 %r5, [%r4];\nEND:"
+    bench_runs(ALTERNATE(AWAIT("W", "B+8", "0")), 64);
+    bench_fails(ALTERNATE("setp.ne.u32 %p4, %r0, 33; @%p4 bra END;\n"), 64, "with thread 1 of");
 }
 END_TEST
 

@@ -366,18 +366,16 @@ START_TEST(waits_may_end_without_success)
                                   "setp.lt.u32 %p2, %r6, 300; @%p2 bra WORK;" ARRIVE "END:",
                32);
     /* And halves of a warp in turn: one for warp 1, the other one for that half. */
-#define HALVES(LESS_OR_NOT)                                                                       \
-    ".shared .align 16 .b8 B[16]; mov.u32 %r6, 0; setp.eq.u32 %p1, %r0, 0;\n"                     \
-    "@%p1 mbarrier.init.shared.b64 [B], 32; @%p1 mbarrier.init.shared.b64 [B+8], 16; bar.sync 0;" \
-    "setp.ge.u32 %p2, %r0, 32; @%p2 bra SLEEP; setp." LESS_OR_NOT ".u32 %p3, %r0, 16;\n"          \
-    "@%p3 bra LAST;\n" AWAIT(                                                                     \
-        "W", "B",                                                                                 \
-        "0") "mbarrier.arrive.shared.b64 _, [B+8]; bra END;\n"                                    \
-             "LAST:" AWAIT("V", "B+8",                                                            \
-                           "0") "bra END;\nSLEEP: nanosleep.u32 20; add.u32 %r6, %r6, 1;\n"       \
-                                "setp.lt.u32 %p3, %r6, 100; @%p3 bra SLEEP;" ARRIVE "END:"
-    bench_runs(HALVES("lt"), 64);
-    bench_runs(HALVES("ge"), 64);
+#define FOR_WARP AWAIT("W", "B", "0") "mbarrier.arrive.shared.b64 _, [B+8]; bra END;\n"
+#define FOR_HALF AWAIT("V", "B+8", "0") "bra END;\n"
+#define HALVES(FIRST, SECOND)                                                                      \
+    ".shared .align 16 .b8 B[16]; mov.u32 %r6, 0; setp.eq.u32 %p1, %r0, 0;\n"                      \
+    "@%p1 mbarrier.init.shared.b64 [B], 32; @%p1 mbarrier.init.shared.b64 [B+8], 16; bar.sync 0;"  \
+    "setp.ge.u32 %p2, %r0, 32; @%p2 bra SLEEP; setp.lt.u32 %p3, %r0, 16; @%p3 bra SECOND;\n" FIRST \
+    "SECOND:" SECOND "SLEEP: nanosleep.u32 20; add.u32 %r6, %r6, 1; setp.lt.u32 %p3, %r6, 100;\n"  \
+    "@%p3 bra SLEEP;" ARRIVE "END:"
+    bench_runs(HALVES(FOR_WARP, FOR_HALF), 64);
+    bench_runs(HALVES(FOR_HALF, FOR_WARP), 64);
     /* Each block waits anew: of the first one warps 0 and 1 for warp 2, of the second one warp 0
      * for warp 1. */
     kernel = bench_kernel_of(
