@@ -132,13 +132,13 @@ START_TEST(copies_of_a_block_end_with_it)
     uint32_t out[3];
     const uint32_t expected[3] = { 5, 5, 5 };
     const bench_kernel kernel = {
-        .body =
-            ".shared .align 16 .b8 S[256];\n"
-            "cp.async.cg.shared.global [S], [%in], 16; cp.async.commit_group;\n"
-            "ld.shared.u32 %r3, [S+240]; cp.async.wait_all; ld.shared.u32 %r1, [S]; mov.u32 %r2, %ctaid.x;\n"
-            "mul.wide.u32 %d1, %r2, 4; add.u64 %d1, %d1, %out; st.global.u32 [%d1], %r1;\n"
-            "cp.async.cg.shared.global [S], [%in], 16;\n"
-            "cp.async.cg.shared.global [S+240], [%in], 16; cp.async.commit_group;",
+        .body = ".shared .align 16 .b8 S[256];\n"
+                "cp.async.cg.shared.global [S], [%in], 16; cp.async.commit_group;\n"
+                "ld.shared.u32 %r3, [S+240]; cp.async.wait_all; ld.shared.u32 %r1, [S];\n"
+                "mov.u32 %r2, %ctaid.x;\n"
+                "mul.wide.u32 %d1, %r2, 4; add.u64 %d1, %d1, %out; st.global.u32 [%d1], %r1;\n"
+                "cp.async.cg.shared.global [S], [%in], 16;\n"
+                "cp.async.cg.shared.global [S+240], [%in], 16; cp.async.commit_group;",
         .grid = { 3 },
         .in = in,
         .in_bytes = sizeof in,
