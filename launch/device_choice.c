@@ -6,6 +6,7 @@
 
 static const kvspan_option_word isa_words[] = { { "avx2", KVSPAN_ISA_AVX2 },
                                                 { "avx512", KVSPAN_ISA_AVX512 },
+                                                { "avx512_vnni", KVSPAN_ISA_AVX512_VNNI },
                                                 { "avx512_bf16", KVSPAN_ISA_AVX512_BF16 },
                                                 { "amx", KVSPAN_ISA_AMX },
                                                 { NULL, 0 } };

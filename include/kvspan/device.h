@@ -12,11 +12,13 @@ extern "C" {
 
 /** Instruction sets of the cpu column, each a superset of the one before. */
 typedef enum kvspan_isa {
-    KVSPAN_ISA_BEST = 0,        /**< the highest that the machine runs */
+    KVSPAN_ISA_BEST = 0,        /**< the highest that the machine runs, but on Intel's CPUs
+                                     AVX512_VNNI for AVX512_BF16, which they run at half the speed */
     KVSPAN_ISA_AVX2 = 1,        /**< AVX2, FMA, F16C */
     KVSPAN_ISA_AVX512 = 2,      /**< and AVX-512 F, BW, DQ, VL */
-    KVSPAN_ISA_AVX512_BF16 = 3, /**< and AVX-512 BF16, VBMI, VNNI */
-    KVSPAN_ISA_AMX = 4 /**< and AMX-TILE, BF16, INT8, which the operating system must grant: opening
+    KVSPAN_ISA_AVX512_VNNI = 3, /**< and AVX-512 VNNI, VBMI */
+    KVSPAN_ISA_AVX512_BF16 = 4, /**< and AVX-512 BF16 */
+    KVSPAN_ISA_AMX = 5 /**< and AMX-TILE, BF16, INT8, which the operating system must grant: opening
                             a device asks it to, for the whole process. It may refuse where a thread
                             has a signal stack too small for the larger state */
 } kvspan_isa;
@@ -37,8 +39,8 @@ typedef struct kvspan_cpu_config {
 /** What a device is, for reports. */
 typedef struct kvspan_device_description {
     const char *name;      /**< "reference", "cpu", "cuda" */
-    const char *isa;       /**< "portable", "avx2", "avx512", "avx512_bf16", "amx", "sm_90" and the
-                                like */
+    const char *isa;       /**< "portable", "avx2", "avx512", "avx512_vnni", "avx512_bf16", "amx",
+                                "sm_90" and the like */
     uint32_t thread_count; /**< that work on its pages; of a GPU, its multiprocessors */
     uint32_t index;        /**< which one of that name this process has; 0 on CPUs */
     const char *model; /**< what its maker calls it; "" on CPUs. As long as the device is open */

@@ -88,10 +88,11 @@ static kvspan_tile_workspace *workspace_of(const struct attend_job *job, uint32_
                                              (uint64_t)thread * KVSPAN_TILE_WORKSPACE_BYTES);
 }
 
-/* What multiplies codes of the type as they are stored, if anything does. */
+/* What multiplies codes of the type as they are stored, if anything does. Its weights have 15 bits:
+ * more than a bf16, less than the other types of queries and results. */
 static const kvspan_digit_passes *digits_of(const struct attend_job *job, kvspan_dtype dtype)
 {
-    return dtype == KVSPAN_I8 ? job->kernels->digits : NULL;
+    return dtype == KVSPAN_I8 && job->args->q.dtype == KVSPAN_BF16 ? job->kernels->digits : NULL;
 }
 
 /* What widens codes of the type. */

@@ -22,6 +22,7 @@ static const char *isa_name(uint32_t isa)
     case KVSPAN_ISA_BEST: break;
     case KVSPAN_ISA_AVX2: return "avx2";
     case KVSPAN_ISA_AVX512: return "avx512";
+    case KVSPAN_ISA_AVX512_VNNI: return "avx512_vnni";
     case KVSPAN_ISA_AVX512_BF16: return "avx512_bf16";
     case KVSPAN_ISA_AMX: return "amx";
     }
@@ -50,9 +51,11 @@ static uint32_t machine_isa(void)
         !__builtin_cpu_supports("avx512dq") || !__builtin_cpu_supports("avx512vl")) {
         return KVSPAN_ISA_AVX2;
     }
-    if (!__builtin_cpu_supports("avx512bf16") || !__builtin_cpu_supports("avx512vbmi") ||
-        !__builtin_cpu_supports("avx512vnni")) {
+    if (!__builtin_cpu_supports("avx512vbmi") || !__builtin_cpu_supports("avx512vnni")) {
         return KVSPAN_ISA_AVX512;
+    }
+    if (!__builtin_cpu_supports("avx512bf16")) {
+        return KVSPAN_ISA_AVX512_VNNI;
     }
     return kvspan_amx_is_there() ? KVSPAN_ISA_AMX : KVSPAN_ISA_AVX512_BF16;
 }
@@ -66,6 +69,14 @@ static uint32_t granted_isa(uint32_t wanted)
 
     return machine == KVSPAN_ISA_AMX && is_wanted && !kvspan_amx_request() ? KVSPAN_ISA_AVX512_BF16
                                                                            : machine;
+}
+
+/* Which of those up to `granted` is the fastest. Intel's CPUs take two cycles for each product of
+ * bf16 pairs and half a one for each of floats: measured on Emerald Rapids. */
+static uint32_t best_isa(uint32_t granted)
+{
+    return granted == KVSPAN_ISA_AVX512_BF16 && __builtin_cpu_is("intel") ? KVSPAN_ISA_AVX512_VNNI
+                                                                          : granted;
 }
 
 static kvspan_device_description describe(const kvspan_device *device)
@@ -149,15 +160,19 @@ static kvspan_status read_config(const kvspan_cpu_config *given, kvspan_cpu_conf
                            "device \"cpu\" needs %s, this machine has %s",
                            isa_name(config.isa ? config.isa : KVSPAN_ISA_AVX2), isa_name(machine));
     }
-    config.isa = config.isa ? config.isa : machine;
+    config.isa = config.isa ? config.isa : best_isa(machine);
     *config_out = config;
     return KVSPAN_OK;
 }
 
 static void choose_tile_kernels(kvspan_cpu_device *cpu)
 {
-    cpu->floats =
-        cpu->isa == KVSPAN_ISA_AVX2 ? &kvspan_tile_kernels_avx2 : &kvspan_tile_kernels_avx512;
+    cpu->floats = &kvspan_tile_kernels_avx512_vnni;
+    if (cpu->isa == KVSPAN_ISA_AVX2) {
+        cpu->floats = &kvspan_tile_kernels_avx2;
+    } else if (cpu->isa == KVSPAN_ISA_AVX512) {
+        cpu->floats = &kvspan_tile_kernels_avx512;
+    }
     cpu->pairs = cpu->floats;
     if (cpu->isa == KVSPAN_ISA_AVX512_BF16) {
         cpu->pairs = &kvspan_tile_kernels_avx512_bf16;

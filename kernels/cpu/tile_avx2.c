@@ -20,7 +20,7 @@ enum {
 #define FETCH_HINT        _MM_HINT_T1
 #define TILE_KERNELS      kvspan_tile_kernels_avx2
 #define TILE_KERNELS_NAME "avx2"
-#define WIDEN_TILE        kvspan_widen_tile
+#define WIDEN_TILE        kvspan_widen_tile_avx2
 #define DIGIT_PASSES      NULL
 #define LEAVE             NULL
 

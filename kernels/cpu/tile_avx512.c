@@ -1,26 +1,13 @@
 #include "kernels/cpu/tile_kernels.h"
 #include "kernels/cpu/vector_avx512.h"
 
+#include "kernels/cpu/blocks_avx512.h"
 #include "kernels/cpu/pairs_f32.h"
 #include "kernels/cpu/widen_tile.h"
 
-/* Of 32 registers: 20 sums, 4 vectors of what is stored and 2 of a pair; 16, 8 and 2. */
-enum {
-    FETCHES_IN_STREAMS = 0,
-    BLOCK_ROWS = 64,
-    VALUE_STEP_TILES = KVSPAN_VALUE_TILES,
-    SCORE_ROWS = 10,
-    SCORE_TILES = 2,
-    VALUE_ROWS = 4,
-    VALUE_LINES = 4,
-    WIDE_ROWS = 4,
-    WIDE_LINES = 4
-};
-
-#define FETCH_HINT        _MM_HINT_T1
 #define TILE_KERNELS      kvspan_tile_kernels_avx512
 #define TILE_KERNELS_NAME "avx512"
-#define WIDEN_TILE        kvspan_widen_tile
+#define WIDEN_TILE        kvspan_widen_tile_avx2
 #define DIGIT_PASSES      NULL
 #define LEAVE             NULL
 

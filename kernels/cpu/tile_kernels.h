@@ -113,7 +113,7 @@ enum {
 typedef struct kvspan_code_table {
     _Alignas(64) uint8_t low[128];
     _Alignas(64) uint8_t high[128];
-    uint32_t is_complement;
+    kvspan_dtype dtype;
 } kvspan_code_table;
 
 /* What all chunks of a block have in common. */
@@ -185,6 +185,7 @@ typedef struct kvspan_tile_kernels {
 
 extern const kvspan_tile_kernels kvspan_tile_kernels_avx2;
 extern const kvspan_tile_kernels kvspan_tile_kernels_avx512;
+extern const kvspan_tile_kernels kvspan_tile_kernels_avx512_vnni;
 extern const kvspan_tile_kernels kvspan_tile_kernels_avx512_bf16; /* queries of bf16 only */
 extern const kvspan_tile_kernels kvspan_tile_kernels_amx;         /* of bf16 only, too */
 

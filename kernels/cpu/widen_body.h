@@ -39,13 +39,13 @@ static inline void store_pairs(__m512i even, __m512i odd, uint16_t *first_out, u
     _mm512_store_ps(second_out, _mm512_shuffle_ps(a, b, 0xdd));
 }
 
-/* As kvspan_widen_tile(). */
+/* As kvspan_widen_tile_avx2(). */
 static void widen_tile(const kvspan_code_table *codes, const unsigned char *tile,
                        const unsigned char *next, uint32_t quads, uint32_t lines,
                        uint16_t *bf16_out)
 {
     const __m512i sign_bits = _mm512_set1_epi8((char)0x80);
-    const __mmask64 is_complement = codes->is_complement ? UINT64_MAX : 0;
+    const __mmask64 is_complement = codes->dtype == KVSPAN_I8 ? UINT64_MAX : 0;
     const byte_table low_bytes = byte_table_load(codes->low);
     const byte_table high_bytes = byte_table_load(codes->high);
     uint16_t *target = bf16_out;

@@ -2,7 +2,7 @@
 import ctypes as c
 
 BF16, I8 = 1, 6
-ISAS = {"best": 0, "avx2": 1, "avx512": 2, "avx512_bf16": 3, "amx": 4}
+ISAS = {"best": 0, "avx2": 1, "avx512": 2, "avx512_vnni": 3, "avx512_bf16": 4, "amx": 5}
 
 
 class Error(c.Structure):

@@ -37,6 +37,7 @@ static const kernel_column columns[] = {
       .lse_relative = 1e-5 },
     CPU_COLUMN("avx2", KVSPAN_ISA_AVX2, 2.0, false),
     CPU_COLUMN("avx512", KVSPAN_ISA_AVX512, 2.0, false),
+    CPU_COLUMN("avx512_vnni", KVSPAN_ISA_AVX512_VNNI, 2.0, true),
     CPU_COLUMN("avx512_bf16", KVSPAN_ISA_AVX512_BF16, 3.0, true),
     { .name = "cuda",
       .device = "cuda",

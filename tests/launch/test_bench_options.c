@@ -89,7 +89,7 @@ START_TEST(what_is_wrong_is_named)
     REFUSE("--context", "0, not in [1, ", "attention", "--context", "0");
     REFUSE("--rounds", "1001, not in [1, 1000]", "attention", "--rounds", "1001");
     REFUSE("--kv-dtype", "\"int4\"", "attention", "--kv-dtype", "int4");
-    REFUSE("--isa", "avx2, avx512, avx512_bf16, amx", "attention", "--isa", "sse");
+    REFUSE("--isa", "avx2, avx512, avx512_vnni, avx512_bf16, amx", "attention", "--isa", "sse");
     REFUSE("--device", "cpu, reference", "attention", "--device", "abacus");
     REFUSE("--threads", "0, not in [1, 1024]", "attention", "--threads", "0");
     REFUSE("--soft-cap", "-1", "attention", "--soft-cap", "-1");

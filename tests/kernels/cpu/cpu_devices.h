@@ -8,7 +8,7 @@
 #include "kernels/device.h"
 
 enum {
-    CPU_DEVICE_COUNT = 12
+    CPU_DEVICE_COUNT = 15
 };
 
 /* Opens the number-th; NULL if the machine lacks its instruction set. Prints which it is. */

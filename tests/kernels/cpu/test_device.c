@@ -11,7 +11,7 @@
 
 START_TEST(a_device_is_what_was_asked_for)
 {
-    static const char *const names[] = { "avx2", "avx512", "avx512_bf16", "amx" };
+    static const char *const names[] = { "avx2", "avx512", "avx512_vnni", "avx512_bf16", "amx" };
     static const uint32_t thread_counts[] = { 1, 2, 4 };
     kvspan_device *const device = cpu_device_open(_i);
 
@@ -27,7 +27,13 @@ START_TEST(a_device_is_what_was_asked_for)
 }
 END_TEST
 
-/* An instruction set that the machine lacks is above one that it has. */
+static const char *best_without_amx(void)
+{
+    return __builtin_cpu_is("intel") ? "avx512_vnni" : "avx512_bf16";
+}
+
+/* An instruction set that the machine lacks is above one that it has. Intel's CPUs multiply floats
+ * faster than pairs of bf16. */
 START_TEST(defaults_are_the_best_there_is)
 {
     kvspan_device *best = NULL;
@@ -38,7 +44,10 @@ START_TEST(defaults_are_the_best_there_is)
     for (int i = CPU_DEVICE_COUNT - 3; i >= 0; i -= 3) {
         device = cpu_device_open(i);
         if (device) {
-            ck_assert_str_eq(kvspan_device_describe(best).isa, kvspan_device_describe(device).isa);
+            const char *const highest = kvspan_device_describe(device).isa;
+
+            ck_assert_str_eq(kvspan_device_describe(best).isa,
+                             strcmp(highest, "avx512_bf16") == 0 ? best_without_amx() : highest);
             kvspan_device_close(device);
             break;
         }
@@ -58,9 +67,9 @@ START_TEST(what_is_no_config_is_refused)
         { { .size = sizeof(kvspan_cpu_config), .thread_count = 1025 },
           KVSPAN_ERR_ARGUMENT,
           "thread_count 1025 is above 1024" },
-        { { .size = sizeof(kvspan_cpu_config), .isa = 5 },
+        { { .size = sizeof(kvspan_cpu_config), .isa = 6 },
           KVSPAN_ERR_ARGUMENT,
-          "isa 5 is none of kvspan_isa, 0 to 4" },
+          "isa 6 is none of kvspan_isa, 0 to 5" },
     };
     kvspan_device *device = NULL;
     kvspan_error error = { 0 };
@@ -88,7 +97,7 @@ START_TEST(what_is_not_granted_is_not_used)
         ck_assert_str_eq(error.message, "device \"cpu\" needs amx, this machine has avx512_bf16");
         ck_assert_ptr_null(device);
         ck_assert_int_eq(kvspan_device_open_cpu(NULL, &device, NULL), KVSPAN_OK);
-        ck_assert_str_eq(kvspan_device_describe(device).isa, "avx512_bf16");
+        ck_assert_str_eq(kvspan_device_describe(device).isa, best_without_amx());
         kvspan_device_close(device);
         ck_assert_int_eq(sigaltstack(&(stack_t){ .ss_flags = SS_DISABLE }, NULL), 0);
     }

@@ -1,0 +1,24 @@
+/** @file
+ * How loops over f32 products use the 32 registers of AVX-512: of tiles 20 sums, 4 vectors of what
+ * is stored and 2 of a pair; of values 16, 8 and 2.
+ */
+#ifndef KVSPAN_KERNELS_CPU_BLOCKS_AVX512_H
+#define KVSPAN_KERNELS_CPU_BLOCKS_AVX512_H
+
+#include "kernels/cpu/tile_kernels.h"
+
+enum {
+    FETCHES_IN_STREAMS = 0,
+    BLOCK_ROWS = 64,
+    VALUE_STEP_TILES = KVSPAN_VALUE_TILES,
+    SCORE_ROWS = 10,
+    SCORE_TILES = 2,
+    VALUE_ROWS = 4,
+    VALUE_LINES = 4,
+    WIDE_ROWS = 4,
+    WIDE_LINES = 4
+};
+
+#define FETCH_HINT _MM_HINT_T1
+
+#endif
