@@ -19,6 +19,21 @@ struct score_pass {
     float *scores; /* [row][KVSPAN_CHUNK_TOKENS], at the first tile's first token */
 };
 
+/* Brings what is read SCORE_NEAR_LINES of a tile later to the first cache: products that wait for
+ * the second fill the scheduler, and nothing behind them begins. Tiles that are read together follow
+ * each other, and so do the next ones, but at the end of a page. */
+INLINED void fetch_near_keys(const struct score_pass *pass, size_t pair, const int tiles)
+{
+    const size_t tile_lines = pass->dim / 2;
+    const size_t line = pair + SCORE_NEAR_LINES;
+    const size_t near = line < tile_lines ? line : line + (size_t)(tiles - 1) * tile_lines;
+
+#pragma GCC unroll 4
+    for (int i = 0; i < tiles; i++) {
+        _mm_prefetch((const char *)pass->tiles[i] + near * LINE_BYTES, _MM_HINT_T0);
+    }
+}
+
 INLINED void score_tiles(const struct score_pass *pass, const int rows, const int tiles)
 {
     vector sums[SCORE_ROWS][SCORE_TILES * LINE_VECTORS];
@@ -46,6 +61,9 @@ INLINED void score_tiles(const struct score_pass *pass, const int rows, const in
             _mm_prefetch((const char *)pass->next_tiles[0] +
                              (pair * (size_t)tiles + (size_t)i) * LINE_BYTES,
                          FETCH_HINT);
+        }
+        if (SCORE_NEAR_LINES != 0) {
+            fetch_near_keys(pass, pair, tiles);
         }
 #pragma GCC unroll 16
         for (int row = 0; row < rows; row++) {
@@ -120,7 +138,7 @@ static void score_tile_rows(const kvspan_tile_block *block, uint32_t head, uint3
  * that is loaded, and of one or two rows sums enough to hide the latency of adding. Measured. */
 static uint32_t choose_tiles(uint32_t head_rows)
 {
-    return head_rows >= 3 && head_rows <= 7 ? 1 : SCORE_TILES;
+    return FEW_ROWS_SCORE_IN_ORDER && head_rows >= 3 && head_rows <= 7 ? 1 : SCORE_TILES;
 }
 
 #endif

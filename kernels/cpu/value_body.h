@@ -51,6 +51,15 @@ INLINED void fetch_lines(const unsigned char *next, const int lines)
     }
 }
 
+/* Brings what is read VALUE_NEAR_LINES later to the first cache. */
+INLINED void fetch_near_lines(const unsigned char *line, const int lines)
+{
+#pragma GCC unroll 8
+    for (int i = 0; i < lines; i++) {
+        _mm_prefetch((const char *)line + (size_t)(VALUE_NEAR_LINES + i) * LINE_BYTES, _MM_HINT_T0);
+    }
+}
+
 INLINED void load_sums(value_sums sums, const float *outputs, size_t dim, const int rows,
                        const int vectors)
 {
@@ -93,6 +102,9 @@ INLINED void fold_values(const struct value_pass *pass, const int rows, const in
         for (uint32_t pair = 0; pair < TILE_PAIRS; pair++) {
             fold_pair(sums, line, weights, rows, vectors);
             fetch_lines(next, lines);
+            if (VALUE_NEAR_LINES != 0) {
+                fetch_near_lines(line, lines);
+            }
             line += pair_bytes;
             next += pair_bytes;
             weights += 2;
@@ -105,7 +117,7 @@ INLINED void fold_values(const struct value_pass *pass, const int rows, const in
  * lie side by side. Measured. */
 static uint32_t choose_lines(uint32_t left, uint32_t head_rows)
 {
-    if (left >= WIDE_LINES && head_rows <= VALUE_ROWS) {
+    if (left >= WIDE_LINES && head_rows <= WIDE_HEAD_ROWS) {
         return WIDE_LINES;
     }
     return left >= VALUE_LINES ? VALUE_LINES : 1;
@@ -138,6 +150,8 @@ case n: fold_value_lines(pass, (n) <= VALUE_ROWS ? (n) : VALUE_ROWS, lines); ret
         VALUE_CASE(4);
         VALUE_CASE(5);
         VALUE_CASE(6);
+        VALUE_CASE(7);
+        VALUE_CASE(8);
     }
 #undef VALUE_CASE
 }
