@@ -13,7 +13,8 @@ enum {
 };
 
 #define AVX2   __attribute__((target("avx2,fma")))
-#define AVX512 __attribute__((target("avx512f,avx512bf16")))
+#define AVX512 __attribute__((target("avx512f")))
+#define BF16   __attribute__((target("avx512f,avx512bf16")))
 #define AMX    __attribute__((target("amx-tile,amx-bf16")))
 
 /* ---- reading ----------------------------------------------------------------------------------
@@ -128,7 +129,7 @@ AVX512 static uint32_t multiply_avx512(uint64_t repeats, float *sum_out)
     return CHAINS * 16 * 2;
 }
 
-AVX512 static uint32_t multiply_bf16(uint64_t repeats, float *sum_out)
+BF16 static uint32_t multiply_bf16(uint64_t repeats, float *sum_out)
 {
     const __m512bh left = _mm512_cvtne2ps_pbh(_mm512_set1_ps(*sum_out), _mm512_set1_ps(*sum_out));
     const __m512bh right = _mm512_cvtne2ps_pbh(_mm512_set1_ps(1.0f), _mm512_set1_ps(1.0f));
@@ -213,8 +214,10 @@ kvspan_calibrate_kernels kvspan_calibrate_kernels_of_cpu(void)
         kernels.reads[1] = read_avx2_streams;
         kernels.multiply_f32 = multiply_avx2;
     }
-    if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bf16")) {
+    if (__builtin_cpu_supports("avx512f")) {
         kernels.multiply_f32 = multiply_avx512;
+    }
+    if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bf16")) {
         kernels.multiply_bf16 = multiply_bf16;
     }
     if (may_use_amx()) {

@@ -15,7 +15,7 @@
     "(portable, obvious, slow; the default where the CPU has not even AVX2)"
 #define KVSPAN_DEVICE_CHOICE_THREADS \
     "Threads of the device cpu (as many as cores that the process is bound to)"
-#define KVSPAN_DEVICE_CHOICE_ISAS \
+#define KVSPAN_DEVICE_CHOICE_ISAS                                                                   \
     "Instructions of the device cpu: avx2, avx512, avx512_vnni, avx512_bf16 or amx (the most that " \
     "the CPU has, but avx512_vnni for avx512_bf16 on Intel's)"
 

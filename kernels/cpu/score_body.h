@@ -20,8 +20,8 @@ struct score_pass {
 };
 
 /* Brings what is read SCORE_NEAR_LINES of a tile later to the first cache: products that wait for
- * the second fill the scheduler, and nothing behind them begins. Tiles that are read together follow
- * each other, and so do the next ones, but at the end of a page. */
+ * the second fill the scheduler, and nothing behind them begins. Tiles that are read together
+ * follow each other, and so do the next ones, but at the end of a page. */
 INLINED void fetch_near_keys(const struct score_pass *pass, size_t pair, const int tiles)
 {
     const size_t tile_lines = pass->dim / 2;

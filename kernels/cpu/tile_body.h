@@ -10,10 +10,10 @@
  *   SCORE_ROWS × SCORE_TILES   queries × tiles whose products are summed in registers at once
  *   FEW_ROWS_SCORE_IN_ORDER    whether three to seven queries take a tile at a time
  *   VALUE_ROWS × VALUE_LINES   queries × lines of 16 dims whose outputs are
- *   WIDE_ROWS × WIDE_LINES     the same, for heads of up to WIDE_HEAD_ROWS queries and so many lines
- *   SCORE_NEAR_LINES, VALUE_NEAR_LINES
- *                              how many lines before it is read one is brought from the second
- *                              cache to the first; 0 = it is not
+ *   WIDE_ROWS × WIDE_LINES     the same, for so many lines and up to WIDE_HEAD_ROWS queries
+ *   SCORE_NEAR_LINES           a line of a tile goes from the second cache to the first so many
+ *                              lines before it is read; 0 = when it is
+ *   VALUE_NEAR_LINES           the same of values
  */
 #ifndef KVSPAN_KERNELS_CPU_TILE_BODY_H
 #define KVSPAN_KERNELS_CPU_TILE_BODY_H
