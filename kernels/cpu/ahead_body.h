@@ -9,6 +9,7 @@
 #define KVSPAN_KERNELS_CPU_AHEAD_BODY_H
 
 #include "kernels/cpu/fetch_streams.h"
+#include "kernels/cpu/line_body.h"
 #include "kernels/cpu/page_order.h"
 #include "kernels/cpu/tile_kernels.h"
 
@@ -33,7 +34,8 @@ static void step_ahead(const kvspan_tile_block *block, uint32_t *head, uint32_t 
 
 /* Planes of codes that are multiplied as they are stored are so small that a whole chunk of both
  * stays in the second cache. There values are fetched while keys are read, and the next chunk's
- * keys while values are, in the order in which they lie; they may then be read in any. */
+ * keys while weights are made and values read, in the order in which they lie; they may then be
+ * read in any. */
 static int fetches_chunks(const kvspan_tile_block *block)
 {
     return !FETCHES_IN_STREAMS && block->key_digits && block->value_digits;
@@ -71,7 +73,28 @@ static const unsigned char *soon_key(const kvspan_tile_block *block, const kvspa
     return chunk->keys[tile] + head * block->key_head_stride;
 }
 
-/* Values are read in steps of VALUE_STEP_TILES of each head; as many keys have been fetched. */
+/* The place-th of the next chunk's keys as they lie in memory. */
+static const unsigned char *next_key(const kvspan_tile_block *block, const kvspan_tile_chunk *chunk,
+                                     uint32_t place)
+{
+    const uint32_t page_tiles = block->head_count * block->page_tiles;
+    const uint32_t in_page = place % page_tiles;
+    const uint32_t tile = place / page_tiles * block->page_tiles + in_page % block->page_tiles;
+
+    return chunk->next_keys[tile < chunk->tile_count ? tile : chunk->tile_count - 1] +
+           in_page / block->page_tiles * block->key_head_stride;
+}
+
+/* How many of the next chunk's keys are fetched while weights are made: a tile for each row. */
+static uint32_t keys_beside_weights(const kvspan_tile_block *block, const kvspan_tile_chunk *chunk)
+{
+    const uint32_t most = chunk->tile_count * block->head_count / 2;
+
+    return block->row_count < most ? block->row_count : most;
+}
+
+/* Values are read in steps of VALUE_STEP_TILES of each head; as many keys have been fetched, and
+ * those beside weights. */
 static const unsigned char *next_key_in_order(const kvspan_tile_block *block,
                                               const kvspan_tile_chunk *chunk, uint32_t head,
                                               uint32_t tile)
@@ -80,12 +103,10 @@ static const unsigned char *next_key_in_order(const kvspan_tile_block *block,
     const uint32_t left = chunk->tile_count - first;
     const uint32_t count = left < VALUE_STEP_TILES ? left : VALUE_STEP_TILES;
     const uint32_t read = first * block->head_count + head * count + tile - first;
-    const uint32_t page_read = read % (block->head_count * block->page_tiles);
+    const uint32_t all = chunk->tile_count * block->head_count;
+    const uint32_t before = keys_beside_weights(block, chunk);
 
-    tile = read / (block->head_count * block->page_tiles) * block->page_tiles +
-           page_read % block->page_tiles;
-    tile = tile < chunk->tile_count ? tile : chunk->tile_count - 1;
-    return chunk->next_keys[tile] + page_read / block->page_tiles * block->key_head_stride;
+    return next_key(block, chunk, before + read * (all - before) / all);
 }
 
 /* … and the next chunk's keys after the last values. */
@@ -105,6 +126,17 @@ static const unsigned char *after_value(const kvspan_tile_block *block,
     return chunk->next_keys[tile] + head * block->key_head_stride;
 }
 
+/* The same values of the next head, or those of the next step. */
+static const unsigned char *soon_value(const kvspan_tile_block *block,
+                                       const kvspan_tile_chunk *chunk, uint32_t head, uint32_t tile)
+{
+    if (head + 1 < block->head_count) {
+        return chunk->values[tile] + (head + 1) * block->value_head_stride;
+    }
+    tile += VALUE_STEP_TILES;
+    return chunk->values[tile < chunk->tile_count ? tile : chunk->tile_count - 1];
+}
+
 static void begin_chunk(const kvspan_tile_block *block, const kvspan_tile_chunk *chunk)
 {
     if (FETCHES_IN_STREAMS) {
@@ -113,10 +145,18 @@ static void begin_chunk(const kvspan_tile_block *block, const kvspan_tile_chunk 
 }
 
 /* While a row's weights are made. */
-static void pass_row(const kvspan_tile_block *block, const kvspan_tile_chunk *chunk)
+static void pass_row(const kvspan_tile_block *block, const kvspan_tile_chunk *chunk, uint32_t row)
 {
+    const uint32_t bytes = block->key_dim * KVSPAN_TILE_TOKENS;
+
     if (FETCHES_IN_STREAMS) {
         stream_pass_row(block, chunk);
+    } else if (fetches_chunks(block) && row < keys_beside_weights(block, chunk)) {
+        const unsigned char *const key = next_key(block, chunk, row);
+
+        for (uint32_t i = 0; i < bytes; i += LINE_BYTES) {
+            _mm_prefetch((const char *)key + i, FETCH_HINT);
+        }
     }
 }
 

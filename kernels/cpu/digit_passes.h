@@ -17,7 +17,7 @@
 typedef struct kvspan_digit_tiles {
     const unsigned char *const *tiles; /* 64-byte aligned */
     const unsigned char *const *next;  /* as long, to be fetched meanwhile */
-    const unsigned char *soon;         /* of keys: what is read next but one, to be fetched again */
+    const unsigned char *const *soon;  /* what is read shortly after, to be brought closer again */
     uint32_t count;
     uint32_t first;   /* of the chunk's tiles */
     uint32_t in_page; /* which of its page's tiles the first is */

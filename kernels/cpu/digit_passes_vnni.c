@@ -202,7 +202,7 @@ static void score(const kvspan_tile_block *block, uint32_t first_row, uint32_t r
                                          .dim = block->key_dim,
                                          .tiles = keys->tiles,
                                          .next = keys->next[0],
-                                         .soon = keys->soon,
+                                         .soon = keys->soon[0],
                                          .scores = block->work->scores +
                                                    (size_t)row * KVSPAN_CHUNK_TOKENS +
                                                    (size_t)keys->first * KVSPAN_TILE_TOKENS };
@@ -288,15 +288,19 @@ INLINED void fold_lines(const struct fold_pass *pass, const int rows, const int 
         const unsigned char *line = pass->values->tiles[tile] + offset;
         const unsigned char *next =
             pass->values->next[tile] + pass->fetch_index * TILE_QUADS * fetch_bytes;
+        const unsigned char *soon =
+            pass->values->soon[tile] + pass->fetch_index * TILE_QUADS * fetch_bytes;
 
         for (uint32_t quad = 0; quad < TILE_QUADS; quad++) {
 #pragma GCC unroll 8
             for (int i = 0; i < fetches; i++) {
                 _mm_prefetch((const char *)next + (size_t)i * LINE_BYTES, _MM_HINT_T1);
+                _mm_prefetch((const char *)soon + (size_t)i * LINE_BYTES, _MM_HINT_T0);
             }
             fold_quad(weights, line, rows, lines, high, low);
             line += quad_bytes;
             next += fetch_bytes;
+            soon += fetch_bytes;
             weights += (size_t)2 * QUAD;
         }
     }

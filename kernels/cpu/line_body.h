@@ -23,6 +23,7 @@ enum {
 struct ready_tiles {
     const unsigned char *tiles[KVSPAN_CHUNK_TILES];
     const unsigned char *next[KVSPAN_CHUNK_TILES];
+    const unsigned char *soon[KVSPAN_CHUNK_TILES]; /* see kvspan_digit_tiles */
 };
 
 #endif

@@ -44,6 +44,7 @@ static void ready_key(const kvspan_tile_block *block, const kvspan_tile_chunk *c
 
     ready->tiles[place] = key;
     ready->next[place] = next;
+    ready->soon[place] = soon_key(block, chunk, head, tile);
     if (block->key_codes) {
         WIDEN_TILE(block->key_codes, key, next, block->key_dim / 4, 1, copy);
         ready->tiles[place] = (const unsigned char *)copy;
@@ -63,7 +64,7 @@ static void score_step(const kvspan_tile_block *block, const kvspan_tile_chunk *
     if (block->key_digits) {
         const kvspan_digit_tiles keys = { .tiles = ready.tiles,
                                           .next = ready.next,
-                                          .soon = soon_key(block, chunk, head, first_tile),
+                                          .soon = ready.soon,
                                           .count = tiles,
                                           .first = first_tile };
 
@@ -113,6 +114,7 @@ static void ready_value(const kvspan_tile_block *block, const kvspan_tile_chunk 
 
     ready->tiles[place] = value;
     ready->next[place] = next;
+    ready->soon[place] = soon_value(block, chunk, head, tile);
     /* What is no token weighs 0, which any int8 bears. */
     if (block->value_digits || (is_whole && !block->value_codes)) {
         return;
@@ -137,6 +139,7 @@ static void fold_digits(const kvspan_tile_block *block, const kvspan_tile_chunk 
     const uint64_t tile = chunk->index / KVSPAN_TILE_TOKENS + first_tile;
     const kvspan_digit_tiles values = { .tiles = ready->tiles,
                                         .next = ready->next,
+                                        .soon = ready->soon,
                                         .count = tile_count,
                                         .first = first_tile,
                                         .in_page = (uint32_t)(tile % block->page_tiles) };
@@ -241,7 +244,7 @@ static void fold_chunk(const kvspan_tile_block *block, const kvspan_tile_chunk *
         float highest = finish_scores(block, chunk, row, vectors, sight);
         vector shift;
 
-        pass_row(block, chunk);
+        pass_row(block, chunk, row);
         if (block->tree_rule) {
             highest = hide_scores(block, chunk, row, vectors);
         }

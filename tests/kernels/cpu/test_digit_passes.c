@@ -77,7 +77,7 @@ static void lay_tiles(kvspan_element_order order, uint32_t dim, uint32_t first, 
     }
     fixture->view = (kvspan_digit_tiles){ .tiles = fixture->addresses,
                                           .next = fixture->addresses,
-                                          .soon = fixture->addresses[0],
+                                          .soon = fixture->addresses,
                                           .count = count,
                                           .first = first,
                                           .in_page = first };
