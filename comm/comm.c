@@ -18,6 +18,26 @@ static const char *channel_name(uint32_t channel)
     return channel < KVSPAN_CHANNEL_END ? names[channel] : names[0];
 }
 
+enum {
+    ERA_TAGS = 8, /* of one era */
+    ERAS = 4095   /* until tags begin again; the highest is one that every MPI has */
+};
+
+/* Agreements and alarms are the communicator's: they go on from cache to cache. */
+static uint32_t tag_of(const kvspan_comm *comm, kvspan_channel channel)
+{
+    const uint32_t era = comm->era == 0 ? 0 : (comm->era - 1) % ERAS;
+
+    assert(channel > 0);
+    assert(channel < KVSPAN_CHANNEL_END);
+    return (uint32_t)channel + (channel <= KVSPAN_CHANNEL_EXCHANGE ? era * ERA_TAGS : 0);
+}
+
+void kvspan_comm_begin_era(kvspan_comm *comm)
+{
+    comm->era++;
+}
+
 /* A transport of the caller's may answer anything. */
 static kvspan_status verb_status(kvspan_status status)
 {
@@ -32,10 +52,8 @@ kvspan_status kvspan_verb_send(kvspan_comm *comm, kvspan_channel channel, uint32
     kvspan_status status;
 
     assert(to < comm->transport.rank_count);
-    assert(channel > 0);
-    assert(channel < KVSPAN_CHANNEL_END);
-    status =
-        comm->transport.send(comm->transport.context, to, (uint32_t)channel, data, bytes, &handle);
+    status = comm->transport.send(comm->transport.context, to, tag_of(comm, channel), data, bytes,
+                                  &handle);
     if (status != KVSPAN_OK) {
         return kvspan_fail_rank(error, verb_status(status), to, comm->epoch,
                                 "the transport cannot send %zu bytes to rank %u (%s): %s", bytes,
@@ -55,10 +73,8 @@ kvspan_status kvspan_verb_receive(kvspan_comm *comm, kvspan_channel channel, uin
     kvspan_status status;
 
     assert(from < comm->transport.rank_count);
-    assert(channel > 0);
-    assert(channel < KVSPAN_CHANNEL_END);
-    status = comm->transport.receive(comm->transport.context, from, (uint32_t)channel, data, bytes,
-                                     &handle);
+    status = comm->transport.receive(comm->transport.context, from, tag_of(comm, channel), data,
+                                     bytes, &handle);
     if (status != KVSPAN_OK) {
         return kvspan_fail_rank(error, verb_status(status), from, comm->epoch,
                                 "the transport cannot receive %zu bytes from rank %u (%s): %s",

@@ -48,6 +48,10 @@ kvspan_status kvspan_comm_receive(kvspan_comm *comm, kvspan_channel channel, uin
                                   void *data, size_t bytes, kvspan_request *request_out,
                                   kvspan_error *error);
 
+/* Begins another cache's traffic: step messages, acknowledgements and exchanges that one before it
+ * has left under way do not come to it. All ranks call it equally often. */
+void kvspan_comm_begin_era(kvspan_comm *comm);
+
 /* Tests one request without waiting; done requests get handle NULL. A request whose handle is NULL
  * is done. */
 kvspan_status kvspan_comm_test(kvspan_comm *comm, kvspan_request *request, bool *done_out,

@@ -54,6 +54,7 @@ typedef struct kvspan_wait {
 struct kvspan_comm {
     kvspan_transport transport;
     uint64_t epoch;
+    uint32_t era;        /* how many have begun; see kvspan_comm_begin_era() */
     kvspan_peer **peers; /* [peer_count] */
     uint32_t peer_count;
     uint32_t peer_capacity;

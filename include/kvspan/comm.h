@@ -12,8 +12,9 @@ extern "C" {
 #endif
 
 /**
- * The five verbs a transport gives. Messages between two ranks with one tag arrive in the order
- * sent. No verb may block. Each is called by the one thread that owns the communicator.
+ * The five verbs a transport gives. Messages between two ranks with one tag, in [1, 32767], arrive
+ * in the order sent. No verb may block. Each is called by the one thread that owns the
+ * communicator.
  */
 typedef struct kvspan_transport {
     size_t size;         /**< sizeof(kvspan_transport) as the caller compiled it */

@@ -311,6 +311,7 @@ static kvspan_status create_together(kvspan_cache *cache, const kvspan_cache_con
     for (uint32_t i = 0; i < world.count; i++) {
         ranks[i] = i;
     }
+    kvspan_comm_begin_era(comm);
     status = prepare_locally(cache, config, cache_out, &local);
     deadline_ms = status == KVSPAN_OK ? cache->settings.config.deadline_ms : 60000;
     status = kvspan_agree_status(comm, &world, status, &local, deadline_ms, error);
