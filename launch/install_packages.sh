@@ -8,6 +8,11 @@
 #   fuzz   to fuzz
 set -eu
 
+if [ $# -eq 0 ]; then
+    echo "install_packages: which sets of packages? (build, lint, fuzz)" >&2
+    exit 2
+fi
+
 packages=
 for set in "$@"; do
     case $set in
