@@ -147,11 +147,10 @@ static void begin_chunk(const kvspan_tile_block *block, const kvspan_tile_chunk 
 /* While a row's weights are made. */
 static void pass_row(const kvspan_tile_block *block, const kvspan_tile_chunk *chunk, uint32_t row)
 {
-    const uint32_t bytes = block->key_dim * KVSPAN_TILE_TOKENS;
-
     if (FETCHES_IN_STREAMS) {
         stream_pass_row(block, chunk);
     } else if (fetches_chunks(block) && row < keys_beside_weights(block, chunk)) {
+        const uint32_t bytes = block->key_dim * KVSPAN_TILE_TOKENS;
         const unsigned char *const key = next_key(block, chunk, row);
 
         for (uint32_t i = 0; i < bytes; i += LINE_BYTES) {
