@@ -44,7 +44,9 @@ static void ready_key(const kvspan_tile_block *block, const kvspan_tile_chunk *c
 
     ready->tiles[place] = key;
     ready->next[place] = next;
-    ready->soon[place] = soon_key(block, chunk, head, tile);
+    if (block->key_digits && !FETCHES_IN_STREAMS) {
+        ready->soon[place] = soon_key(block, chunk, head, tile);
+    }
     if (block->key_codes) {
         WIDEN_TILE(block->key_codes, key, next, block->key_dim / 4, 1, copy);
         ready->tiles[place] = (const unsigned char *)copy;
@@ -114,7 +116,9 @@ static void ready_value(const kvspan_tile_block *block, const kvspan_tile_chunk 
 
     ready->tiles[place] = value;
     ready->next[place] = next;
-    ready->soon[place] = soon_value(block, chunk, head, tile);
+    if (block->value_digits && !FETCHES_IN_STREAMS) {
+        ready->soon[place] = soon_value(block, chunk, head, tile);
+    }
     /* What is no token weighs 0, which any int8 bears. */
     if (block->value_digits || (is_whole && !block->value_codes)) {
         return;
