@@ -12,8 +12,8 @@ extern "C" {
 
 /** Instruction sets of the cpu column, each a superset of the one before. */
 typedef enum kvspan_isa {
-    KVSPAN_ISA_BEST = 0,        /**< the highest that the machine runs, but on Intel's CPUs
-                                     AVX512_VNNI for AVX512_BF16, which they run at half the speed */
+    KVSPAN_ISA_BEST = 0,        /**< the highest that the machine runs, but AVX512_VNNI for
+                                     AVX512_BF16 on Intel's CPUs, which multiply bf16 slower */
     KVSPAN_ISA_AVX2 = 1,        /**< AVX2, FMA, F16C */
     KVSPAN_ISA_AVX512 = 2,      /**< and AVX-512 F, BW, DQ, VL */
     KVSPAN_ISA_AVX512_VNNI = 3, /**< and AVX-512 VNNI, VBMI */

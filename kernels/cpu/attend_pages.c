@@ -89,7 +89,7 @@ static kvspan_tile_workspace *workspace_of(const struct attend_job *job, uint32_
 }
 
 /* What multiplies codes of the type as they are stored, if anything does. Its weights have 15 bits:
- * more than a bf16, less than the other types of queries and results. */
+ * enough beside queries of bf16, too few for what is promised of others. */
 static const kvspan_digit_passes *digits_of(const struct attend_job *job, kvspan_dtype dtype)
 {
     return dtype == KVSPAN_I8 && job->args->q.dtype == KVSPAN_BF16 ? job->kernels->digits : NULL;

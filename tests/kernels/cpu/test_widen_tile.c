@@ -39,7 +39,7 @@ static void expect_wide(kvspan_dtype dtype, uint8_t code, uint16_t bf16)
         "type %d, code 0x%02x is %a, not %a", (int)dtype, code, (double)found, (double)expected);
 }
 
-/* Every code at every place of a quarter of a line. */
+/* Every code, at 64 places of tiles of each shape. */
 START_TEST(every_code_keeps_its_value)
 {
     static const uint32_t line_counts[] = { 1, 2, 4 };
