@@ -18,20 +18,6 @@ enum {
     AHEAD_TILES = 4  /* … or in tiles if there is one head */
 };
 
-/* The same place some steps later. */
-static void step_ahead(const kvspan_tile_block *block, uint32_t *head, uint32_t *tile)
-{
-    if (block->head_count == 1) {
-        *tile += AHEAD_TILES;
-        return;
-    }
-    *head += AHEAD_HEADS;
-    while (*head >= block->head_count) {
-        *head -= block->head_count;
-        *tile += block->page_tiles;
-    }
-}
-
 /* Planes of codes that are multiplied as they are stored are so small that a whole chunk of both
  * stays in the second cache. There values are fetched while keys are read, and the next chunk's
  * keys while weights are made and values read, in the order in which they lie; they may then be
@@ -47,20 +33,87 @@ static int is_by_head(const kvspan_tile_block *block)
     return FETCHES_IN_STREAMS ? !block->key_codes && !block->value_codes : fetches_chunks(block);
 }
 
-/* What is read some steps after a tile of keys: values come after the last keys. */
+/* A head's tile; tiles behind the chunk's last are what is read after the plane. */
+struct place {
+    uint32_t head;
+    uint32_t tile;
+};
+
+/* Tiles of a head that are read before the next head's: whole pages. */
+static uint32_t step_tiles(const kvspan_tile_block *block)
+{
+    uint32_t tiles = block->page_tiles;
+
+    while (tiles < STEP_TILES && !fetches_chunks(block)) {
+        tiles += block->page_tiles;
+    }
+    return tiles;
+}
+
+/* The same place some steps of so many tiles later. */
+static struct place step_ahead(const kvspan_tile_block *block, uint32_t head, uint32_t tile,
+                               uint32_t tiles)
+{
+    struct place place = { .head = head, .tile = tile };
+
+    if (block->head_count == 1) {
+        place.tile += AHEAD_TILES;
+        return place;
+    }
+    place.head += AHEAD_HEADS;
+    while (place.head >= block->head_count) {
+        place.head -= block->head_count;
+        place.tile += tiles;
+    }
+    return place;
+}
+
+/* What is read behind tiles [tile, end) of a head's in the step [first, last). */
+static struct place place_behind(const kvspan_tile_block *block, uint32_t head, uint32_t first,
+                                 uint32_t end, uint32_t last)
+{
+    if (end < last) {
+        return (struct place){ .head = head, .tile = end };
+    }
+    return head + 1 < block->head_count ? (struct place){ .head = head + 1, .tile = first }
+                                        : (struct place){ .head = 0, .tile = last };
+}
+
+static uint32_t bounded_tile(const kvspan_tile_chunk *chunk, uint32_t tile)
+{
+    return tile < chunk->tile_count ? tile : chunk->tile_count - 1;
+}
+
+/* Values come after the last keys. */
+static const unsigned char *key_at(const kvspan_tile_block *block, const kvspan_tile_chunk *chunk,
+                                   struct place place)
+{
+    if (place.tile < chunk->tile_count) {
+        return chunk->keys[place.tile] + place.head * block->key_head_stride;
+    }
+    return chunk->values[bounded_tile(chunk, place.tile - chunk->tile_count)] +
+           place.head * block->value_head_stride;
+}
+
+/* … and the next chunk's keys after the last values. */
+static const unsigned char *value_at(const kvspan_tile_block *block, const kvspan_tile_chunk *chunk,
+                                     struct place place)
+{
+    if (place.tile < chunk->tile_count) {
+        return chunk->values[place.tile] + place.head * block->value_head_stride;
+    }
+    return chunk->next_keys[bounded_tile(chunk, place.tile - chunk->tile_count)] +
+           place.head * block->key_head_stride;
+}
+
+/* What is read some steps after a tile of keys. */
 static const unsigned char *after_key(const kvspan_tile_block *block,
                                       const kvspan_tile_chunk *chunk, uint32_t head, uint32_t tile)
 {
     if (fetches_chunks(block)) {
         return chunk->values[tile] + head * block->value_head_stride;
     }
-    step_ahead(block, &head, &tile);
-    if (tile < chunk->tile_count) {
-        return chunk->keys[tile] + head * block->key_head_stride;
-    }
-    tile -= chunk->tile_count;
-    tile = tile < chunk->tile_count ? tile : chunk->tile_count - 1;
-    return chunk->values[tile] + head * block->value_head_stride;
+    return key_at(block, chunk, step_ahead(block, head, tile, step_tiles(block)));
 }
 
 /* A key that is read some steps later: what was fetched with the chunk, but dropped by a processor
@@ -68,9 +121,9 @@ static const unsigned char *after_key(const kvspan_tile_block *block,
 static const unsigned char *soon_key(const kvspan_tile_block *block, const kvspan_tile_chunk *chunk,
                                      uint32_t head, uint32_t tile)
 {
-    step_ahead(block, &head, &tile);
-    tile = tile < chunk->tile_count ? tile : chunk->tile_count - 1;
-    return chunk->keys[tile] + head * block->key_head_stride;
+    const struct place place = step_ahead(block, head, tile, step_tiles(block));
+
+    return chunk->keys[bounded_tile(chunk, place.tile)] + place.head * block->key_head_stride;
 }
 
 /* The place-th of the next chunk's keys as they lie in memory. */
@@ -81,7 +134,7 @@ static const unsigned char *next_key(const kvspan_tile_block *block, const kvspa
     const uint32_t in_page = place % page_tiles;
     const uint32_t tile = place / page_tiles * block->page_tiles + in_page % block->page_tiles;
 
-    return chunk->next_keys[tile < chunk->tile_count ? tile : chunk->tile_count - 1] +
+    return chunk->next_keys[bounded_tile(chunk, tile)] +
            in_page / block->page_tiles * block->key_head_stride;
 }
 
@@ -109,7 +162,7 @@ static const unsigned char *next_key_in_order(const kvspan_tile_block *block,
     return next_key(block, chunk, before + read * (all - before) / all);
 }
 
-/* … and the next chunk's keys after the last values. */
+/* What is read some steps after a tile of values. */
 static const unsigned char *after_value(const kvspan_tile_block *block,
                                         const kvspan_tile_chunk *chunk, uint32_t head,
                                         uint32_t tile)
@@ -117,13 +170,9 @@ static const unsigned char *after_value(const kvspan_tile_block *block,
     if (fetches_chunks(block)) {
         return next_key_in_order(block, chunk, head, tile);
     }
-    step_ahead(block, &head, &tile);
-    if (tile < chunk->tile_count) {
-        return chunk->values[tile] + head * block->value_head_stride;
-    }
-    tile -= chunk->tile_count;
-    tile = tile < chunk->tile_count ? tile : chunk->tile_count - 1;
-    return chunk->next_keys[tile] + head * block->key_head_stride;
+    return value_at(
+        block, chunk,
+        step_ahead(block, head, tile, VALUE_STREAMS == 1 ? step_tiles(block) : VALUE_STREAMS));
 }
 
 /* The same values of the next head, or those of the next step. */
@@ -133,8 +182,7 @@ static const unsigned char *soon_value(const kvspan_tile_block *block,
     if (head + 1 < block->head_count) {
         return chunk->values[tile] + (head + 1) * block->value_head_stride;
     }
-    tile += VALUE_STEP_TILES;
-    return chunk->values[tile < chunk->tile_count ? tile : chunk->tile_count - 1];
+    return chunk->values[bounded_tile(chunk, tile + VALUE_STEP_TILES)];
 }
 
 static void begin_chunk(const kvspan_tile_block *block, const kvspan_tile_chunk *chunk)

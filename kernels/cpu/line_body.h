@@ -23,7 +23,9 @@ enum {
 struct ready_tiles {
     const unsigned char *tiles[KVSPAN_CHUNK_TILES];
     const unsigned char *next[KVSPAN_CHUNK_TILES];
-    const unsigned char *soon[KVSPAN_CHUNK_TILES]; /* see kvspan_digit_tiles */
+    const unsigned char *soon[KVSPAN_CHUNK_TILES];   /* see kvspan_digit_tiles */
+    const unsigned char *behind[KVSPAN_CHUNK_TILES]; /* what is read next in the tile's place; of
+                                                        values the first alone */
 };
 
 #endif

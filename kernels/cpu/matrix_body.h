@@ -11,10 +11,10 @@
 #include "kernels/cpu/line_body.h"
 #include "kernels/cpu/matrix_amx.h"
 
-static uint32_t choose_tiles(uint32_t head_rows)
+static uint32_t choose_tiles(const kvspan_tile_block *block, uint32_t left)
 {
-    (void)head_rows;
-    return MATRIX_TILES;
+    (void)block;
+    return left < MATRIX_TILES ? left : MATRIX_TILES;
 }
 
 /* At most MATRIX_TILES tiles for the rows of one head. */

@@ -10,46 +10,36 @@
 
 #include "kernels/cpu/line_body.h"
 
+enum {
+    MOST_SCORE_TILES = FEW_ROWS_TILES > SCORE_TILES ? FEW_ROWS_TILES : SCORE_TILES
+};
+
 /* A block of queries against some tiles of keys. */
 struct score_pass {
     const number *queries; /* [row][dim] of the first row */
     uint32_t dim;
     const unsigned char *const *tiles;
     const unsigned char *const *next_tiles;
+    const unsigned char *const *behind_tiles;
     float *scores; /* [row][KVSPAN_CHUNK_TOKENS], at the first tile's first token */
 };
 
-/* Brings what is read SCORE_NEAR_LINES of a tile later to the first cache: products that wait for
- * the second fill the scheduler, and nothing behind them begins. Tiles that are read together
- * follow each other, and so do the next ones, but at the end of a page. */
-INLINED void fetch_near_keys(const struct score_pass *pass, size_t pair, const int tiles)
-{
-    const size_t tile_lines = pass->dim / 2;
-    const size_t line = pair + SCORE_NEAR_LINES;
-    const size_t near = line < tile_lines ? line : line + (size_t)(tiles - 1) * tile_lines;
+/* The sums of a pass. */
+typedef vector score_sums[SCORE_ROWS][MOST_SCORE_TILES * LINE_VECTORS];
 
-#pragma GCC unroll 4
-    for (int i = 0; i < tiles; i++) {
-        _mm_prefetch((const char *)pass->tiles[i] + near * LINE_BYTES, _MM_HINT_T0);
-    }
-}
-
-INLINED void score_tiles(const struct score_pass *pass, const int rows, const int tiles)
+/* Adds lines [first, end) of each tile. The same of `near`, which is read SCORE_NEAR_LINES later,
+ * goes to the first cache: products that wait for the second fill the scheduler, and nothing behind
+ * them begins. */
+INLINED void score_lines(const struct score_pass *pass, score_sums sums, const int rows,
+                         const int tiles, size_t first, size_t end,
+                         const unsigned char *const *near, size_t near_line)
 {
-    vector sums[SCORE_ROWS][SCORE_TILES * LINE_VECTORS];
     const int vectors = tiles * LINE_VECTORS;
     const number *const queries = pass->queries;
     const size_t dim = pass->dim;
 
-#pragma GCC unroll 16
-    for (int row = 0; row < rows; row++) {
-#pragma GCC unroll 4
-        for (int i = 0; i < vectors; i++) {
-            sums[row][i] = vector_of(0.0f);
-        }
-    }
-    for (size_t pair = 0; pair < dim / 2; pair++) {
-        stored_pairs keys[SCORE_TILES * LINE_VECTORS];
+    for (size_t pair = first; pair < end; pair++, near_line++) {
+        stored_pairs keys[MOST_SCORE_TILES * LINE_VECTORS];
 
 #pragma GCC unroll 4
         for (int i = 0; i < vectors; i++) {
@@ -58,12 +48,14 @@ INLINED void score_tiles(const struct score_pass *pass, const int rows, const in
         }
 #pragma GCC unroll 4
         for (int i = 0; i < tiles; i++) {
-            _mm_prefetch((const char *)pass->next_tiles[0] +
-                             (pair * (size_t)tiles + (size_t)i) * LINE_BYTES,
+            const size_t line = SCORES_IN_ORDER ? pair * (size_t)tiles + (size_t)i : pair;
+
+            _mm_prefetch((const char *)pass->next_tiles[SCORES_IN_ORDER ? 0 : i] +
+                             line * LINE_BYTES,
                          FETCH_HINT);
-        }
-        if (SCORE_NEAR_LINES != 0) {
-            fetch_near_keys(pass, pair, tiles);
+            if (SCORE_NEAR_LINES != 0) {
+                _mm_prefetch((const char *)near[i] + near_line * LINE_BYTES, _MM_HINT_T0);
+            }
         }
 #pragma GCC unroll 16
         for (int row = 0; row < rows; row++) {
@@ -75,6 +67,24 @@ INLINED void score_tiles(const struct score_pass *pass, const int rows, const in
             }
         }
     }
+}
+
+INLINED void score_tiles(const struct score_pass *pass, const int rows, const int tiles)
+{
+    score_sums sums;
+    const int vectors = tiles * LINE_VECTORS;
+    const size_t lines = pass->dim / 2;
+    const size_t here = lines > SCORE_NEAR_LINES ? lines - SCORE_NEAR_LINES : 0;
+
+#pragma GCC unroll 16
+    for (int row = 0; row < rows; row++) {
+#pragma GCC unroll 4
+        for (int i = 0; i < vectors; i++) {
+            sums[row][i] = vector_of(0.0f);
+        }
+    }
+    score_lines(pass, sums, rows, tiles, 0, here, pass->tiles, SCORE_NEAR_LINES);
+    score_lines(pass, sums, rows, tiles, here, lines, pass->behind_tiles, 0);
 #pragma GCC unroll 16
     for (int row = 0; row < rows; row++) {
 #pragma GCC unroll 4
@@ -86,17 +96,22 @@ INLINED void score_tiles(const struct score_pass *pass, const int rows, const in
     }
 }
 
+INLINED void score_some_tiles(const struct score_pass *pass, const int rows, uint32_t tiles)
+{
+    if (tiles == FEW_ROWS_TILES) {
+        score_tiles(pass, rows <= FEW_ROWS ? rows : FEW_ROWS, FEW_ROWS_TILES);
+    } else if (tiles == SCORE_TILES) {
+        score_tiles(pass, rows, SCORE_TILES);
+    } else {
+        score_tiles(pass, rows, 1);
+    }
+}
+
 static void score_rows(const struct score_pass *pass, uint32_t rows, uint32_t tiles)
 {
     assert(rows <= SCORE_ROWS);
-#define SCORE_CASE(n)                                                         \
-case n:                                                                       \
-    if (tiles == SCORE_TILES) {                                               \
-        score_tiles(pass, (n) <= SCORE_ROWS ? (n) : SCORE_ROWS, SCORE_TILES); \
-    } else {                                                                  \
-        score_tiles(pass, (n) <= SCORE_ROWS ? (n) : SCORE_ROWS, 1);           \
-    }                                                                         \
-    return
+#define SCORE_CASE(n) \
+case n: score_some_tiles(pass, (n) <= SCORE_ROWS ? (n) : SCORE_ROWS, tiles); return
     switch (rows) {
         SCORE_CASE(1);
         SCORE_CASE(2);
@@ -114,15 +129,17 @@ case n:                                                                       \
 #undef SCORE_CASE
 }
 
-/* At most SCORE_TILES tiles for the rows of one head, in nearly equal parts of at most SCORE_ROWS.
- */
+/* As many tiles as choose_tiles() says for the rows of one head, in nearly equal parts of at most
+ * SCORE_ROWS. */
 static void score_tile_rows(const kvspan_tile_block *block, uint32_t head, uint32_t first_tile,
                             const struct ready_tiles *ready, uint32_t tiles)
 {
     const uint32_t dim = block->key_dim;
     const uint32_t first_row = head * block->head_rows;
     const uint32_t end = first_row + block->head_rows;
-    struct score_pass pass = { .dim = dim, .tiles = ready->tiles, .next_tiles = ready->next };
+    struct score_pass pass = {
+        .dim = dim, .tiles = ready->tiles, .next_tiles = ready->next, .behind_tiles = ready->behind
+    };
     uint32_t rows;
 
     for (uint32_t row = first_row; row < end; row += rows) {
@@ -134,11 +151,20 @@ static void score_tile_rows(const kvspan_tile_block *block, uint32_t head, uint3
     }
 }
 
-/* Tiles that are scored at once. A tile at a time is memory in order; two make use of each query
- * that is loaded, and of one or two rows sums enough to hide the latency of adding. Measured. */
-static uint32_t choose_tiles(uint32_t head_rows)
+/* How many of the tiles left are scored at once. A tile at a time is memory in order; two make use
+ * of each query that is loaded, and of one or two rows sums enough to hide the latency of adding;
+ * four are as many streams of memory. Measured. */
+static uint32_t choose_tiles(const kvspan_tile_block *block, uint32_t left)
 {
-    return FEW_ROWS_SCORE_IN_ORDER && head_rows >= 3 && head_rows <= 7 ? 1 : SCORE_TILES;
+    const uint32_t rows = block->head_rows;
+
+    if (SCORES_IN_ORDER && rows >= 3 && rows <= 7) {
+        return 1;
+    }
+    if (rows <= FEW_ROWS && left >= FEW_ROWS_TILES && !block->key_digits) {
+        return FEW_ROWS_TILES;
+    }
+    return left >= SCORE_TILES ? SCORE_TILES : 1;
 }
 
 #endif

@@ -6,7 +6,9 @@
 /* Memory is read once for all rows of a block, and AMX has no want of registers for more. */
 enum {
     BLOCK_ROWS = KVSPAN_BLOCK_ROWS,
+    STEP_TILES = 1,
     VALUE_STEP_TILES = KVSPAN_CHUNK_TILES,
+    VALUE_STREAMS = 1,
     FETCHES_IN_STREAMS = 1
 };
 

@@ -6,14 +6,19 @@
  *
  *   FETCHES_IN_STREAMS         see fetch_streams.h
  *   BLOCK_ROWS                 queries of a block
+ *   STEP_TILES                 tiles of a head at least that are read before the next head's, in
+ *                              whole pages
  *   VALUE_STEP_TILES           tiles of values that all rows of a head use before the next are read
  *   SCORE_ROWS × SCORE_TILES   queries × tiles whose products are summed in registers at once
- *   FEW_ROWS_SCORE_IN_ORDER    whether three to seven queries take a tile at a time
+ *   FEW_ROWS × FEW_ROWS_TILES  the same, for heads of no more queries
+ *   SCORES_IN_ORDER            whether keys are fetched as they lie, not in a stream for each tile,
+ *                              and three to seven queries take a tile at a time
  *   VALUE_ROWS × VALUE_LINES   queries × lines of 16 dims whose outputs are
  *   WIDE_ROWS × WIDE_LINES     the same, for so many lines and up to WIDE_HEAD_ROWS queries
+ *   VALUE_STREAMS              tiles of values whose pairs take turns: 1, or VALUE_STEP_TILES
  *   SCORE_NEAR_LINES           a line of a tile goes from the second cache to the first so many
  *                              lines before it is read; 0 = when it is
- *   VALUE_NEAR_LINES           the same of values
+ *   VALUE_NEAR_PAIRS           the same of values, in pairs of tokens
  */
 #ifndef KVSPAN_KERNELS_CPU_TILE_BODY_H
 #define KVSPAN_KERNELS_CPU_TILE_BODY_H
@@ -23,16 +28,35 @@
 #include "kernels/cpu/digit_passes.h"
 #include "kernels/cpu/weight_body.h"
 
-/* The tile behind those from `tile` on that are read before the next head's: of one page, or of the
- * chunk, at most `most`. */
+/* The tile behind those from `tile` on that are read before the next head's: of some pages, or of
+ * the chunk, at most `most`. */
 static uint32_t step_end(const kvspan_tile_block *block, const kvspan_tile_chunk *chunk,
                          uint32_t tile, uint32_t most)
 {
-    const uint32_t end = block->head_count == 1 || is_by_head(block)
-                             ? chunk->tile_count
-                             : kvspan_page_end(block, chunk->index, chunk->tile_count, tile);
+    uint32_t end = tile;
 
+    if (block->head_count == 1 || is_by_head(block)) {
+        end = chunk->tile_count;
+    }
+    while (end < chunk->tile_count && (end == tile || end - tile < STEP_TILES)) {
+        end = kvspan_page_end(block, chunk->index, chunk->tile_count, end);
+    }
     return end - tile < most ? end : tile + most;
+}
+
+/* The same of values. Where the pairs of several tiles take turns, which do is a matter of their
+ * places alone, as sums are added up in that order. */
+static uint32_t value_step_end(const kvspan_tile_block *block, const kvspan_tile_chunk *chunk,
+                               uint32_t tile)
+{
+    const uint64_t index = chunk->index / KVSPAN_TILE_TOKENS + tile;
+    const uint32_t left = chunk->tile_count - tile;
+    const uint32_t streams = VALUE_STREAMS - (uint32_t)(index % VALUE_STREAMS);
+
+    if (VALUE_STREAMS == 1 || block->value_digits) {
+        return step_end(block, chunk, tile, VALUE_STEP_TILES);
+    }
+    return tile + (streams < left ? streams : left);
 }
 
 static void ready_key(const kvspan_tile_block *block, const kvspan_tile_chunk *chunk, uint32_t head,
@@ -51,16 +75,18 @@ static void ready_key(const kvspan_tile_block *block, const kvspan_tile_chunk *c
         WIDEN_TILE(block->key_codes, key, next, block->key_dim / 4, 1, copy);
         ready->tiles[place] = (const unsigned char *)copy;
         ready->next[place] = ready->tiles[place];
+        ready->behind[place] = ready->tiles[place];
     }
 }
 
-/* At most choose_tiles() tiles for the rows of one head. */
+/* As many tiles as choose_tiles() says for the rows of one head. */
 static void score_step(const kvspan_tile_block *block, const kvspan_tile_chunk *chunk,
-                       uint32_t head, uint32_t first_tile, uint32_t tiles)
+                       uint32_t head, uint32_t first_tile, uint32_t tiles, struct place behind)
 {
     struct ready_tiles ready;
 
-    for (uint32_t i = 0; i < tiles; i++) {
+    for (uint32_t i = 0; i < tiles; i++, behind.tile++) {
+        ready.behind[i] = key_at(block, chunk, behind);
         ready_key(block, chunk, head, first_tile + i, i, &ready);
     }
     if (block->key_digits) {
@@ -86,7 +112,6 @@ static void fetch_scales(const float *const *tiles, uint32_t first, uint32_t end
 
 static void score_chunk(const kvspan_tile_block *block, const kvspan_tile_chunk *chunk)
 {
-    const uint32_t tiles = choose_tiles(block->head_rows);
     uint32_t end;
 
     for (uint32_t tile = 0; tile < chunk->tile_count; tile = end) {
@@ -96,8 +121,12 @@ static void score_chunk(const kvspan_tile_block *block, const kvspan_tile_chunk 
             if (block->has_value_scales) {
                 fetch_scales(chunk->value_scales, tile, end, head * block->value_head_stride);
             }
-            for (uint32_t i = tile; i < end; i += tiles) {
-                score_step(block, chunk, head, i, end - i < tiles ? end - i : tiles);
+            for (uint32_t i = tile; i < end;) {
+                const uint32_t tiles = choose_tiles(block, end - i);
+
+                score_step(block, chunk, head, i, tiles,
+                           place_behind(block, head, tile, i + tiles, end));
+                i += tiles;
             }
         }
     }
@@ -134,6 +163,9 @@ static void ready_value(const kvspan_tile_block *block, const kvspan_tile_chunk 
     }
     ready->tiles[place] = (const unsigned char *)copy;
     ready->next[place] = ready->tiles[place];
+    if (block->value_codes) {
+        ready->behind[place] = ready->tiles[place];
+    }
 }
 
 static void fold_digits(const kvspan_tile_block *block, const kvspan_tile_chunk *chunk,
@@ -158,14 +190,16 @@ static void fold_chunk_values(const kvspan_tile_block *block, const kvspan_tile_
     uint32_t end;
 
     for (uint32_t tile = 0; tile < chunk->tile_count; tile = end) {
-        end = step_end(block, chunk, tile, VALUE_STEP_TILES);
+        end = value_step_end(block, chunk, tile);
         for (uint32_t head = 0; head < block->head_count; head++) {
+            struct place behind = place_behind(block, head, tile, end, end);
             struct ready_tiles ready;
 
             if (block->has_key_scales) {
                 fetch_scales(chunk->next_key_scales, tile, end, head * block->key_head_stride);
             }
-            for (uint32_t i = tile; i < end; i++) {
+            for (uint32_t i = tile; i < end; i++, behind.tile++) {
+                ready.behind[i - tile] = value_at(block, chunk, behind);
                 ready_value(block, chunk, head, i, i - tile, &ready);
             }
             if (block->value_digits) {

@@ -13,6 +13,8 @@ struct value_pass {
     const number *weights; /* [row][KVSPAN_CHUNK_TOKENS] of the first row */
     const unsigned char *const *tiles;
     const unsigned char *const *next_tiles;
+    const unsigned char *const *behind_tiles; /* read when the pass has read its lines, … */
+    uint32_t behind_line;                     /* … from this line of each pair on */
     uint32_t tile_count;
     uint32_t dim;
     uint32_t first_line;
@@ -51,12 +53,12 @@ INLINED void fetch_lines(const unsigned char *next, const int lines)
     }
 }
 
-/* Brings what is read VALUE_NEAR_LINES later to the first cache. */
-INLINED void fetch_near_lines(const unsigned char *line, const int lines)
+/* The same, to the first cache. */
+INLINED void fetch_near_lines(const unsigned char *near, const int lines)
 {
 #pragma GCC unroll 8
     for (int i = 0; i < lines; i++) {
-        _mm_prefetch((const char *)line + (size_t)(VALUE_NEAR_LINES + i) * LINE_BYTES, _MM_HINT_T0);
+        _mm_prefetch((const char *)near + (size_t)i * LINE_BYTES, _MM_HINT_T0);
     }
 }
 
@@ -84,30 +86,57 @@ INLINED void store_sums(value_sums sums, float *outputs, size_t dim, const int r
     }
 }
 
+/* Adds some tiles, whose pairs take turns. What is fetched is a part of each next tile as it lies,
+ * in all passes together the whole of it. */
+INLINED void fold_tiles(const struct value_pass *pass, value_sums sums, uint32_t first,
+                        const int tiles, const int rows, const int lines)
+{
+    const size_t pair_bytes = (size_t)pass->dim * 4;
+    const size_t offset = (size_t)pass->first_line * LINE_BYTES;
+    const size_t behind = (size_t)pass->behind_line * LINE_BYTES;
+    const number *weights = pass->weights + (size_t)first * KVSPAN_TILE_TOKENS;
+    const unsigned char *here[VALUE_STREAMS] = { NULL };
+    const unsigned char *next[VALUE_STREAMS] = { NULL };
+
+#pragma GCC unroll 4
+    for (int i = 0; i < tiles; i++) {
+        here[i] = pass->tiles[first + (uint32_t)i] + offset;
+        next[i] = pass->next_tiles[first + (uint32_t)i] + offset * TILE_PAIRS;
+    }
+    for (uint32_t pair = 0; pair < TILE_PAIRS; pair++) {
+        const uint32_t soon = pair + VALUE_NEAR_PAIRS;
+
+#pragma GCC unroll 4
+        for (int i = 0; i < tiles; i++) {
+            fold_pair(sums, here[i], weights + (size_t)i * KVSPAN_TILE_TOKENS, rows,
+                      lines * LINE_VECTORS);
+            fetch_lines(next[i], lines);
+            if (VALUE_NEAR_PAIRS != 0) {
+                fetch_near_lines(soon < TILE_PAIRS ? here[i] + VALUE_NEAR_PAIRS * pair_bytes
+                                                   : pass->behind_tiles[first + (uint32_t)i] +
+                                                         behind + (soon - TILE_PAIRS) * pair_bytes,
+                                 lines);
+            }
+            here[i] += pair_bytes;
+            next[i] += (size_t)lines * LINE_BYTES;
+        }
+        weights += 2;
+    }
+}
+
 INLINED void fold_values(const struct value_pass *pass, const int rows, const int lines)
 {
     value_sums sums;
     const int vectors = lines * LINE_VECTORS;
     const size_t dim = pass->dim;
-    const size_t pair_bytes = dim * 4;
-    const size_t offset = (size_t)pass->first_line * LINE_BYTES;
     float *const outputs = pass->outputs + (size_t)pass->first_line * KVSPAN_TILE_DIMS;
 
     load_sums(sums, outputs, dim, rows, vectors);
-    for (uint32_t tile = 0; tile < pass->tile_count; tile++) {
-        const unsigned char *line = pass->tiles[tile] + offset;
-        const unsigned char *next = pass->next_tiles[tile] + offset;
-        const number *weights = pass->weights + (size_t)tile * KVSPAN_TILE_TOKENS;
-
-        for (uint32_t pair = 0; pair < TILE_PAIRS; pair++) {
-            fold_pair(sums, line, weights, rows, vectors);
-            fetch_lines(next, lines);
-            if (VALUE_NEAR_LINES != 0) {
-                fetch_near_lines(line, lines);
-            }
-            line += pair_bytes;
-            next += pair_bytes;
-            weights += 2;
+    for (uint32_t tile = 0; tile < pass->tile_count; tile += VALUE_STREAMS) {
+        if (pass->tile_count - tile >= VALUE_STREAMS) {
+            fold_tiles(pass, sums, tile, VALUE_STREAMS, rows, lines);
+        } else {
+            fold_tiles(pass, sums, tile, (int)(pass->tile_count - tile), rows, lines);
         }
     }
     store_sums(sums, outputs, dim, rows, vectors);
@@ -178,13 +207,18 @@ static void fold_value_tiles(const kvspan_tile_block *block, const kvspan_tile_c
 
     (void)chunk;
     for (uint32_t line = 0; line < line_count; line += lines) {
+        int is_last;
+
         lines = choose_lines(line_count - line, block->head_rows);
+        is_last = line + lines == line_count;
         for (uint32_t row = first_row; row < end; row += rows) {
             const struct value_pass pass = { .weights = (const number *)(const void *)weights +
                                                         (size_t)row * KVSPAN_CHUNK_TOKENS +
                                                         (size_t)first_tile * KVSPAN_TILE_TOKENS,
                                              .tiles = ready->tiles,
                                              .next_tiles = ready->next,
+                                             .behind_tiles = is_last ? ready->behind : ready->tiles,
+                                             .behind_line = is_last ? 0 : line + lines,
                                              .tile_count = tile_count,
                                              .dim = block->value_dim,
                                              .first_line = line,
