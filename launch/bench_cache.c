@@ -170,6 +170,7 @@ static kvspan_status open_cache(kvspan_bench_cache *bench, kvspan_error *error)
                                    .group_count = 1,
                                    .groups = &bench->group,
                                    .page_tokens = bench->options->page_tokens,
+                                   .layout = bench->options->layout,
                                    .slot_count = bench->sequence_count,
                                    .max_step_tokens = most_step_tokens(bench),
                                    .page_count = (uint32_t)bench->page_count };
@@ -412,6 +413,8 @@ void kvspan_bench_cache_describe(const kvspan_bench_cache *bench, kvspan_bench_r
     kvspan_bench_report_set_number(report, "value_dim", options->value_dim);
     kvspan_bench_report_set_text(report, "kv_dtype", kvspan_dtype_name(options->kv_dtype));
     kvspan_bench_report_set_number(report, "page_tokens", options->page_tokens);
+    kvspan_bench_report_set_text(report, "layout",
+                                 kvspan_bench_options_layout_name(options->layout));
     kvspan_bench_report_set_number(report, "window_tokens", options->window_tokens);
     kvspan_bench_report_set_number(report, "layers", bench->group.layer_count);
     kvspan_bench_report_set_number(report, "sequences", bench->sequence_count);

@@ -15,6 +15,7 @@ enum {
     KEY_HEAD_DIM,
     KEY_VALUE_DIM,
     KEY_PAGE_TOKENS,
+    KEY_LAYOUT,
     KEY_KV_DTYPE,
     KEY_CONTEXT,
     KEY_NEW,
@@ -63,6 +64,10 @@ static const struct argp_option known_options[] = {
       "Instead: sequence i has as many as request i of a recorded trace at its end", 0 },
     { "new", KEY_NEW, "N", 0, "New tokens of each sequence (1; append: 2048)", 0 },
     { "page-tokens", KEY_PAGE_TOKENS, "N", 0, "Tokens of a page (32)", 0 },
+    { "layout", KEY_LAYOUT, "ORDER", 0,
+      "How pages lie in memory: page-first, a page's layers side by side (the default), or "
+      "layer-first, a layer's pages",
+      0 },
 
     { NULL, 0, NULL, 0, "How:", 3 },
     { "device", KEY_DEVICE, "NAME", 0, KVSPAN_DEVICE_CHOICE_NAMES, 0 },
@@ -98,9 +103,17 @@ static const kvspan_option_word case_words[] = { { "attention", KVSPAN_BENCH_ATT
                                                  { "append", KVSPAN_BENCH_APPEND },
                                                  { "ledger", KVSPAN_BENCH_LEDGER },
                                                  { NULL, 0 } };
+static const kvspan_option_word layout_words[] = { { "page-first", KVSPAN_PAGE_FIRST },
+                                                   { "layer-first", KVSPAN_LAYER_FIRST },
+                                                   { NULL, 0 } };
 static const kvspan_option_word dtype_words[] = { KVSPAN_OPTION_FLOAT_WORDS,
                                                   KVSPAN_OPTION_QUANTISED_WORDS,
                                                   { NULL, 0 } };
+
+const char *kvspan_bench_options_layout_name(kvspan_layout layout)
+{
+    return layout_words[layout].word;
+}
 
 /* Zero stands for the default of the case. */
 typedef struct parse_state {
@@ -130,6 +143,18 @@ static kvspan_status parse_model(int key, const kvspan_option *given, kvspan_ben
     }
 }
 
+static kvspan_status parse_layout(const kvspan_option *given, kvspan_layout *layout_out,
+                                  kvspan_error *error)
+{
+    int layout = 0;
+    const kvspan_status status = kvspan_option_choice(given, layout_words, &layout, error);
+
+    if (status == KVSPAN_OK) {
+        *layout_out = (kvspan_layout)layout;
+    }
+    return status;
+}
+
 static kvspan_status parse_work(int key, const kvspan_option *given, kvspan_bench_options *options,
                                 kvspan_error *error)
 {
@@ -140,6 +165,7 @@ static kvspan_status parse_work(int key, const kvspan_option *given, kvspan_benc
         return kvspan_option_count(given, 1, KVSPAN_MAX_STEP_TOKENS, &options->context_tokens,
                                    error);
     case KEY_LENGTHS_FROM: options->lengths_path = given->text; return KVSPAN_OK;
+    case KEY_LAYOUT: return parse_layout(given, &options->layout, error);
     case KEY_NEW: return kvspan_option_count(given, 1, MAX_NEW_TOKENS, &options->new_tokens, error);
     case KEY_ROUNDS:
         return kvspan_option_count(given, 1, KVSPAN_BENCH_MAX_ROUNDS, &options->rounds, error);

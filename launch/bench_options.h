@@ -6,6 +6,7 @@
 
 #include <stdbool.h>
 
+#include <kvspan/cache.h>
 #include <kvspan/types.h>
 
 #include "launch/device_choice.h"
@@ -25,6 +26,7 @@ typedef struct kvspan_bench_options {
     uint32_t key_dim;
     uint32_t value_dim;
     uint32_t page_tokens;
+    kvspan_layout layout;
     kvspan_dtype kv_dtype;
     uint32_t context_tokens; /* of a sequence, before those that are new */
     uint32_t new_tokens;     /* of a sequence */
@@ -43,6 +45,9 @@ typedef struct kvspan_bench_options {
  * limits; MEMORY. Prints nothing. The order of argv may change. */
 kvspan_status kvspan_bench_options_parse(int argc, char **argv, kvspan_bench_options *options_out,
                                          kvspan_error *error);
+
+/* The word for a layout, which lives as long as the program. */
+const char *kvspan_bench_options_layout_name(kvspan_layout layout);
 
 /* Writes the help of `kvspan bench` to standard output. */
 void kvspan_bench_options_help(void);

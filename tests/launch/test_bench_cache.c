@@ -104,6 +104,33 @@ START_TEST(results_are_means_of_values_that_were_stored)
 }
 END_TEST
 
+START_TEST(pages_lie_as_asked)
+{
+    kvspan_bench_options options = small_options();
+    uint64_t strides[2];
+
+    for (int layout = KVSPAN_PAGE_FIRST; layout <= KVSPAN_LAYER_FIRST; layout++) {
+        kvspan_bench_cache bench;
+        kvspan_layer_view first;
+        kvspan_layer_view second;
+
+        options.layout = (kvspan_layout)layout;
+        ck_assert_int_eq(kvspan_bench_cache_init(&bench, &options, NULL), KVSPAN_OK);
+        ck_assert_int_eq(kvspan_cache_layer_view(bench.cache, 0, KVSPAN_KEY, &first, NULL),
+                         KVSPAN_OK);
+        ck_assert_int_eq(kvspan_cache_layer_view(bench.cache, 1, KVSPAN_KEY, &second, NULL),
+                         KVSPAN_OK);
+        strides[layout] = first.page_stride;
+        /* The next layer begins in the same page, or behind all pages. */
+        ck_assert_int_eq((const char *)second.data - (const char *)first.data <
+                             (ptrdiff_t)first.page_stride,
+                         layout == KVSPAN_PAGE_FIRST);
+        kvspan_bench_cache_fini(&bench);
+    }
+    ck_assert_uint_lt(strides[KVSPAN_LAYER_FIRST], strides[KVSPAN_PAGE_FIRST]);
+}
+END_TEST
+
 START_TEST(layers_exceed_the_caches_of_the_cpu_unless_told)
 {
     kvspan_bench_options options = small_options();
@@ -189,6 +216,7 @@ int main(void)
 
     tcase_add_test(tests, work_is_what_the_masks_let_through);
     tcase_add_test(tests, results_are_means_of_values_that_were_stored);
+    tcase_add_test(tests, pages_lie_as_asked);
     tcase_add_test(tests, layers_exceed_the_caches_of_the_cpu_unless_told);
     tcase_add_test(tests, a_failure_leaves_nothing_behind);
     tcase_add_test(tests, numbers_are_exact_in_every_type);

@@ -23,6 +23,7 @@ START_TEST(each_case_has_defaults_of_its_own)
     ck_assert_uint_eq(options.key_dim, 128);
     ck_assert_uint_eq(options.value_dim, 128);
     ck_assert_uint_eq(options.page_tokens, 32);
+    ck_assert_int_eq(options.layout, KVSPAN_PAGE_FIRST);
     ck_assert_int_eq(options.kv_dtype, KVSPAN_BF16);
     ck_assert_uint_eq(options.context_tokens, 32768);
     ck_assert_uint_eq(options.new_tokens, 1);
@@ -54,14 +55,17 @@ START_TEST(every_option_lands_in_its_place)
     kvspan_bench_options options;
 
     PARSE(&options, "--q-heads", "12", "--kv-heads", "3", "attention", "--head-dim", "192",
-          "--value-dim", "96", "--page-tokens", "48", "--kv-dtype", "int8", "--context", "77",
-          "--new", "5", "--sequences", "9", "--window", "40", "--soft-cap", "30.5", "--layers", "6",
-          "--rounds", "4", "--device", "cpu", "--threads", "3", "--isa", "avx512", "--json");
+          "--value-dim", "96", "--page-tokens", "48", "--layout", "layer-first", "--kv-dtype",
+          "int8", "--context", "77", "--new", "5", "--sequences", "9", "--window", "40",
+          "--soft-cap", "30.5", "--layers", "6", "--rounds", "4", "--device", "cpu", "--threads",
+          "3", "--isa", "avx512", "--json");
     ck_assert_uint_eq(options.q_heads, 12);
     ck_assert_uint_eq(options.kv_heads, 3);
     ck_assert_uint_eq(options.key_dim, 192);
     ck_assert_uint_eq(options.value_dim, 96);
     ck_assert_uint_eq(options.page_tokens, 48);
+    ck_assert_int_eq(options.layout, KVSPAN_LAYER_FIRST);
+    ck_assert_str_eq(kvspan_bench_options_layout_name(options.layout), "layer-first");
     ck_assert_int_eq(options.kv_dtype, KVSPAN_I8);
     ck_assert_uint_eq(options.context_tokens, 77);
     ck_assert_uint_eq(options.new_tokens, 5);
@@ -90,6 +94,7 @@ START_TEST(what_is_wrong_is_named)
     REFUSE("--rounds", "1001, not in [1, 1000]", "attention", "--rounds", "1001");
     REFUSE("--kv-dtype", "\"int4\"", "attention", "--kv-dtype", "int4");
     REFUSE("--isa", "avx2, avx512, avx512_vnni, avx512_bf16, amx", "attention", "--isa", "sse");
+    REFUSE("--layout", "page-first, layer-first", "attention", "--layout", "flat");
     REFUSE("--device", "cpu, reference", "attention", "--device", "abacus");
     REFUSE("--threads", "0, not in [1, 1024]", "attention", "--threads", "0");
     REFUSE("--soft-cap", "-1", "attention", "--soft-cap", "-1");
@@ -104,6 +109,7 @@ START_TEST(options_without_meaning_for_a_case_are_refused)
     REFUSE("--context", "no meaning", "--context", "5", "append");
     REFUSE("--lengths-from", "no meaning", "append", "--lengths-from", "x");
     REFUSE("--isa", "no meaning", "ledger", "--isa", "avx2");
+    REFUSE("--layout", "no meaning", "ledger", "--layout", "page-first");
     REFUSE("--q-heads", "no meaning", "ledger", "--q-heads", "8");
     REFUSE("--lengths-from", "--context exclude each other", "attention", "--context", "5",
            "--lengths-from", "x");
