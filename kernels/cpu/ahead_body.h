@@ -116,16 +116,6 @@ static const unsigned char *after_key(const kvspan_tile_block *block,
     return key_at(block, chunk, step_ahead(block, head, tile, step_tiles(block)));
 }
 
-/* A key that is read some steps later: what was fetched with the chunk, but dropped by a processor
- * that had too much to fetch. */
-static const unsigned char *soon_key(const kvspan_tile_block *block, const kvspan_tile_chunk *chunk,
-                                     uint32_t head, uint32_t tile)
-{
-    const struct place place = step_ahead(block, head, tile, step_tiles(block));
-
-    return chunk->keys[bounded_tile(chunk, place.tile)] + place.head * block->key_head_stride;
-}
-
 /* The place-th of the next chunk's keys as they lie in memory. */
 static const unsigned char *next_key(const kvspan_tile_block *block, const kvspan_tile_chunk *chunk,
                                      uint32_t place)
@@ -173,16 +163,6 @@ static const unsigned char *after_value(const kvspan_tile_block *block,
     return value_at(
         block, chunk,
         step_ahead(block, head, tile, VALUE_STREAMS == 1 ? step_tiles(block) : VALUE_STREAMS));
-}
-
-/* The same values of the next head, or those of the next step. */
-static const unsigned char *soon_value(const kvspan_tile_block *block,
-                                       const kvspan_tile_chunk *chunk, uint32_t head, uint32_t tile)
-{
-    if (head + 1 < block->head_count) {
-        return chunk->values[tile] + (head + 1) * block->value_head_stride;
-    }
-    return chunk->values[bounded_tile(chunk, tile + VALUE_STEP_TILES)];
 }
 
 static void begin_chunk(const kvspan_tile_block *block, const kvspan_tile_chunk *chunk)

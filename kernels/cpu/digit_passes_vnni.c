@@ -143,7 +143,7 @@ INLINED void score_tiles(const struct score_pass *pass, const int rows, const in
             const size_t line = (quad * (size_t)tiles + (size_t)i) * LINE_BYTES;
 
             _mm_prefetch((const char *)pass->next + line, _MM_HINT_T1);
-            _mm_prefetch((const char *)pass->soon + line, _MM_HINT_T1);
+            _mm_prefetch((const char *)pass->soon + line, _MM_HINT_T0);
         }
 #pragma GCC unroll 8
         for (int row = 0; row < rows; row++) {

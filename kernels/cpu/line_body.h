@@ -22,10 +22,8 @@ enum {
  * fetching ahead any more: its next tile is itself. */
 struct ready_tiles {
     const unsigned char *tiles[KVSPAN_CHUNK_TILES];
-    const unsigned char *next[KVSPAN_CHUNK_TILES];
-    const unsigned char *soon[KVSPAN_CHUNK_TILES];   /* see kvspan_digit_tiles */
-    const unsigned char *behind[KVSPAN_CHUNK_TILES]; /* what is read next in the tile's place; of
-                                                        values the first alone */
+    const unsigned char *next[KVSPAN_CHUNK_TILES];   /* what is fetched from memory meanwhile */
+    const unsigned char *behind[KVSPAN_CHUNK_TILES]; /* what is read in the tile's place after it */
 };
 
 #endif

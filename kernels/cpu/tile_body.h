@@ -68,9 +68,6 @@ static void ready_key(const kvspan_tile_block *block, const kvspan_tile_chunk *c
 
     ready->tiles[place] = key;
     ready->next[place] = next;
-    if (block->key_digits && !FETCHES_IN_STREAMS) {
-        ready->soon[place] = soon_key(block, chunk, head, tile);
-    }
     if (block->key_codes) {
         WIDEN_TILE(block->key_codes, key, next, block->key_dim / 4, 1, copy);
         ready->tiles[place] = (const unsigned char *)copy;
@@ -92,7 +89,7 @@ static void score_step(const kvspan_tile_block *block, const kvspan_tile_chunk *
     if (block->key_digits) {
         const kvspan_digit_tiles keys = { .tiles = ready.tiles,
                                           .next = ready.next,
-                                          .soon = ready.soon,
+                                          .soon = ready.behind,
                                           .count = tiles,
                                           .first = first_tile };
 
@@ -145,9 +142,6 @@ static void ready_value(const kvspan_tile_block *block, const kvspan_tile_chunk 
 
     ready->tiles[place] = value;
     ready->next[place] = next;
-    if (block->value_digits && !FETCHES_IN_STREAMS) {
-        ready->soon[place] = soon_value(block, chunk, head, tile);
-    }
     /* What is no token weighs 0, which any int8 bears. */
     if (block->value_digits || (is_whole && !block->value_codes)) {
         return;
@@ -175,7 +169,7 @@ static void fold_digits(const kvspan_tile_block *block, const kvspan_tile_chunk 
     const uint64_t tile = chunk->index / KVSPAN_TILE_TOKENS + first_tile;
     const kvspan_digit_tiles values = { .tiles = ready->tiles,
                                         .next = ready->next,
-                                        .soon = ready->soon,
+                                        .soon = ready->behind,
                                         .count = tile_count,
                                         .first = first_tile,
                                         .in_page = (uint32_t)(tile % block->page_tiles) };
