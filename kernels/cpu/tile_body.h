@@ -49,14 +49,13 @@ static uint32_t step_end(const kvspan_tile_block *block, const kvspan_tile_chunk
 static uint32_t value_step_end(const kvspan_tile_block *block, const kvspan_tile_chunk *chunk,
                                uint32_t tile)
 {
-    const uint64_t index = chunk->index / KVSPAN_TILE_TOKENS + tile;
-    const uint32_t left = chunk->tile_count - tile;
-    const uint32_t streams = VALUE_STREAMS - (uint32_t)(index % VALUE_STREAMS);
+    if (VALUE_STREAMS > 1 && !block->value_digits) {
+        const uint64_t index = chunk->index / KVSPAN_TILE_TOKENS + tile;
+        const uint32_t end = tile + VALUE_STREAMS - (uint32_t)(index % VALUE_STREAMS);
 
-    if (VALUE_STREAMS == 1 || block->value_digits) {
-        return step_end(block, chunk, tile, VALUE_STEP_TILES);
+        return end < chunk->tile_count ? end : chunk->tile_count;
     }
-    return tile + (streams < left ? streams : left);
+    return step_end(block, chunk, tile, VALUE_STEP_TILES);
 }
 
 static void ready_key(const kvspan_tile_block *block, const kvspan_tile_chunk *chunk, uint32_t head,
