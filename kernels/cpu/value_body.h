@@ -86,6 +86,20 @@ INLINED void store_sums(value_sums sums, float *outputs, size_t dim, const int r
     }
 }
 
+/* What is read in a tile's place VALUE_NEAR_PAIRS after the line of a pair. */
+INLINED const unsigned char *near_line(const struct value_pass *pass, uint32_t tile,
+                                       const unsigned char *line, uint32_t pair)
+{
+    const size_t pair_bytes = (size_t)pass->dim * 4;
+    const uint32_t near_pair = pair + VALUE_NEAR_PAIRS;
+
+    if (near_pair < TILE_PAIRS) {
+        return line + VALUE_NEAR_PAIRS * pair_bytes;
+    }
+    return pass->behind_tiles[tile] + (size_t)pass->behind_line * LINE_BYTES +
+           (near_pair - TILE_PAIRS) * pair_bytes;
+}
+
 /* Adds some tiles, whose pairs take turns. What is fetched is a part of each next tile as it lies,
  * in all passes together the whole of it. */
 INLINED void fold_tiles(const struct value_pass *pass, value_sums sums, uint32_t first,
@@ -93,7 +107,6 @@ INLINED void fold_tiles(const struct value_pass *pass, value_sums sums, uint32_t
 {
     const size_t pair_bytes = (size_t)pass->dim * 4;
     const size_t offset = (size_t)pass->first_line * LINE_BYTES;
-    const size_t behind = (size_t)pass->behind_line * LINE_BYTES;
     const number *weights = pass->weights + (size_t)first * KVSPAN_TILE_TOKENS;
     const unsigned char *here[VALUE_STREAMS] = { NULL };
     const unsigned char *next[VALUE_STREAMS] = { NULL };
@@ -104,18 +117,13 @@ INLINED void fold_tiles(const struct value_pass *pass, value_sums sums, uint32_t
         next[i] = pass->next_tiles[first + (uint32_t)i] + offset * TILE_PAIRS;
     }
     for (uint32_t pair = 0; pair < TILE_PAIRS; pair++) {
-        const uint32_t soon = pair + VALUE_NEAR_PAIRS;
-
 #pragma GCC unroll 4
         for (int i = 0; i < tiles; i++) {
             fold_pair(sums, here[i], weights + (size_t)i * KVSPAN_TILE_TOKENS, rows,
                       lines * LINE_VECTORS);
             fetch_lines(next[i], lines);
             if (VALUE_NEAR_PAIRS != 0) {
-                fetch_near_lines(soon < TILE_PAIRS ? here[i] + VALUE_NEAR_PAIRS * pair_bytes
-                                                   : pass->behind_tiles[first + (uint32_t)i] +
-                                                         behind + (soon - TILE_PAIRS) * pair_bytes,
-                                 lines);
+                fetch_near_lines(near_line(pass, first + (uint32_t)i, here[i], pair), lines);
             }
             here[i] += pair_bytes;
             next[i] += (size_t)lines * LINE_BYTES;
