@@ -17,8 +17,8 @@ static kvspan_bench_setting *new_setting(kvspan_bench_report *report, const char
 
 void kvspan_bench_report_set_text(kvspan_bench_report *report, const char *key, const char *text)
 {
-    assert(text);
-    new_setting(report, key)->text = text;
+    assert(*text);
+    (void)snprintf(new_setting(report, key)->text, KVSPAN_BENCH_TEXT_BYTES, "%s", text);
 }
 
 void kvspan_bench_report_set_number(kvspan_bench_report *report, const char *key, uint64_t number)
@@ -72,7 +72,7 @@ static bool write_text(kvspan_bench_report *report, FILE *file)
     for (uint32_t i = 0; is_written && i < report->setting_count; i++) {
         const kvspan_bench_setting *const setting = &report->settings[i];
 
-        is_written = setting->text
+        is_written = *setting->text
                          ? fprintf(file, "%-36s %s\n", setting->key, setting->text) > 0
                          : fprintf(file, "%-36s %" PRIu64 "\n", setting->key, setting->number) > 0;
     }
@@ -109,7 +109,7 @@ static char *make_json(kvspan_bench_report *report)
     for (uint32_t i = 0; is_added && i < report->setting_count; i++) {
         const kvspan_bench_setting *const setting = &report->settings[i];
 
-        is_added = setting->text
+        is_added = *setting->text
                        ? kvspan_json_add_text(json, setting->key, setting->text)
                        : kvspan_json_add_integer(json, setting->key, (int64_t)setting->number);
     }

@@ -14,13 +14,14 @@
 enum {
     KVSPAN_BENCH_MAX_FIGURES = 16,
     KVSPAN_BENCH_MAX_SETTINGS = 32,
+    KVSPAN_BENCH_TEXT_BYTES = 128, /* of a setting, with the NUL */
     KVSPAN_BENCH_MAX_ROUNDS = 1000
 };
 
-/* A setting is a text or a number. Keys and texts outlive the report. */
+/* A setting is a text or a number. Keys outlive the report. */
 typedef struct kvspan_bench_setting {
     const char *key;
-    const char *text; /* or */
+    char text[KVSPAN_BENCH_TEXT_BYTES]; /* or, where it is empty, */
     uint64_t number;
 } kvspan_bench_setting;
 
@@ -43,7 +44,7 @@ typedef struct kvspan_bench_report {
     kvspan_bench_figure figures[KVSPAN_BENCH_MAX_FIGURES];
 } kvspan_bench_report;
 
-/* In the order of adding. */
+/* In the order of adding. A text is copied, as far as it fits, and not empty. */
 void kvspan_bench_report_set_text(kvspan_bench_report *report, const char *key, const char *text);
 void kvspan_bench_report_set_number(kvspan_bench_report *report, const char *key, uint64_t number);
 

@@ -90,7 +90,7 @@ stage_asan() {
     run_tests asan --label-regex '^(unit|ranks)$'
     # Of what an interpreter executes, not every schedule and every number of ranks again.
     run_tests asan --label-regex '^standin$' --exclude-regex \
-        'attend_(pages|bits|trees|guards)[.]cuda[.](sequential|reversed|races)|np8|cuda_meshes|np[1234][.](eager|lazy)|adopted|faults_cuda[.](ranks|nccl)|bench_cuda'
+        'attend_(pages|bits|trees|guards)[.]cuda[.](sequential|reversed|races)|np8|cuda_meshes|np[1234][.](eager|lazy)|adopted|faults_cuda[.](ranks|nccl)'
     export ASAN_OPTIONS=detect_leaks=0
     run_tests asan --label-regex '^mpi$'
     unset ASAN_OPTIONS UBSAN_OPTIONS
