@@ -4,8 +4,8 @@
  *
  * A block has some neighbouring kv heads and for each of them the same number of queries. All
  * queries of a head read a tile together: it comes from memory once. Heads take turns page by page,
- * so that memory is read in the order in which it lies. The arithmetic of a row depends on its own
- * query and tokens alone, never on the other rows of its block.
+ * or a few pages at a time, so that memory is read as it lies. The arithmetic of a row depends on
+ * its own query and tokens alone, never on the other rows of its block.
  */
 #ifndef KVSPAN_KERNELS_CPU_TILE_KERNELS_H
 #define KVSPAN_KERNELS_CPU_TILE_KERNELS_H
