@@ -44,7 +44,7 @@ static uint32_t step_tiles(const kvspan_tile_block *block)
 {
     uint32_t tiles = block->page_tiles;
 
-    while (tiles < STEP_TILES && !fetches_chunks(block)) {
+    while (tiles < STEP_TILES) {
         tiles += block->page_tiles;
     }
     return tiles;

@@ -38,7 +38,7 @@ static uint32_t step_end(const kvspan_tile_block *block, const kvspan_tile_chunk
     if (block->head_count == 1 || is_by_head(block)) {
         end = chunk->tile_count;
     }
-    while (end < chunk->tile_count && (end == tile || end - tile < STEP_TILES)) {
+    while (end < chunk->tile_count && end - tile < STEP_TILES) {
         end = kvspan_page_end(block, chunk->index, chunk->tile_count, end);
     }
     return end - tile < most ? end : tile + most;

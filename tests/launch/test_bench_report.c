@@ -27,7 +27,6 @@ static kvspan_bench_report *make_report(void)
     char name[] = "planted";
 
     ck_assert_ptr_nonnull(report);
-
     kvspan_bench_report_set_text(report, "case", name);
     memset(name, 'x', sizeof(name) - 1); /* texts are the caller's */
     kvspan_bench_report_set_number(report, "layers", 7);
