@@ -24,7 +24,7 @@ enum {
  * read in any. */
 static int fetches_chunks(const kvspan_tile_block *block)
 {
-    return !FETCHES_IN_STREAMS && block->key_digits && block->value_digits;
+    return FETCHES_CHUNKS && block->key_digits && block->value_digits;
 }
 
 /* Whether heads take turns chunk by chunk instead of page by page. */

@@ -94,8 +94,9 @@ struct score_pass {
     const kvspan_query_digits *queries;
     uint32_t dim;
     const unsigned char *const *tiles;
-    const unsigned char *next;
-    const unsigned char *soon;
+    const unsigned char *next[SCORE_TILES]; /* fetched, a line of each in turn, … */
+    size_t next_step;                       /* … so many bytes apart */
+    const unsigned char *const *soon;
     float *scores; /* [row][KVSPAN_CHUNK_TOKENS], at the first tile's first token */
 };
 
@@ -140,10 +141,8 @@ INLINED void score_tiles(const struct score_pass *pass, const int rows, const in
         }
 #pragma GCC unroll 2
         for (int i = 0; i < tiles; i++) {
-            const size_t line = (quad * (size_t)tiles + (size_t)i) * LINE_BYTES;
-
-            _mm_prefetch((const char *)pass->next + line, _MM_HINT_T1);
-            _mm_prefetch((const char *)pass->soon + line, _MM_HINT_T0);
+            _mm_prefetch((const char *)pass->next[i] + quad * pass->next_step, _MM_HINT_T1);
+            _mm_prefetch((const char *)pass->soon[i] + quad * LINE_BYTES, _MM_HINT_T0);
         }
 #pragma GCC unroll 8
         for (int row = 0; row < rows; row++) {
@@ -191,28 +190,52 @@ static void score_rows(const struct score_pass *pass, uint32_t rows, uint32_t ti
 #undef SCORE_CASE
 }
 
+/* Tiles that lie side by side are fetched as they lie. */
+static void choose_next(struct score_pass *pass, const kvspan_digit_tiles *keys)
+{
+    const size_t tile_bytes = (size_t)pass->dim * KVSPAN_TILE_TOKENS;
+
+    pass->next[0] = keys->next[0];
+    pass->next_step = LINE_BYTES;
+    if (keys->count == SCORE_TILES) {
+        pass->next[1] = keys->next[1];
+        if (pass->next[1] == pass->next[0] + tile_bytes) {
+            pass->next[1] = pass->next[0] + LINE_BYTES;
+            pass->next_step = SCORE_TILES * LINE_BYTES;
+        }
+    }
+}
+
 static void score(const kvspan_tile_block *block, uint32_t first_row, uint32_t row_count,
                   const kvspan_digit_tiles *keys)
 {
     const uint32_t end = first_row + row_count;
+    struct score_pass pass = { .dim = block->key_dim, .tiles = keys->tiles, .soon = keys->soon };
     uint32_t rows;
 
+    choose_next(&pass, keys);
     for (uint32_t row = first_row; row < end; row += rows) {
-        const struct score_pass pass = { .queries = block->work->query_digits + row,
-                                         .dim = block->key_dim,
-                                         .tiles = keys->tiles,
-                                         .next = keys->next[0],
-                                         .soon = keys->soon[0],
-                                         .scores = block->work->scores +
-                                                   (size_t)row * KVSPAN_CHUNK_TOKENS +
-                                                   (size_t)keys->first * KVSPAN_TILE_TOKENS };
-
         rows = kvspan_part_rows(end - row, SCORE_ROWS);
+        pass.queries = block->work->query_digits + row;
+        pass.scores = block->work->scores + (size_t)row * KVSPAN_CHUNK_TOKENS +
+                      (size_t)keys->first * KVSPAN_TILE_TOKENS;
         score_rows(&pass, rows, keys->count);
     }
 }
 
 /* ---- weights -------------------------------------------------------------------------------- */
+
+/* Digits of two times 16 numbers of 16 bits without sign, [four][high, low][4]; negative ones count
+ * as 0. */
+INLINED __m512i digits_of(__m512i first, __m512i second)
+{
+    const __m512i packed = _mm512_packus_epi32(first, second);
+    const __m512i order =
+        _mm512_broadcast_i32x4(_mm_setr_epi8(1, 3, 5, 7, 0, 2, 4, 6, 9, 11, 13, 15, 8, 10, 12, 14));
+    const __m512i fours = _mm512_setr_epi64(0, 2, 4, 6, 1, 3, 5, 7);
+
+    return _mm512_permutexvar_epi64(fours, _mm512_shuffle_epi8(packed, order));
+}
 
 static void split_weights(kvspan_tile_workspace *work, uint32_t row, uint32_t tokens, float highest)
 {
@@ -220,10 +243,13 @@ static void split_weights(kvspan_tile_workspace *work, uint32_t row, uint32_t to
     uint8_t *const digits = work->weight_digits + (size_t)row * KVSPAN_CHUNK_TOKENS * 2;
     const weight_scale scale = choose_weight_scale(highest);
 
-    for (uint32_t token = 0; token < tokens; token += LANES) {
-        const __m512i number = weight_numbers(&scale, weights + token);
+    for (uint32_t token = 0; token < tokens; token += 2 * LANES) {
+        const __m512i first = weight_numbers(&scale, weights + token);
+        const __m512i second = token + LANES < tokens
+                                   ? weight_numbers(&scale, weights + token + LANES)
+                                   : _mm512_setzero_si512();
 
-        store_digits(_mm512_srli_epi32(number, 8), number, digits + (size_t)token * 2);
+        _mm512_store_si512(digits + (size_t)token * 2, digits_of(first, second));
     }
     work->units[row] = highest;
 }

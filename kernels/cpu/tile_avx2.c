@@ -7,6 +7,8 @@
 /* 8 sums, 4 vectors of what is stored and 2 of a pair fill the 16 registers. */
 enum {
     FETCHES_IN_STREAMS = 0,
+    FETCHES_CHUNKS = 0,
+    BESIDE_LINES = 0,
     BLOCK_ROWS = 64,
     STEP_TILES = 1,
     VALUE_STEP_TILES = KVSPAN_VALUE_TILES,

@@ -6,6 +6,8 @@
 /* Of 32 registers: 24 sums, 2 vectors of keys and 1 pair; 24 sums, 4 vectors of values, 1 pair. */
 enum {
     FETCHES_IN_STREAMS = 0,
+    FETCHES_CHUNKS = 1,
+    BESIDE_LINES = 0,
     BLOCK_ROWS = 64,
     STEP_TILES = 1,
     VALUE_STEP_TILES = KVSPAN_VALUE_TILES,

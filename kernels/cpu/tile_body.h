@@ -5,6 +5,8 @@
  * score_body.h with value_body.h, or matrix_body.h instead of both.
  *
  *   FETCHES_IN_STREAMS         see fetch_streams.h
+ *   FETCHES_CHUNKS             see ahead_body.h
+ *   BESIDE_LINES               lines of values fetched beside a line of weights
  *   BLOCK_ROWS                 queries of a block
  *   STEP_TILES                 tiles of a head at least that are read before the next head's, in
  *                              whole pages
@@ -283,7 +285,7 @@ static void fold_chunk(const kvspan_tile_block *block, const kvspan_tile_chunk *
         if (has_units(block)) {
             weigh_row_in_units(block, chunk, row, vectors, sight, shift);
         } else {
-            weigh_row(block, row, vectors, shift);
+            weigh_row(block, chunk, row, vectors, shift);
         }
     }
     if (has_units(block)) {

@@ -54,6 +54,12 @@ static inline vector vector_fused(vector a, vector b, vector c)
     return _mm512_fmadd_ps(a, b, c);
 }
 
+/* a · b − c, rounded once. */
+static inline vector vector_fused_less(vector a, vector b, vector c)
+{
+    return _mm512_fmsub_ps(a, b, c);
+}
+
 /* b where either is NaN. */
 static inline vector vector_max(vector a, vector b)
 {
@@ -63,11 +69,6 @@ static inline vector vector_max(vector a, vector b)
 static inline vector vector_min(vector a, vector b)
 {
     return _mm512_min_ps(a, b);
-}
-
-static inline vector vector_round(vector value)
-{
-    return _mm512_roundscale_ps(value, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
 }
 
 /* value · 2^exponent for whole exponents; 0 far below. */

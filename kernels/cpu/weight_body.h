@@ -8,15 +8,17 @@
 
 #include <math.h>
 
+#include "kernels/cpu/beside_body.h"
 #include "kernels/cpu/line_body.h"
 
-/* e^x to about 1 ulp; 0 far below, infinity far above, NaN for NaN. 2^f is its Taylor series. */
+/* e^x to about 1 ulp for x up to 150; 0 far below, NaN for NaN. 2^f is its Taylor series. */
 INLINED vector exponential(vector x)
 {
-    const vector bounded = vector_max(vector_of(-150.0f), vector_min(vector_of(150.0f), x));
-    const vector scaled = vector_multiply(bounded, vector_of(1.44269504f));
-    const vector whole = vector_round(scaled);
-    const vector f = vector_subtract(scaled, whole);
+    const vector log2_e = vector_of(1.44269504f);
+    const vector rounder = vector_of(0x1.8p23f); /* a sum with it has no bits below 1 */
+    const vector bounded = vector_max(vector_of(-150.0f), x);
+    const vector whole = vector_subtract(vector_fused(bounded, log2_e, rounder), rounder);
+    const vector f = vector_fused_less(bounded, log2_e, whole);
     vector sum = vector_of(1.54035304e-4f);
 
     sum = vector_fused(sum, f, vector_of(1.33335581e-3f));
@@ -31,20 +33,23 @@ INLINED vector exponential(vector x)
 /* c · tanh(s / c) = c − 2c / (1 + e^(2s / c)) */
 INLINED vector capped(vector score, float cap)
 {
-    const vector power = exponential(vector_multiply(score, vector_of(2.0f / cap)));
+    const vector exponent = vector_multiply(score, vector_of(2.0f / cap));
+    const vector power = exponential(vector_min(vector_of(150.0f), exponent));
     const vector part = vector_divide(vector_of(2.0f * cap), vector_add(vector_of(1.0f), power));
 
     return vector_subtract(vector_of(cap), part);
 }
 
-/* The i-th vector of scales of a chunk for the row's kv head. Those that are no token's may be
- * anything. */
-INLINED vector load_scales(const kvspan_tile_block *block, const float *const *tiles,
-                           uint64_t head_stride, uint32_t row, uint32_t i)
+/* Where a row's kv head has its scales, in floats from those of the block's first. */
+static size_t scales_offset(const kvspan_tile_block *block, uint64_t head_stride, uint32_t row)
 {
-    const size_t head = row / block->head_rows;
+    return row / block->head_rows * (head_stride / sizeof(float));
+}
 
-    return vector_load(tiles[i / LINE_VECTORS] + head * (head_stride / sizeof(float)) +
+/* The i-th vector of scales of a chunk. Those that are no token's may be anything. */
+INLINED vector load_scales(const float *const *tiles, size_t offset, uint32_t i)
+{
+    return vector_load(tiles[i / LINE_VECTORS] + offset +
                        (size_t)(i % LINE_VECTORS) * VECTOR_FLOATS);
 }
 
@@ -64,6 +69,7 @@ static float finish_scores(const kvspan_tile_block *block, const kvspan_tile_chu
                            uint32_t row, uint32_t vectors, struct sight sight)
 {
     float *const scores = block->work->scores + (size_t)row * KVSPAN_CHUNK_TOKENS;
+    const size_t offset = scales_offset(block, block->key_head_stride, row);
     const int has_unseen = is_partial(sight, vectors);
     vector highest = vector_of(-INFINITY);
 
@@ -72,8 +78,7 @@ static float finish_scores(const kvspan_tile_block *block, const kvspan_tile_chu
         vector score = vector_multiply(vector_load(scores + lane), vector_of(block->scale));
 
         if (block->has_key_scales) {
-            score = vector_multiply(
-                score, load_scales(block, chunk->key_scales, block->key_head_stride, row, i));
+            score = vector_multiply(score, load_scales(chunk->key_scales, offset, i));
         }
         if (block->soft_cap != 0.0f) {
             score = capped(score, block->soft_cap);
@@ -137,11 +142,13 @@ static float raise_maximum(const kvspan_tile_block *block, uint32_t row, float h
 }
 
 /* Writes the row's weights of the chunk, 0 where it sees nothing, and adds them to its sums. */
-static void weigh_row(const kvspan_tile_block *block, uint32_t row, uint32_t vectors, vector shift)
+static void weigh_row(const kvspan_tile_block *block, const kvspan_tile_chunk *chunk, uint32_t row,
+                      uint32_t vectors, vector shift)
 {
     kvspan_tile_workspace *const work = block->work;
     const float *const scores = work->scores + (size_t)row * KVSPAN_CHUNK_TOKENS;
     number *const weights = (number *)work->weights + (size_t)row * KVSPAN_CHUNK_TOKENS;
+    const struct beside beside = choose_beside(block, chunk, row);
     vector sum = vector_of(0.0f);
     vector weight_sum = vector_of(0.0f);
 
@@ -149,6 +156,9 @@ static void weigh_row(const kvspan_tile_block *block, uint32_t row, uint32_t vec
         const size_t lane = (size_t)i * VECTOR_FLOATS;
         const vector weight = exponential(vector_subtract(vector_load(scores + lane), shift));
 
+        if (i % LINE_VECTORS == 0) {
+            fetch_beside(&beside, i / LINE_VECTORS);
+        }
         /* One vector after the other: zeros in front of a row's tokens then change no bit. */
         sum = vector_add(sum, weight);
         weight_sum = vector_add(weight_sum, weights_store(weights + lane, weight));
@@ -162,7 +172,9 @@ static float scale_weights(const kvspan_tile_block *block, const kvspan_tile_chu
                            uint32_t row, uint32_t vectors, struct sight sight, vector shift)
 {
     float *const scores = block->work->scores + (size_t)row * KVSPAN_CHUNK_TOKENS;
+    const size_t offset = scales_offset(block, block->value_head_stride, row);
     const int has_unseen = is_partial(sight, vectors);
+    const struct beside beside = choose_beside(block, chunk, row);
     vector sum = vector_of(0.0f);
     vector highest = vector_of(0.0f);
 
@@ -170,10 +182,12 @@ static float scale_weights(const kvspan_tile_block *block, const kvspan_tile_chu
         const int32_t lane = (int32_t)(i * VECTOR_FLOATS);
         vector weight = exponential(vector_subtract(vector_load(scores + lane), shift));
 
+        if (i % LINE_VECTORS == 0) {
+            fetch_beside(&beside, i / LINE_VECTORS);
+        }
         sum = vector_add(sum, weight);
         if (block->has_value_scales) {
-            weight = vector_multiply(
-                weight, load_scales(block, chunk->value_scales, block->value_head_stride, row, i));
+            weight = vector_multiply(weight, load_scales(chunk->value_scales, offset, i));
         }
         if (has_unseen) {
             weight = vector_within(weight, sight.first - lane, sight.last - lane, vector_of(0.0f));
