@@ -13,8 +13,8 @@
 /* A unit of work is an item with the q heads of some kv heads, as many as make a block: their pages
  * lie side by side. A thread takes the next unit when it is done with one, and folds the unit's
  * splits in ascending order. Units so large that threads would wait for one of them are shared:
- * their splits are taken singly, their results kept apart, and who finishes the last of a unit
- * folds them, in ascending order as well.
+ * their splits are taken singly, their results kept apart and folded in ascending order as well. A
+ * split is folded by who comes second of two: who has attended it, and who has folded those before.
  *
  * A unit is named by item · range_count + its first kv head; the names of its other heads are
  * empty. */
@@ -31,8 +31,8 @@ struct shared_unit {
     uint64_t first_task; /* of all shared units' splits */
     uint64_t first_split;
     uint64_t split_count;
-    float *results; /* [split][row]{ [value_dim], maximum, sum } */
-    atomic_uint unfinished;
+    float *results; /* [split][row]{ [value_dim], maximum, sum }, behind the last their fold */
+    atomic_uint *arrivals; /* [split]: who of the two has come */
 };
 
 struct attend_job {
@@ -306,8 +306,26 @@ static void attend_shared_split(const struct attend_job *job, const struct share
     }
 }
 
-static void fold_shared(const struct attend_job *job, const struct shared_unit *shared,
-                        uint32_t thread)
+static void fold_shared_split(const struct attend_job *job, const struct shared_unit *shared,
+                              uint64_t split)
+{
+    const uint32_t dim = job->args->values.dim;
+    const uint32_t rows =
+        item_of(job, shared->unit)->token_count * q_heads_of(job, shared->unit).count;
+
+    for (uint32_t row = 0; row < rows; row++) {
+        const kvspan_partial part = kept_result(job, shared, split, row);
+        const kvspan_partial total = kept_result(job, shared, shared->split_count, row);
+
+        if (split == 0) {
+            clear_total(&total, dim);
+        }
+        kvspan_partial_fold(&part, dim, &total);
+    }
+}
+
+static void store_shared(const struct attend_job *job, const struct shared_unit *shared,
+                         uint32_t thread)
 {
     kvspan_attend_block block = make_block(job, shared->unit, thread);
     const kvspan_range heads = block.heads;
@@ -315,17 +333,24 @@ static void fold_shared(const struct attend_job *job, const struct shared_unit *
 
     while (next_block(&block, heads)) {
         for (uint32_t row = 0; row < block.tile.row_count; row++) {
-            const kvspan_partial total = total_of(&block.tile, row);
+            const kvspan_partial total = kept_result(job, shared, shared->split_count, first + row);
 
-            clear_total(&total, block.tile.value_dim);
-            for (uint64_t split = 0; split < shared->split_count; split++) {
-                const kvspan_partial part = kept_result(job, shared, split, first + row);
-
-                kvspan_partial_fold(&part, block.tile.value_dim, &total);
-            }
             kvspan_attend_store(&block, row, &total);
         }
         first += block.tile.row_count;
+    }
+}
+
+/* A split has been attended. Who comes second sees what the first has written. */
+static void finish_shared_split(const struct attend_job *job, const struct shared_unit *shared,
+                                uint64_t split, uint32_t thread)
+{
+    while (atomic_fetch_add_explicit(&shared->arrivals[split], 1, memory_order_acq_rel) == 1) {
+        fold_shared_split(job, shared, split);
+        if (++split == shared->split_count) {
+            store_shared(job, shared, thread);
+            return;
+        }
     }
 }
 
@@ -360,10 +385,7 @@ static void take_tasks(void *context, uint32_t thread)
             struct shared_unit *const shared = shared_of_task(job, task);
 
             attend_shared_split(job, shared, task - shared->first_task, thread);
-            /* Who comes last sees what all others have kept. */
-            if (atomic_fetch_sub_explicit(&shared->unfinished, 1, memory_order_acq_rel) == 1) {
-                fold_shared(job, shared, thread);
-            }
+            finish_shared_split(job, shared, task - shared->first_task, thread);
             continue;
         }
         task -= job->shared_task_count;
@@ -400,18 +422,24 @@ static void choose_shared(struct attend_job *job)
         const kvspan_work_item *const item = item_of(job, unit);
         const uint64_t first = first_split_of(item);
         const uint64_t splits = end_split_of(item) - first;
-        const uint64_t floats = result_floats(job, unit) * splits;
+        const uint64_t floats = result_floats(job, unit) * (splits + 1) + splits;
+        atomic_uint *arrivals;
 
         if (splits < 2 || !is_unit(job, unit) || floats > room ||
             unit_cost(item) * kv_heads_of(job, unit) * threads * SHARED_PER_THREAD < total) {
             continue;
+        }
+        _Static_assert(sizeof(*arrivals) == sizeof(*results), "a count takes the room of a float");
+        arrivals = (atomic_uint *)(void *)(results + floats - splits);
+        for (uint64_t split = 0; split < splits; split++) {
+            atomic_init(&arrivals[split], split == 0); /* before the first there is none to fold */
         }
         job->shared[job->shared_count] = (struct shared_unit){ .unit = unit,
                                                                .first_task = job->shared_task_count,
                                                                .first_split = first,
                                                                .split_count = splits,
                                                                .results = results,
-                                                               .unfinished = (unsigned)splits };
+                                                               .arrivals = arrivals };
         job->shared_count++;
         job->shared_task_count += splits;
         results += floats;
