@@ -18,10 +18,10 @@ enum {
     AHEAD_TILES = 4  /* … or in tiles if there is one head */
 };
 
-/* Planes of codes that are multiplied as they are stored are so small that a whole chunk of both
- * stays in the second cache. There values are fetched while keys are read, and the next chunk's
- * keys while weights are made and values read, in the order in which they lie; they may then be
- * read in any. */
+/* Whether a whole chunk is fetched ahead. Planes of codes that are multiplied as they are stored
+ * are so small that one of both stays in the second cache. Values are then fetched while keys are
+ * read, and the next chunk's keys while weights are made and values read, in the order in which
+ * they lie; they may be read in any. */
 static int fetches_chunks(const kvspan_tile_block *block)
 {
     return FETCHES_CHUNKS && block->key_digits && block->value_digits;
