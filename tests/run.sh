@@ -104,6 +104,7 @@ stage_tsan() {
     fi
     # The deferred device takes too long here; ASan runs it.
     run_tests tsan --label-regex '^ranks$' --exclude-regex '^runtime[.]cache_deferred$'
+    run_tests tsan --tests-regex '^kernels_cpu[.](attend_pages|pool)$'
     wrapper=
 }
 

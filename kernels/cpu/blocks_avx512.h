@@ -1,6 +1,6 @@
 /** @file
- * How loops over f32 products use the 32 registers of AVX-512: of keys 20 sums, 4 vectors of what
- * is stored and 2 of a pair; of values 16, at most 8, and 2.
+ * How loops over f32 products use the 32 registers of AVX-512: of keys 20 sums (few rows: 16), 4
+ * vectors of what is stored (8) and 2 of a pair; of values 16, at most 8, and 2.
  */
 #ifndef KVSPAN_KERNELS_CPU_BLOCKS_AVX512_H
 #define KVSPAN_KERNELS_CPU_BLOCKS_AVX512_H

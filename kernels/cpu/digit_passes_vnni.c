@@ -213,6 +213,7 @@ static void score(const kvspan_tile_block *block, uint32_t first_row, uint32_t r
     struct score_pass pass = { .dim = block->key_dim, .tiles = keys->tiles, .soon = keys->soon };
     uint32_t rows;
 
+    assert(keys->count <= SCORE_TILES);
     choose_next(&pass, keys);
     for (uint32_t row = first_row; row < end; row += rows) {
         rows = kvspan_part_rows(end - row, SCORE_ROWS);
@@ -225,9 +226,8 @@ static void score(const kvspan_tile_block *block, uint32_t first_row, uint32_t r
 
 /* ---- weights -------------------------------------------------------------------------------- */
 
-/* Digits of two times 16 numbers of 16 bits without sign, [four][high, low][4]; negative ones count
- * as 0. */
-INLINED __m512i digits_of(__m512i first, __m512i second)
+/* Digits of two times 16 numbers of 16 bits without sign, [four][high, low][4]. */
+INLINED __m512i pack_digits(__m512i first, __m512i second)
 {
     const __m512i packed = _mm512_packus_epi32(first, second);
     const __m512i order =
@@ -242,16 +242,20 @@ static void split_weights(kvspan_tile_workspace *work, uint32_t row, uint32_t to
     const float *const weights = work->scores + (size_t)row * KVSPAN_CHUNK_TOKENS;
     uint8_t *const digits = work->weight_digits + (size_t)row * KVSPAN_CHUNK_TOKENS * 2;
     const weight_scale scale = choose_weight_scale(highest);
+    __mmask16 nan = 0;
 
     for (uint32_t token = 0; token < tokens; token += 2 * LANES) {
         const __m512i first = weight_numbers(&scale, weights + token);
-        const __m512i second = token + LANES < tokens
-                                   ? weight_numbers(&scale, weights + token + LANES)
-                                   : _mm512_setzero_si512();
+        __m512i second = _mm512_setzero_si512();
 
-        _mm512_store_si512(digits + (size_t)token * 2, digits_of(first, second));
+        nan |= find_nan(weights + token);
+        if (token + LANES < tokens) {
+            second = weight_numbers(&scale, weights + token + LANES);
+            nan |= find_nan(weights + token + LANES);
+        }
+        _mm512_store_si512(digits + (size_t)token * 2, pack_digits(first, second));
     }
-    work->units[row] = highest;
+    work->units[row] = nan ? NAN : highest;
 }
 
 /* ---- values --------------------------------------------------------------------------------- */

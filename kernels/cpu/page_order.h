@@ -1,6 +1,6 @@
 /** @file
- * The order in which the tiles of a chunk are read where heads take turns page by page, so that
- * memory is read as it lies.
+ * The order in which the tiles of a chunk are read where heads take turns page by page, or a few
+ * pages at a time, so that memory is read as it lies.
  */
 #ifndef KVSPAN_KERNELS_CPU_PAGE_ORDER_H
 #define KVSPAN_KERNELS_CPU_PAGE_ORDER_H

@@ -147,8 +147,7 @@ typedef struct kvspan_tile_chunk {
     uint32_t last;
     const unsigned char *keys[KVSPAN_CHUNK_TILES]; /* of the block's first kv head */
     const unsigned char *values[KVSPAN_CHUNK_TILES];
-    const float *key_scales[KVSPAN_CHUNK_TILES]; /* each tile's, where there are any; an odd count's
-                                                    last is there twice */
+    const float *key_scales[KVSPAN_CHUNK_TILES]; /* each tile's, where there are any */
     const float *value_scales[KVSPAN_CHUNK_TILES];
     const unsigned char *next_keys[KVSPAN_CHUNK_TILES]; /* of the chunk after it, to be fetched */
     const float *next_key_scales[KVSPAN_CHUNK_TILES];

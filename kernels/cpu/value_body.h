@@ -8,6 +8,10 @@
 
 #include "kernels/cpu/line_body.h"
 
+_Static_assert(VALUE_STREAMS == 1 || VALUE_STREAMS == VALUE_STEP_TILES,
+               "tiles of a step take turns, all or none");
+_Static_assert(VALUE_ROWS <= 8 && WIDE_ROWS <= VALUE_ROWS, "fold_value_rows() has a case for each");
+
 /* Some rows' weights times lines of values. */
 struct value_pass {
     const number *weights; /* [row][KVSPAN_CHUNK_TOKENS] of the first row */
@@ -101,7 +105,7 @@ INLINED const unsigned char *near_line(const struct value_pass *pass, uint32_t t
 }
 
 /* Adds some tiles, whose pairs take turns. What is fetched is a part of each next tile as it lies,
- * in all passes together the whole of it. */
+ * in the passes over all lines together the whole of it. */
 INLINED void fold_tiles(const struct value_pass *pass, value_sums sums, uint32_t first,
                         const int tiles, const int rows, const int lines)
 {

@@ -23,8 +23,8 @@ enum {
 #define CPU_COLUMN(suffix, number, factor, has_digits)                                     \
     {                                                                                      \
         .name = "cpu." suffix, .device = "cpu", .isa = (number), .naive_factor = (factor), \
-        .ulp_factor = 2.0, .lse_absolute = 2e-6, .lse_relative = 1e-5,                     \
-        .has_whole_weights = (has_digits)                                                  \
+        .ulp_factor = 2.0, .lse_absolute = 2e-6, .lse_relative = 1e-5, .fast_dim = 64,     \
+        .nan_spreads = true, .has_whole_weights = (has_digits)                             \
     }
 
 static const kernel_column columns[] = {

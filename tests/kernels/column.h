@@ -18,7 +18,8 @@ typedef struct kernel_column {
      * local heads may in no column. */
     bool chunks_change_no_bit;
     uint32_t
-        fast_dim; /* a dim of keys and values with kernels of its own; 0 = none in particular */
+        fast_dim;     /* a dim of keys and values with kernels of its own; 0 = none in particular */
+    bool nan_spreads; /* of fast_dim: NaN of a token reaches rows that share its tile unseen, too */
     /* Weights of int8 planes are multiples of 2^−15 of a chunk's largest: where nearly all weight
      * is one token's, that is less exact than floats, though far below what bf16 tells apart. */
     bool has_whole_weights;

@@ -71,7 +71,7 @@ START_TEST(every_group_size_is_within_the_bound)
 
         paged_shape_set_types(&shape, type);
         shape.key_dim = 16;
-        shape.value_dim = 24;
+        shape.value_dim = 32;
         shape.kv_heads = 1 + type % 3;
         shape.group_size = (uint32_t)_i;
         attend_and_check(&shape, &source);
@@ -82,7 +82,7 @@ END_TEST
 /* Steps of 5 meet every type, and each member count and layout with several. */
 START_TEST(every_page_size_member_count_and_layout_is_within_the_bound)
 {
-    static const uint32_t page_tokens[] = { 1, 5, 16, 32, 256 };
+    static const uint32_t page_tokens[] = { 1, 5, 16, 32, 48, 128, 256 };
     random_source source = random_start("page sizes", 3);
 
     for (uint32_t i = 0; i < PAGED_TYPE_COUNT * 2 * PAGED_MAX_MEMBERS; i += 5) {
@@ -90,7 +90,7 @@ START_TEST(every_page_size_member_count_and_layout_is_within_the_bound)
 
         paged_shape_set_types(&shape, i % PAGED_TYPE_COUNT);
         shape.key_dim = 16;
-        shape.value_dim = 8;
+        shape.value_dim = 16;
         shape.page_tokens = page_tokens[_i];
         shape.member_count = 1 + i / PAGED_TYPE_COUNT / 2;
         shape.is_layer_first = i / PAGED_TYPE_COUNT % 2 == 1;
@@ -111,7 +111,7 @@ START_TEST(every_window_is_within_the_bound)
 
         paged_shape_set_types(&shape, i);
         shape.key_dim = 16;
-        shape.value_dim = 8;
+        shape.value_dim = 16;
         shape.member_count = 1 + (i + (uint32_t)_i) / 3 % 3;
         shape.page_tokens = shape.member_count == 2 ? 5 : 16;
         shape.window = windows[_i];
@@ -157,6 +157,7 @@ static paged_shape random_shape(random_source *source)
 {
     static const uint32_t page_tokens[] = { 1, 2, 5, 16, 32, 64 };
     static const float soft_caps[] = { 0.0f, 0.0f, 30.0f, 2.0f };
+    const bool is_whole = random_below(source, 2) == 0; /* tiles of 16 dims */
     paged_shape shape = { .scale = 0.2f };
 
     shape.tensor_dtype = dtypes[random_below(source, 3)];
@@ -169,8 +170,8 @@ static paged_shape random_shape(random_source *source)
     shape.q_first = shape.kv_first * shape.group_size + random_below(source, shape.group_size);
     shape.q_heads = random_between(
         source, 1, shape.kv_heads * shape.group_size - shape.q_first % shape.group_size);
-    shape.key_dim = random_between(source, 1, 40);
-    shape.value_dim = random_between(source, 1, 40);
+    shape.key_dim = is_whole ? 16 * random_between(source, 1, 3) : random_between(source, 1, 40);
+    shape.value_dim = is_whole ? 16 * random_between(source, 1, 3) : random_between(source, 1, 40);
     shape.page_tokens = page_tokens[random_below(source, 6)];
     shape.member_count = random_between(source, 1, PAGED_MAX_MEMBERS);
     shape.window = random_below(source, 2) ? random_between(source, 1, 90) : 0;
@@ -308,7 +309,7 @@ int main(void)
 
     tcase_add_loop_test(shapes, every_head_dim_is_within_the_bound, 0, 10);
     tcase_add_loop_test(shapes, every_group_size_is_within_the_bound, 1, 17);
-    tcase_add_loop_test(shapes, every_page_size_member_count_and_layout_is_within_the_bound, 0, 5);
+    tcase_add_loop_test(shapes, every_page_size_member_count_and_layout_is_within_the_bound, 0, 7);
     tcase_add_loop_test(shapes, every_window_is_within_the_bound, 0, 9);
     tcase_add_loop_test(shapes, every_soft_cap_is_within_the_bound, 0, 4);
     tcase_add_loop_test(shapes, queries_keys_and_values_of_all_types_are_within_the_bound, 0, 3);

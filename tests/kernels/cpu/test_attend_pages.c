@@ -19,18 +19,19 @@ enum {
     DIM = 64,
     PAGE_TOKENS = 32,
     SEQUENCES = 4,
-    COLUMNS = 80, /* pages of the longest sequence */
+    COLUMNS = 290, /* pages of the longest sequence */
     PAGES = 1 + SEQUENCES * COLUMNS,
     MAX_TOKENS = 64,
     OUT_FLOATS = MAX_TOKENS * Q_HEADS * DIM,
     MAX_ITEMS = 64
 };
 
-/* First new position and new tokens: decode, a chunk over a split's border, a short one. */
+/* First new position and new tokens: decode over several splits, a chunk over the border of one, a
+ * short one. */
 static const struct {
     uint64_t position;
     uint32_t token_count;
-} rows[SEQUENCES] = { { 2500, 1 }, { 2040, 20 }, { 3, 17 }, { 2047, 1 } };
+} rows[SEQUENCES] = { { 9200, 1 }, { 2040, 20 }, { 3, 17 }, { 2047, 1 } };
 
 typedef struct world {
     kvspan_page_format format;
