@@ -201,7 +201,7 @@ static void choose_next(struct score_pass *pass, const kvspan_digit_tiles *keys)
         pass->next[1] = keys->next[1];
         if (pass->next[1] == pass->next[0] + tile_bytes) {
             pass->next[1] = pass->next[0] + LINE_BYTES;
-            pass->next_step = SCORE_TILES * LINE_BYTES;
+            pass->next_step = (size_t)SCORE_TILES * LINE_BYTES;
         }
     }
 }
