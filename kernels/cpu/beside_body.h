@@ -1,7 +1,8 @@
 /** @file
  * What is fetched while weights are made: some of the chunk's values, a few lines beside each line
  * of weights, so that memory does not rest. Those of four tiles take turns, which are as many
- * streams of memory (see fetch_streams.h).
+ * streams of memory (see fetch_streams.h). Who fetches in streams, or whole chunks, does it in a
+ * way of its own instead: pass_row() in ahead_body.h.
  *
  * A part of the file of one instruction set, which has chosen the vectors before (see tile_body.h).
  */

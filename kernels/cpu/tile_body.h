@@ -11,13 +11,14 @@
  *   STEP_TILES                 tiles of a head at least that are read before the next head's, in
  *                              whole pages
  *   VALUE_STEP_TILES           tiles of values that all rows of a head use before the next are read
+ *   VALUE_STREAMS              tiles of values whose pairs take turns: 1, or VALUE_STEP_TILES
+ * and, but for matrix_body.h,
  *   SCORE_ROWS × SCORE_TILES   queries × tiles whose products are summed in registers at once
  *   FEW_ROWS × FEW_ROWS_TILES  the same, for heads of no more queries
  *   SCORES_IN_ORDER            whether keys are fetched as they lie, not in a stream for each tile,
  *                              and three to seven queries take a tile at a time
  *   VALUE_ROWS × VALUE_LINES   queries × lines of 16 dims whose outputs are
  *   WIDE_ROWS × WIDE_LINES     the same, for so many lines and up to WIDE_HEAD_ROWS queries
- *   VALUE_STREAMS              tiles of values whose pairs take turns: 1, or VALUE_STEP_TILES
  *   SCORE_NEAR_LINES           a line of a tile goes from the second cache to the first so many
  *                              lines before it is read; 0 = when it is
  *   VALUE_NEAR_PAIRS           the same of values, in pairs of tokens
