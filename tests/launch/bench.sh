@@ -13,16 +13,16 @@ small="--q-heads 4 --kv-heads 2 --head-dim 32 --layers 2"
 # shellcheck disable=SC2086 # several words
 {
     measure attention $small --context 100 --device reference
-    settings '"case":"attention"' '"device":"reference"' '"isa":"portable"' '"threads":1' \
-        '"clock":"thread"' '"layers":2' '"context_tokens":100' '"new_tokens":1' '"rounds":2' \
+    settings '"case":"attention"' '"layout":"page-first"' '"device":"reference"' '"isa":"portable"' \
+        '"threads":1' '"clock":"thread"' '"layers":2' '"context_tokens":100' '"new_tokens":1' '"rounds":2' \
         '"kv_bytes":51712' # 101 tokens, 2 heads, 2 planes, 32 dims, 2 bytes, 2 layers
     figures seconds kv_gigabytes_per_second gigaflops_per_second memory_read_gigabytes_per_second \
         ratio_to_memory_read
 
     measure attention $small --context 100 --window 11 --value-dim 16 --kv-dtype int8 --new 3 \
-        --soft-cap 20 --sequences 2
-    settings '"kv_dtype":"int8"' '"window_tokens":11' '"value_dim":16' '"sequences":2' \
-        '"context_tokens":200' '"new_tokens":6' \
+        --soft-cap 20 --sequences 2 --layout layer-first
+    settings '"layout":"layer-first"' '"kv_dtype":"int8"' '"window_tokens":11' '"value_dim":16' \
+        '"sequences":2' '"context_tokens":200' '"new_tokens":6' \
         '"kv_bytes":5824' # 2 · (11 + 2) tokens, 2 heads, 32 + 16 + 2 · 4 bytes, 2 layers
 
     printf 'TIMESTAMP,ContextTokens,GeneratedTokens\n2023-11-16 18:15:46.6,%s\n2023-11-16 18:15:47,%s\n2023-11-16 18:15:48,%s\n' \
