@@ -266,11 +266,14 @@ static void attend_unit(const struct attend_job *job, uint64_t unit, uint32_t th
     }
 }
 
+static uint64_t unit_rows(const struct attend_job *job, uint64_t unit)
+{
+    return (uint64_t)item_of(job, unit)->token_count * q_heads_of(job, unit).count;
+}
+
 static uint64_t result_floats(const struct attend_job *job, uint64_t unit)
 {
-    const uint64_t rows = (uint64_t)item_of(job, unit)->token_count * q_heads_of(job, unit).count;
-
-    return rows * (job->args->values.dim + 2);
+    return unit_rows(job, unit) * (job->args->values.dim + 2);
 }
 
 /* Rows of a unit count on through its blocks. */
@@ -310,8 +313,7 @@ static void fold_shared_split(const struct attend_job *job, const struct shared_
                               uint64_t split)
 {
     const uint32_t dim = job->args->values.dim;
-    const uint32_t rows =
-        item_of(job, shared->unit)->token_count * q_heads_of(job, shared->unit).count;
+    const uint32_t rows = (uint32_t)unit_rows(job, shared->unit);
 
     for (uint32_t row = 0; row < rows; row++) {
         const kvspan_partial part = kept_result(job, shared, split, row);

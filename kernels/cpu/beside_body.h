@@ -9,6 +9,7 @@
 #ifndef KVSPAN_KERNELS_CPU_BESIDE_BODY_H
 #define KVSPAN_KERNELS_CPU_BESIDE_BODY_H
 
+#include "kernels/cpu/fetch_streams.h"
 #include "kernels/cpu/line_body.h"
 #include "kernels/cpu/tile_kernels.h"
 
@@ -16,13 +17,6 @@
 struct beside {
     const unsigned char *streams[KVSPAN_STREAMS];
 };
-
-static uint32_t value_lines(const kvspan_tile_block *block)
-{
-    const uint32_t bytes = block->value_codes || block->value_digits ? 1 : 2;
-
-    return block->value_dim * KVSPAN_TILE_TOKENS * bytes / LINE_BYTES;
-}
 
 /* Lines of each stream that are fetched beside a row. */
 static uint32_t stream_lines(const kvspan_tile_chunk *chunk)
@@ -44,7 +38,8 @@ static struct beside choose_beside(const kvspan_tile_block *block, const kvspan_
     struct beside beside;
 
     if (fours != 0 && lines != 0) {
-        const uint32_t rows = lines < value_lines(block) ? value_lines(block) / lines : 1;
+        const uint32_t tile_lines = stream_tile_bytes(block, STREAM_VALUES) / LINE_BYTES;
+        const uint32_t rows = lines < tile_lines ? tile_lines / lines : 1;
         const uint32_t parts = (block->row_count + rows - 1) / rows;
 
         four = parts < fours ? row / rows * fours / parts : row / rows;
@@ -58,11 +53,14 @@ static struct beside choose_beside(const kvspan_tile_block *block, const kvspan_
     return beside;
 }
 
-/* While the line-th of a row's weights is made. */
-INLINED void fetch_beside(const struct beside *beside, uint32_t line)
+/* While the i-th vector of a row's weights is made. */
+INLINED void fetch_beside(const struct beside *beside, uint32_t i)
 {
-    for (int i = 0; i < BESIDE_LINES; i++) {
-        const uint32_t place = line * BESIDE_LINES + (uint32_t)i;
+    if (i % LINE_VECTORS != 0) {
+        return;
+    }
+    for (int line = 0; line < BESIDE_LINES; line++) {
+        const uint32_t place = i / LINE_VECTORS * BESIDE_LINES + (uint32_t)line;
 
         _mm_prefetch((const char *)beside->streams[place % KVSPAN_STREAMS] +
                          (size_t)(place / KVSPAN_STREAMS) * LINE_BYTES,

@@ -86,14 +86,6 @@ INLINED __m512i weight_numbers(const weight_scale *scale, const float *weights)
     return _mm512_cvtps_epi32(_mm512_mul_ps(weight, _mm512_set1_ps(scale->factor)));
 }
 
-/* Marks lanes that are NaN: no digit can be. */
-INLINED __mmask16 find_nan(const float *weights)
-{
-    const __m512 weight = _mm512_load_ps(weights);
-
-    return _mm512_cmp_ps_mask(weight, weight, _CMP_UNORD_Q);
-}
-
 /* Adds 16 sums in 2^−15 of the unit. */
 INLINED void add_weighted(__m512i sums, __m512 unit, float *outputs)
 {

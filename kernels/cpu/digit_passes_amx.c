@@ -100,16 +100,14 @@ static void split_weights(kvspan_tile_workspace *work, uint32_t row, uint32_t to
     const float *const weights = work->scores + (size_t)row * KVSPAN_CHUNK_TOKENS;
     uint8_t *const digits = weight_numbers_of(work, row);
     const weight_scale scale = choose_weight_scale(highest);
-    __mmask16 nan = 0;
 
     for (uint32_t token = 0; token < tokens; token += LANES) {
         const __m512i number = weight_numbers(&scale, weights + token);
 
         store_digits(_mm512_srli_epi32(number, 8), digits + token);
         store_digits(number, digits + KVSPAN_CHUNK_TOKENS + token);
-        nan |= find_nan(weights + token);
     }
-    work->units[row] = nan ? NAN : highest;
+    work->units[row] = highest;
 }
 
 /* ---- values --------------------------------------------------------------------------------- */

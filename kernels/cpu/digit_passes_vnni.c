@@ -242,20 +242,16 @@ static void split_weights(kvspan_tile_workspace *work, uint32_t row, uint32_t to
     const float *const weights = work->scores + (size_t)row * KVSPAN_CHUNK_TOKENS;
     uint8_t *const digits = work->weight_digits + (size_t)row * KVSPAN_CHUNK_TOKENS * 2;
     const weight_scale scale = choose_weight_scale(highest);
-    __mmask16 nan = 0;
 
     for (uint32_t token = 0; token < tokens; token += 2 * LANES) {
         const __m512i first = weight_numbers(&scale, weights + token);
-        __m512i second = _mm512_setzero_si512();
+        const __m512i second = token + LANES < tokens
+                                   ? weight_numbers(&scale, weights + token + LANES)
+                                   : _mm512_setzero_si512();
 
-        nan |= find_nan(weights + token);
-        if (token + LANES < tokens) {
-            second = weight_numbers(&scale, weights + token + LANES);
-            nan |= find_nan(weights + token + LANES);
-        }
         _mm512_store_si512(digits + (size_t)token * 2, pack_digits(first, second));
     }
-    work->units[row] = nan ? NAN : highest;
+    work->units[row] = highest;
 }
 
 /* ---- values --------------------------------------------------------------------------------- */

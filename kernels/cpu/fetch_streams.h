@@ -36,7 +36,8 @@ static inline uint32_t stream_tile_bytes(const kvspan_tile_block *block, uint32_
 {
     const int is_value = plane == STREAM_VALUES;
     const uint32_t dim = is_value ? block->value_dim : block->key_dim;
-    const int is_byte = (is_value ? block->value_digits : block->key_digits) != NULL;
+    const int is_byte = is_value ? block->value_digits || block->value_codes
+                                 : block->key_digits || block->key_codes;
 
     return dim * KVSPAN_TILE_TOKENS * (is_byte ? 1 : 2);
 }

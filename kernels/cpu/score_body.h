@@ -99,7 +99,7 @@ INLINED void score_tiles(const struct score_pass *pass, const int rows, const in
 INLINED void score_some_tiles(const struct score_pass *pass, const int rows, uint32_t tiles)
 {
     if (tiles == FEW_ROWS_TILES && rows <= FEW_ROWS) {
-        score_tiles(pass, rows <= FEW_ROWS ? rows : FEW_ROWS, FEW_ROWS_TILES);
+        score_tiles(pass, rows, FEW_ROWS_TILES);
     } else if (tiles == SCORE_TILES) {
         score_tiles(pass, rows, SCORE_TILES);
     } else {

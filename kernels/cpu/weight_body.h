@@ -157,9 +157,7 @@ static void weigh_row(const kvspan_tile_block *block, const kvspan_tile_chunk *c
         const size_t lane = (size_t)i * VECTOR_FLOATS;
         const vector weight = exponential(vector_subtract(vector_load(scores + lane), shift));
 
-        if (i % LINE_VECTORS == 0) {
-            fetch_beside(&beside, i / LINE_VECTORS);
-        }
+        fetch_beside(&beside, i);
         /* One vector after the other: zeros in front of a row's tokens then change no bit. */
         sum = vector_add(sum, weight);
         weight_sum = vector_add(weight_sum, weights_store(weights + lane, weight));
@@ -168,7 +166,8 @@ static void weigh_row(const kvspan_tile_block *block, const kvspan_tile_chunk *c
     work->weight_sums[row] += vector_sum(weight_sum);
 }
 
-/* Turns logits into weights times the values' scales, where they lie; returns the highest. */
+/* Turns logits into weights times the values' scales, where they lie; returns the highest, NaN if
+ * any is NaN: digits cannot be. */
 static float scale_weights(const kvspan_tile_block *block, const kvspan_tile_chunk *chunk,
                            uint32_t row, uint32_t vectors, struct sight sight, vector shift)
 {
@@ -178,14 +177,13 @@ static float scale_weights(const kvspan_tile_block *block, const kvspan_tile_chu
     const struct beside beside = choose_beside(block, chunk, row);
     vector sum = vector_of(0.0f);
     vector highest = vector_of(0.0f);
+    vector scaled_sum = vector_of(0.0f); /* NaN if a weight is */
 
     for (uint32_t i = 0; i < vectors; i++) {
         const int32_t lane = (int32_t)(i * VECTOR_FLOATS);
         vector weight = exponential(vector_subtract(vector_load(scores + lane), shift));
 
-        if (i % LINE_VECTORS == 0) {
-            fetch_beside(&beside, i / LINE_VECTORS);
-        }
+        fetch_beside(&beside, i);
         sum = vector_add(sum, weight);
         if (block->has_value_scales) {
             weight = vector_multiply(weight, load_scales(chunk->value_scales, offset, i));
@@ -194,10 +192,11 @@ static float scale_weights(const kvspan_tile_block *block, const kvspan_tile_chu
             weight = vector_within(weight, sight.first - lane, sight.last - lane, vector_of(0.0f));
         }
         highest = vector_max(weight, highest);
+        scaled_sum = vector_add(scaled_sum, weight);
         vector_store(scores + lane, weight);
     }
     block->work->sums[row] += vector_sum(sum);
-    return vector_highest(highest);
+    return isnan(vector_sum(scaled_sum)) ? NAN : vector_highest(highest);
 }
 
 /* Writes weights that are scaled as multiples of the highest, which is then exact, and so is a
