@@ -161,18 +161,40 @@ static uint32_t ready_heads(const gpu *owner, operation *heads_out[STREAM_LIMIT]
     return count;
 }
 
-static operation *head_choose(operation *wanted)
+static operation *head_draw(operation *wanted)
 {
     operation *heads[STREAM_LIMIT];
     gpu *owner = wanted->stream->device;
-    uint32_t count;
+    uint32_t count = ready_heads(owner, heads);
 
-    if (settings_get()->order != STREAM_ORDER_RANDOM) {
-        return needed_head(wanted);
-    }
-    count = ready_heads(owner, heads);
     heads[count++] = needed_head(wanted);
     return heads[random_next(owner) % count];
+}
+
+/* NULL: none is ready. */
+static operation *head_latest(const gpu *owner)
+{
+    operation *heads[STREAM_LIMIT];
+    const uint32_t count = ready_heads(owner, heads);
+    operation *latest = NULL;
+
+    for (uint32_t i = 0; i < count; i++) {
+        latest = latest == NULL || heads[i]->enqueued > latest->enqueued ? heads[i] : latest;
+    }
+    return latest;
+}
+
+static operation *head_choose(operation *wanted)
+{
+    operation *latest = NULL;
+
+    if (settings_get()->order == STREAM_ORDER_RANDOM) {
+        return head_draw(wanted);
+    }
+    if (settings_get()->order == STREAM_ORDER_LATEST) {
+        latest = head_latest(wanted->stream->device);
+    }
+    return latest == NULL ? needed_head(wanted) : latest;
 }
 
 /* What has to run so that the first collective of each queue of a device goes on. */
@@ -306,7 +328,8 @@ void progress_allow(operation *fresh)
     operation_take(fresh);
     switch (settings_get()->order) {
     case STREAM_ORDER_EAGER: eager_run(fresh); break;
-    case STREAM_ORDER_LAZY: break;
+    case STREAM_ORDER_LAZY:
+    case STREAM_ORDER_LATEST: break;
     case STREAM_ORDER_RANDOM: ready_run(owner, (uint32_t)(random_next(owner) % 3)); break;
     }
     operation_give(fresh);

@@ -4,6 +4,8 @@
  *
  * - eager: as soon as it may, within the call that enqueues it.
  * - lazy: only what a call waits for, and what that waits for.
+ * - latest: only in calls that wait, which first run what was enqueued last of all that may run: a
+ *   stream overtakes all others wherever nothing keeps it from it.
  * - random: calls that enqueue run none, one or two operations that may run, drawn by the seed;
  *   calls that wait run any until theirs is done.
  *

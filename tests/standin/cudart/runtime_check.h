@@ -32,4 +32,10 @@ static inline bool streams_are(const char *order)
     return strncmp(told == NULL ? "eager" : told, order, strlen(order)) == 0;
 }
 
+/* Nothing runs in the calls that enqueue it. */
+static inline bool streams_only_run_in_waits(void)
+{
+    return streams_are("lazy") || streams_are("latest");
+}
+
 #endif

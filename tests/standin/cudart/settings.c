@@ -39,11 +39,14 @@ static void order_get(settings *settings_out)
     }
     if (strcmp(text, "lazy") == 0) {
         settings_out->order = STREAM_ORDER_LAZY;
+    } else if (strcmp(text, "latest") == 0) {
+        settings_out->order = STREAM_ORDER_LATEST;
     } else if (strncmp(text, "random:", 7) == 0) {
         settings_out->order = STREAM_ORDER_RANDOM;
         settings_out->seed = number_read("KVSPAN_STANDIN_STREAMS", text + 7, 0, UINT64_MAX);
     } else {
-        complain_and_abort("KVSPAN_STANDIN_STREAMS=%s is not eager, lazy or random:SEED", text);
+        complain_and_abort("KVSPAN_STANDIN_STREAMS=%s is not eager, lazy, latest or random:SEED",
+                           text);
     }
 }
 

@@ -9,7 +9,7 @@
  * | KVSPAN_STANDIN_ARCH | 80 or 90: compute capability, and which PTX is taken | 80 |
  * | KVSPAN_STANDIN_MEMORY | bytes of memory of a device | 8 GiB |
  * | KVSPAN_STANDIN_KEYS | 0: do without protection keys (protection.h) | 1 |
- * | KVSPAN_STANDIN_STREAMS | eager, lazy or random:SEED: when queued work runs | eager |
+ * | KVSPAN_STANDIN_STREAMS | eager, lazy, latest or random:SEED: when queued work runs | eager |
  * | KVSPAN_STANDIN_NOT_READY | queries that are cudaErrorNotReady first | random: 2, else 0 |
  * | KVSPAN_STANDIN_IDLE_MS | after this time work of device_work.h goes on by itself | 20 |
  * | KVSPAN_STANDIN_DEADLINE_MS | a wait that lasts longer ends the process, with a text | 300000 |
@@ -37,6 +37,7 @@ enum {
 typedef enum stream_order {
     STREAM_ORDER_EAGER,
     STREAM_ORDER_LAZY,
+    STREAM_ORDER_LATEST,
     STREAM_ORDER_RANDOM
 } stream_order;
 

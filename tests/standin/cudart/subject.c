@@ -78,18 +78,19 @@ static int per_thread_stream(void)
     return 0;
 }
 
-static int two_streams(void)
+static int three_streams(void)
 {
-    cudaStream_t streams[2];
+    cudaStream_t streams[3];
     void *memory;
 
     (void)cudaMalloc(&memory, 16);
-    for (int i = 0; i < 2; i++) {
+    for (int i = 0; i < 3; i++) {
         (void)cudaStreamCreateWithFlags(&streams[i], cudaStreamNonBlocking);
         (void)cudaMemsetAsync(memory, i, 16, streams[i]);
     }
     (void)cudaStreamSynchronize(streams[1]);
     (void)cudaStreamSynchronize(streams[0]);
+    (void)cudaStreamSynchronize(streams[2]);
     return 0;
 }
 
@@ -133,7 +134,7 @@ int main(int argc, char **argv)
         { "missing_call", missing_call },
         { "missing_attribute", missing_attribute },
         { "per_thread_stream", per_thread_stream },
-        { "two_streams", two_streams },
+        { "three_streams", three_streams },
         { "bad_copy", bad_copy },
         { "endless_wait", endless_wait },
     };

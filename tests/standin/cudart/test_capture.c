@@ -129,7 +129,7 @@ START_TEST(a_missing_wait_within_a_graph_shows_unless_streams_are_eager)
 {
     const int right = graph_replay(both_streams_capture(false));
 
-    if (streams_are("lazy")) {
+    if (streams_only_run_in_waits()) {
         ck_assert_int_eq(right, 0);
     } else if (streams_are("random")) {
         ck_assert_int_lt(right, 32);

@@ -51,7 +51,7 @@ START_TEST(queries_of_an_event_take_its_stream_further)
         query_count++;
     }
     ck_cuda(error);
-    if (streams_are("lazy")) {
+    if (streams_only_run_in_waits()) {
         ck_assert_int_eq(query_count, 2); /* the third step is the event itself */
     }
     ck_cuda(cudaEventDestroy(event));
@@ -92,7 +92,7 @@ START_TEST(elapsed_time_is_of_two_timed_events_that_are_done)
     copy_enqueue();
     ck_cuda(cudaEventRecord(end, stream));
     ck_cuda(cudaEventRecord(untimed, stream));
-    if (streams_are("lazy")) {
+    if (streams_only_run_in_waits()) {
         ck_cuda_is(cudaEventElapsedTime(&elapsed_ms, start, end), cudaErrorNotReady);
     }
     ck_cuda(cudaStreamSynchronize(stream));

@@ -152,7 +152,7 @@ START_TEST(a_wait_without_end_is_ended_with_a_text)
 }
 END_TEST
 
-/* The record of the subject's two fills, as "stream:begun" in the order of the file. */
+/* The record of the subject's three fills, as "stream:begun" in the order of the file. */
 static void record_read(const char *order, char text_out[64])
 {
     char environment[256];
@@ -165,7 +165,7 @@ static void record_read(const char *order, char text_out[64])
     close(file);
     (void)snprintf(environment, sizeof(environment),
                    "KVSPAN_STANDIN_STREAMS=%s KVSPAN_STANDIN_RECORD=%s", order, path);
-    subject_run(environment, "two_streams");
+    subject_run(environment, "three_streams");
     record = fopen(path, "r");
     ck_assert_ptr_nonnull(record);
     text_out[0] = '\0';
@@ -184,9 +184,11 @@ START_TEST(what_ran_is_recorded_in_its_order)
     char text[64];
 
     record_read("eager", text);
-    ck_assert_str_eq(text, "1 2 ");
+    ck_assert_str_eq(text, "1 2 3 ");
     record_read("lazy", text);
-    ck_assert_str_eq(text, "2 1 ");
+    ck_assert_str_eq(text, "2 1 3 ");
+    record_read("latest", text);
+    ck_assert_str_eq(text, "3 2 1 ");
 }
 END_TEST
 

@@ -71,7 +71,7 @@ START_TEST(a_missing_wait_shows_unless_streams_are_eager)
     }
     if (streams_are("eager")) {
         ck_assert_int_eq(right, TRIALS);
-    } else if (streams_are("lazy")) {
+    } else if (streams_only_run_in_waits()) {
         ck_assert_int_eq(right, 0);
     } else {
         ck_assert_int_gt(right, 0);
@@ -97,7 +97,7 @@ START_TEST(a_missing_synchronisation_of_the_host_shows_unless_streams_are_eager)
     }
     if (streams_are("eager")) {
         ck_assert_int_eq(early, 0);
-    } else if (streams_are("lazy")) {
+    } else if (streams_only_run_in_waits()) {
         ck_assert_int_eq(early, TRIALS);
     } else {
         ck_assert_int_gt(early, 0);
@@ -117,7 +117,7 @@ START_TEST(pinned_sources_are_read_when_the_copy_runs_and_pageable_ones_at_the_c
         cudaMemcpyAsync(it.pinned_out, it.device, sizeof(int), cudaMemcpyDeviceToHost, it.first));
     ck_cuda(cudaStreamSynchronize(it.first));
     if (!streams_are("random")) {
-        ck_assert_int_eq(*it.pinned_out, streams_are("lazy") ? 2 : 1);
+        ck_assert_int_eq(*it.pinned_out, streams_only_run_in_waits() ? 2 : 1);
     }
     ck_cuda(cudaMemcpyAsync(it.device, &pageable, sizeof(int), cudaMemcpyHostToDevice, it.first));
     pageable = 2;
@@ -134,7 +134,7 @@ START_TEST(a_pinned_target_is_spoiled_until_its_copy_ran)
         cudaMemcpyAsync(it.device, it.pinned_in, sizeof(int), cudaMemcpyHostToDevice, it.first));
     ck_cuda(
         cudaMemcpyAsync(it.pinned_out, it.device, sizeof(int), cudaMemcpyDeviceToHost, it.first));
-    if (streams_are("lazy")) {
+    if (streams_only_run_in_waits()) {
         ck_assert_int_eq(*it.pinned_out, (int)0xa5a5a5a5);
     }
     /* Still to be read: not spoiled. */
@@ -207,7 +207,7 @@ START_TEST(queries_take_a_stream_further_and_it_is_ready_when_it_is)
     }
     ck_cuda(error);
     ck_assert_int_eq(*it.pinned_out, 5);
-    if (streams_are("lazy")) {
+    if (streams_only_run_in_waits()) {
         ck_assert_int_eq(query_count, 4);
         ck_cuda_is(cudaGetLastError(), cudaErrorNotReady);
     }
