@@ -222,6 +222,43 @@ START_TEST(the_soft_cap_bounds_logits)
 }
 END_TEST
 
+/* Products of 2^200 and −2^200, more than a float holds, of every other token: of as many logits 2
+ * and −2. Dims that a column may have kernels of its own for, and others. */
+START_TEST(the_soft_cap_bounds_infinite_logits)
+{
+    static const uint32_t tokens = 38;
+    const uint32_t dim = _i == 0 ? 64 : 24;
+    random_source source = random_start("infinite logits", 7);
+    paged_shape shape = last_token_shape(tokens, dim, dim);
+    paged_case *paged;
+    paged_result result;
+
+    paged_shape_set_types(&shape, 0); /* bf16 */
+    shape.group_size = 3;
+    shape.page_tokens = 16;
+    shape.soft_cap = 2.0f;
+    paged = paged_case_create(&shape, &source);
+    set_all(paged->queries, (size_t)shape.group_size * dim, 0x1p100);
+    for (uint32_t token = 0; token < tokens; token++) {
+        const double sign = token % 2 == 0 ? 1.0 : -1.0;
+
+        set_all(paged->keys[0] + (size_t)token * dim, dim, sign * 0x1p100);
+        set_all(paged->values[0] + (size_t)token * dim, dim, sign);
+    }
+    paged_case_store(paged);
+    result = paged_case_attend(paged, 0, KVSPAN_F32);
+    for (uint32_t head = 0; head < shape.group_size; head++) {
+        ck_assert_double_eq_tol((double)result.lse[head],
+                                log(tokens / 2.0 * (exp(2.0) + exp(-2.0))), 1e-5);
+        for (uint32_t i = 0; i < dim; i++) {
+            ck_assert_double_eq_tol(result.out[(size_t)head * dim + i], tanh(2.0), 0x1p-8);
+        }
+    }
+    paged_result_destroy(&result);
+    paged_case_destroy(paged);
+}
+END_TEST
+
 /* Attends on every member of four; just one of them has a token that is seen. */
 static void check_lone_member(const paged_shape *shape, uint32_t seeing, random_source *source)
 {
@@ -342,6 +379,7 @@ int main(void)
     tcase_add_loop_test(forms, a_huge_logit_returns_its_value, 0, PAGED_TYPE_COUNT);
     tcase_add_loop_test(forms, equal_keys_give_the_mean_of_the_values, 0, PAGED_TYPE_COUNT);
     tcase_add_test(forms, the_soft_cap_bounds_logits);
+    tcase_add_loop_test(forms, the_soft_cap_bounds_infinite_logits, 0, 2);
     tcase_add_loop_test(forms, who_sees_no_token_gives_zero_and_minus_infinity, 0,
                         PAGED_TYPE_COUNT);
     tcase_add_loop_test(forms, no_rows_is_a_step_too, 0, 2);

@@ -10,6 +10,7 @@
 #include <kvspan/nccl.h>
 
 #include "kernels/device.h"
+#include "standin/cudart/runtime_check.h"
 #include "support/ranks.h"
 #include "support/stream_record.h"
 
@@ -210,19 +211,11 @@ static bool read_step(overlap_rank *rank, uint64_t from, stream_record *record)
     return is_good;
 }
 
-/* Whether streams run first what was asked for last. */
-static bool is_latest_first(void)
-{
-    const char *const streams = getenv("KVSPAN_STANDIN_STREAMS");
-
-    return streams && strcmp(streams, "latest") == 0;
-}
-
-/* Then one exchange of a step in two passes comes before attention that it does not need. In other
- * orders it may. */
+/* Where streams run first what was asked for last, one exchange of a step in two passes comes
+ * before attention that it does not need. In other orders it may. */
 static bool is_as_early_as_it_may(const overlap_rank *rank)
 {
-    return !is_latest_first() || rank->overtakings == (rank->it->overlaps ? STEPS : 0);
+    return !streams_are("latest") || rank->overtakings == (rank->it->overlaps ? STEPS : 0);
 }
 
 static void run_steps(ranks_self *self, overlap_rank *rank, stream_record *record)

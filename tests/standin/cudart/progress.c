@@ -171,30 +171,25 @@ static operation *head_draw(operation *wanted)
     return heads[random_next(owner) % count];
 }
 
-/* NULL: none is ready. */
-static operation *head_latest(const gpu *owner)
+static operation *head_latest(operation *wanted)
 {
     operation *heads[STREAM_LIMIT];
-    const uint32_t count = ready_heads(owner, heads);
+    const uint32_t count = ready_heads(wanted->stream->device, heads);
     operation *latest = NULL;
 
     for (uint32_t i = 0; i < count; i++) {
         latest = latest == NULL || heads[i]->enqueued > latest->enqueued ? heads[i] : latest;
     }
-    return latest;
+    return latest == NULL ? needed_head(wanted) : latest;
 }
 
 static operation *head_choose(operation *wanted)
 {
-    operation *latest = NULL;
-
-    if (settings_get()->order == STREAM_ORDER_RANDOM) {
-        return head_draw(wanted);
+    switch (settings_get()->order) {
+    case STREAM_ORDER_LATEST: return head_latest(wanted);
+    case STREAM_ORDER_RANDOM: return head_draw(wanted);
+    default: return needed_head(wanted);
     }
-    if (settings_get()->order == STREAM_ORDER_LATEST) {
-        latest = head_latest(wanted->stream->device);
-    }
-    return latest == NULL ? needed_head(wanted) : latest;
 }
 
 /* What has to run so that the first collective of each queue of a device goes on. */

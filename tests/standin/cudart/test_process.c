@@ -152,7 +152,7 @@ START_TEST(a_wait_without_end_is_ended_with_a_text)
 }
 END_TEST
 
-/* The record of the subject's three fills, as "stream:begun" in the order of the file. */
+/* The streams of the subject's three fills, in the order in which the record has them. */
 static void record_read(const char *order, char text_out[64])
 {
     char environment[256];
